@@ -1,0 +1,1 @@
+"""The HTTP face: application, routes by noun, security, errors, events."""

@@ -1,0 +1,1 @@
+"""Where jobs are computed: one small interface, one module for each place."""

@@ -1,0 +1,108 @@
+"""The one interface between the queue and the places where jobs are computed.
+
+A backend gets a `Task` (everything resolved: seed, model, sizes, files) and reports through an
+`Emit` callable; it never touches the job store. Pixels travel as files, never through messages.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+from pentimento.jobs.record import JobRequest, PixelFormat
+
+
+@dataclass(frozen=True, slots=True)
+class PixelFile:
+    """A picture on disk: raw pixels when `format` is set, else an encoded PNG, JPEG or WebP."""
+
+    path: Path
+    width: int
+    height: int
+    format: PixelFormat | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """One admitted job. `request` has no None left in strength, steps, guidance, seed, model and
+    sampler. `inputs` maps blob id -> file. Results go to `output_dir` as `{n}.raw`."""
+
+    job_id: str
+    request: JobRequest
+    inputs: dict[str, PixelFile]
+    output_dir: Path
+
+
+@dataclass(frozen=True, slots=True)
+class Loading:
+    """Before the first step: components are being read. `progress` 0..1 or None."""
+
+    message: str
+    progress: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """`step` of `steps` finished (1-based) for picture `image` of `images` (0-based)."""
+
+    step: int
+    steps: int
+    image: int = 0
+    images: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """A small picture of the current x0 estimate as JPEG bytes; only the newest matters."""
+
+    jpeg: bytes
+    step: int
+    image: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """Picture `index` is finished and on disk (written and renamed before this is sent)."""
+
+    index: int
+    file: PixelFile
+    seed: int
+    facts: dict[str, Any] = field(default_factory=dict)  # timings, noise levels, steps run ...
+    kind: str = "image"  # "image", "mask" (the effective mask) or "stage" (observe)
+    name: str = ""
+
+
+Event = Loading | Step | Preview | Result
+Emit = Callable[[Event], None]
+
+
+class Backend(Protocol):
+    """All methods are coroutines on the front's event loop and must not block it."""
+
+    name: str
+
+    async def run(self, task: Task, emit: Emit) -> dict[str, Any]:
+        """Compute a task; returns facts for the job record (device, versions, seconds, model hash).
+
+        Raises `Cancelled` after `cancel(task.job_id)`, `PentimentoError` (usually `JobFailed` or
+        `Unavailable`) for every failure, the death of the engine included (code engine_died).
+        """
+        ...
+
+    async def cancel(self, job_id: str) -> None:
+        """Ask a running job to stop within one step; unknown ids are ignored."""
+        ...
+
+    async def status(self) -> dict[str, Any]:
+        """{"state": "stopped|starting|idle|busy|failed", "device", "pid", "memory_mb", "loaded"}"""
+        ...
+
+    async def start(self) -> None:
+        """Warm up in advance (optional; the first job does it otherwise)."""
+        ...
+
+    async def close(self) -> None:
+        """Stop everything this backend started and wait for its end."""
+        ...

@@ -1,0 +1,1 @@
+"""What a job is (record), where it is kept (store) and when it runs (queue)."""

@@ -1,0 +1,198 @@
+"""The job record: the one schema behind HTTP, the command line, GIMP's parasites and the store.
+
+Defaults are left out when a record is written (`JobRequest.compact`), so records stay readable and
+comparable. Nothing here knows HTTP, files or torch.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+SAMPLERS = ("Euler", "Euler a", "DPM++ 2M Karras", "DDIM", "UniPC", "LCM")
+MAX_PROMPT = 8000  # characters
+MAX_SIDE = 65_535  # px
+MAX_SEED = 2**53 - 1  # JSON numbers stay exact up to here
+BLOB_ID = r"^[0-9a-f]{64}$"
+MODEL_ID = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$"
+
+
+class Mode(StrEnum):
+    """What a job does. `outpaint`, `upscale` and `edit` are reserved names of the protocol."""
+
+    TXT2IMG = "txt2img"
+    IMG2IMG = "img2img"
+    INPAINT = "inpaint"
+    OUTPAINT = "outpaint"
+    UPSCALE = "upscale"
+    EDIT = "edit"
+
+
+class JobStatus(StrEnum):
+    """States of a job; the last three are final."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+    @property
+    def final(self) -> bool:
+        return self in (JobStatus.SUCCEEDED, JobStatus.FAILED, JobStatus.CANCELLED)
+
+
+class PixelFormat(StrEnum):
+    """Raw pixels, row by row, no padding, little endian; colour is sRGB-encoded, alpha straight."""
+
+    RGBA_U8 = "rgba-u8"
+    RGB_U8 = "rgb-u8"
+    RGBA_U16 = "rgba-u16"
+    RGBA_F32 = "rgba-f32"
+    Y_U8 = "y-u8"
+
+    @property
+    def bytes_per_pixel(self) -> int:
+        return {"rgba-u8": 4, "rgb-u8": 3, "rgba-u16": 8, "rgba-f32": 16, "y-u8": 1}[self.value]
+
+
+class Strict(BaseModel):
+    """Refuses unknown fields, NaN and infinities: a typing error is an answer, not a surprise."""
+
+    model_config = ConfigDict(extra="forbid", allow_inf_nan=False, use_enum_values=False)
+
+
+class BlobRef(Strict):
+    """A picture sent before with PUT /v1/blobs."""
+
+    blob: Annotated[str, Field(pattern=BLOB_ID)]
+
+
+class Lora(Strict):
+    id: Annotated[str, Field(pattern=MODEL_ID)]
+    weight: Annotated[float, Field(ge=-4, le=4)] = 1.0
+
+
+class Control(Strict):
+    type: Annotated[str, Field(min_length=1, max_length=64)]
+    image: BlobRef | None = None
+    weight: Annotated[float, Field(ge=0, le=2)] = 1.0
+    start: Annotated[float, Field(ge=0, le=1)] = 0.0
+    end: Annotated[float, Field(ge=0, le=1)] = 1.0
+    preprocess: bool = False
+
+
+class MaskOptions(Strict):
+    """Changes of the mask before it is used, in px of the source. All 0: the mask as sent."""
+
+    grow: Annotated[int, Field(ge=-1024, le=1024)] = 0
+    feather: Annotated[int, Field(ge=0, le=1024)] = 0
+    blend: Annotated[int, Field(ge=0, le=1024)] = 0
+
+
+class JobRequest(Strict):
+    """One job as a client asks for it. Ranges are the protocol's (docs/protocol.md)."""
+
+    mode: Mode = Mode.TXT2IMG
+    prompt: Annotated[str, Field(max_length=MAX_PROMPT)] = ""
+    negative_prompt: Annotated[str, Field(max_length=MAX_PROMPT)] = ""
+    strength: Annotated[float, Field(ge=0, le=1)] | None = None
+    steps: Annotated[int, Field(ge=1, le=200)] | None = None
+    guidance: Annotated[float, Field(ge=0, le=50)] | None = None
+    seed: Annotated[int, Field(ge=0, le=MAX_SEED)] | None = None
+    count: Annotated[int, Field(ge=1, le=16)] = 1
+    width: Annotated[int, Field(ge=1, le=MAX_SIDE)] | None = None
+    height: Annotated[int, Field(ge=1, le=MAX_SIDE)] | None = None
+    source: BlobRef | None = None
+    mask: BlobRef | None = None
+    model: Annotated[str, Field(pattern=MODEL_ID)] | None = None
+    vae: Annotated[str, Field(pattern=MODEL_ID)] | None = None
+    sampler: Literal["Euler", "Euler a", "DPM++ 2M Karras", "DDIM", "UniPC", "LCM"] | None = None
+    loras: Annotated[list[Lora], Field(max_length=16)] = []
+    controls: Annotated[list[Control], Field(max_length=8)] = []
+    mask_options: MaskOptions = MaskOptions()
+    composite: bool = True
+    observe: bool = False
+    preview: bool = True
+    backend: Literal["local"] = "local"
+    interactive: bool = False
+    client: Annotated[str, Field(max_length=64)] = ""
+
+    @field_validator("prompt", "negative_prompt", "client")
+    @classmethod
+    def _no_control_characters(cls, value: str) -> str:
+        if "\x00" in value:
+            raise ValueError("must not contain NUL characters")
+        return value
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> JobRequest:
+        needs_source = self.mode in (Mode.IMG2IMG, Mode.INPAINT)
+        if needs_source and self.source is None:
+            raise ValueError(f"mode {self.mode} needs a source picture")
+        if self.mode is Mode.INPAINT and self.mask is None:
+            raise ValueError("mode inpaint needs a mask")
+        if self.mode is Mode.TXT2IMG and (self.source or self.mask):
+            raise ValueError("mode txt2img takes neither source nor mask; use img2img or inpaint")
+        if self.mode is Mode.IMG2IMG and self.mask:
+            raise ValueError("mode img2img takes no mask; use inpaint")
+        if self.mode in (Mode.IMG2IMG, Mode.INPAINT) and (self.width or self.height):
+            raise ValueError(f"mode {self.mode} has its source's size; leave out width and height")
+        return self
+
+    def compact(self) -> dict[str, Any]:
+        """The request as JSON without defaults: what is stored and put into layer metadata."""
+        return self.model_dump(mode="json", exclude_defaults=True) | {"mode": self.mode.value}
+
+
+class Rect(Strict):
+    """A rectangle of the canvas in px; x and y may be negative (layers reach off-canvas)."""
+
+    x: Annotated[int, Field(ge=-1_000_000, le=1_000_000)] = 0
+    y: Annotated[int, Field(ge=-1_000_000, le=1_000_000)] = 0
+    width: Annotated[int, Field(ge=1, le=1_000_000)]
+    height: Annotated[int, Field(ge=1, le=1_000_000)]
+
+
+class PlanRequest(Strict):
+    """Geometry only, no pixels: what would be sent and computed for a job."""
+
+    mode: Mode
+    canvas: Rect | None = None
+    source: Rect | None = None
+    selection: Rect | None = None
+    strength: Annotated[float, Field(ge=0, le=1)] | None = None
+    steps: Annotated[int, Field(ge=1, le=200)] | None = None
+    guidance: Annotated[float, Field(ge=0, le=50)] | None = None
+    sampler: Literal["Euler", "Euler a", "DPM++ 2M Karras", "DDIM", "UniPC", "LCM"] | None = None
+    model: Annotated[str, Field(pattern=MODEL_ID)] | None = None
+    width: Annotated[int, Field(ge=1, le=MAX_SIDE)] | None = None
+    height: Annotated[int, Field(ge=1, le=MAX_SIDE)] | None = None
+    count: Annotated[int, Field(ge=1, le=16)] = 1
+    mask_options: MaskOptions = MaskOptions()
+
+
+class SizeOut(Strict):
+    width: int
+    height: int
+
+
+class Plan(Strict):
+    """The answer to a PlanRequest."""
+
+    mode: Mode
+    sentence: str  # the job in words, for the button or the status line
+    box: Rect  # what to read from the image and send, in canvas px
+    generation: SizeOut  # size at which the model works
+    model: str
+    sampler: str
+    strength: float
+    steps: int  # as asked (or the model's default)
+    steps_run: int  # denoising steps that really run at this strength
+    guidance: float
+    start_noise: float  # noise share 0..1 at the first step: sqrt(1 - alpha_bar), 0 = nothing to do
+    seconds: float | None  # estimate; None before the first measured job
+    memory_mb: int | None  # estimate of the engine's peak
+    warnings: list[str] = []

@@ -1,0 +1,1 @@
+"""The starter model that comes along (weights in model/, a diffusers folder)."""

@@ -1,0 +1,270 @@
+"""HTTP to the server: every call of docs/protocol.md that the plug-in uses. Knows nothing of GIMP.
+
+http.client takes no notice of proxy settings, which is right for a server on this machine. Every
+wait has a deadline; every failure is a PluginError with a sentence.
+"""
+
+from __future__ import annotations
+
+import http.client
+import json
+import threading
+import time
+from typing import Any, Callable, Dict, Iterator, Optional, Tuple
+from urllib.parse import urlsplit
+
+import wire
+from errors import JobFailed, PluginError, ServerRefused, ServerUnreachable
+from i18n import _
+
+CONNECT_SECONDS = 5
+ANSWER_SECONDS = 30
+PIXELS_SECONDS = 120
+SILENCE_SECONDS = 15  # an event stream sends at least a comment every 5 s
+GONE_SECONDS = 8  # how long a server may be away in the middle of a job
+RETRY_SECONDS = 0.3
+
+Tell = Callable[[str, Dict[str, Any]], None]
+
+
+class Client:
+    """One server at `url`; a new connection for every call, so that threads do not meet."""
+
+    def __init__(self, url: str, token: str) -> None:
+        self.url = url.strip().rstrip("/")
+        self.token = token
+        parts = urlsplit(self.url if "://" in self.url else "http://" + self.url)
+        try:
+            self._host, self._port = parts.hostname, parts.port
+        except ValueError:
+            self._host = None
+        if parts.scheme not in ("http", "https") or not self._host:
+            raise PluginError(
+                _("{url} is not an address of a server.").format(url=self.url),
+                _("It looks like http://127.0.0.1:8765; see Filters > Pentimento > Server."),
+                "bad_url",
+            )
+        self._tls = parts.scheme == "https"
+
+    def check(self) -> Dict[str, Any]:
+        """The server's status, once it is known to be Pentimento and to take the token."""
+        health = self._json("GET", "/v1/health")
+        if health.get("name") != "pentimento":
+            raise self._stranger()
+        return self._json("GET", "/v1/status")
+
+    def status(self) -> Dict[str, Any]:
+        return self._json("GET", "/v1/status")
+
+    def models(self) -> list:
+        return self._json("GET", "/v1/models")["models"]
+
+    def plan(self, request: Dict[str, Any]) -> Dict[str, Any]:
+        return self._json("POST", "/v1/plan", request)
+
+    def send(self, pixels: wire.Pixels) -> str:
+        """Sends pixels that the server does not have yet; their blob id."""
+        blob = pixels.blob_id
+        status, _headers, _body = self._exchange("HEAD", "/v1/blobs/" + blob, accept=(200, 404))
+        if status == 404:
+            self._exchange(
+                "PUT",
+                "/v1/blobs",
+                pixels.data,
+                {"Content-Type": pixels.content_type},
+                seconds=PIXELS_SECONDS,
+            )
+        return blob
+
+    def start_job(self, request: Dict[str, Any]) -> str:
+        return self._json("POST", "/v1/jobs", request)["id"]
+
+    def job(self, job_id: str) -> Dict[str, Any]:
+        return self._json("GET", "/v1/jobs/" + job_id)
+
+    def cancel(self, job_id: str) -> None:
+        self._json("DELETE", "/v1/jobs/" + job_id)
+
+    def picture(self, job_id: str, index: int) -> wire.Pixels:
+        return self._pixels(f"/v1/jobs/{job_id}/images/{index}")
+
+    def mask(self, job_id: str) -> wire.Pixels:
+        """The mask as the server used it: grown and feathered."""
+        return self._pixels(f"/v1/jobs/{job_id}/mask")
+
+    def shutdown(self) -> None:
+        self._json("POST", "/v1/shutdown", {})
+
+    def follow(self, job_id: str, tell: Tell) -> Dict[str, Any]:
+        """Waits for the end of a job; its last snapshot. `tell(event, data)` hears of every event.
+        Raises JobFailed, or ServerUnreachable when the server stays away."""
+        last_id = ""
+        lost_at: Optional[float] = None
+        while True:
+            try:
+                for event, event_id, data in self._events(job_id, last_id):
+                    lost_at = None
+                    last_id = event_id or last_id
+                    if event in wire.FINAL:
+                        return _succeeded(data)
+                    tell(event, data)
+                snapshot = self.job(job_id)  # a stream without an end means: ask the job
+                if snapshot["status"] in wire.FINAL:
+                    return _succeeded(snapshot)
+                lost_at = None
+            except ServerUnreachable:
+                lost_at = lost_at or time.monotonic()
+                if time.monotonic() - lost_at > GONE_SECONDS:
+                    raise
+            threading.Event().wait(RETRY_SECONDS)
+
+    def _events(self, job_id: str, last_id: str) -> Iterator[Tuple[str, str, Dict[str, Any]]]:
+        """(event, id, data) from the job's stream until it ends or breaks off."""
+        headers = {"Accept": "text/event-stream"}
+        if last_id:
+            headers["Last-Event-ID"] = last_id
+        connection = self._connection(SILENCE_SECONDS)
+        try:
+            answer = self._ask(connection, "GET", f"/v1/jobs/{job_id}/events", None, headers)
+            if answer.status != 200:
+                raise self._refusal(answer.status, self._rest(answer))
+            yield from _parsed(answer)
+        except (OSError, http.client.HTTPException) as error:
+            raise self._unreachable(error) from error
+        finally:
+            connection.close()
+
+    def _pixels(self, path: str) -> wire.Pixels:
+        _status, headers, body = self._exchange(
+            "GET", path, headers={"Accept": wire.RAW_TYPE}, seconds=PIXELS_SECONDS
+        )
+        try:
+            return wire.Pixels.from_answer(headers.get("Content-Type", ""), body)
+        except ValueError as error:
+            raise ServerUnreachable(
+                _("The server sent a damaged picture: {reason}").format(reason=error),
+                _("Update the server and the plug-in to the same version."),
+                "bad_answer",
+            ) from error
+
+    def _json(self, method: str, path: str, body: Any = None) -> Dict[str, Any]:
+        data = None if body is None else json.dumps(body).encode()
+        headers = {} if body is None else {"Content-Type": "application/json"}
+        _status, _headers, answer = self._exchange(method, path, data, headers)
+        try:
+            parsed = json.loads(answer)
+        except ValueError:
+            parsed = None
+        if not isinstance(parsed, dict):
+            raise self._stranger()
+        return parsed
+
+    def _exchange(
+        self,
+        method: str,
+        path: str,
+        body: Optional[bytes] = None,
+        headers: Optional[Dict[str, str]] = None,
+        seconds: float = ANSWER_SECONDS,
+        accept: Tuple[int, ...] = (),
+    ) -> Tuple[int, Any, bytes]:
+        """One call: status, headers, body. Raises ServerRefused for a status of 400 or more that is
+        not in `accept`."""
+        connection = self._connection(seconds)
+        try:
+            answer = self._ask(connection, method, path, body, headers or {})
+            data = self._rest(answer)
+        except (OSError, http.client.HTTPException) as error:
+            raise self._unreachable(error) from error
+        finally:
+            connection.close()
+        if answer.status >= 300 and answer.status not in accept:
+            raise self._refusal(answer.status, data)
+        return answer.status, answer.headers, data
+
+    def _connection(self, seconds: float) -> http.client.HTTPConnection:
+        kind = http.client.HTTPSConnection if self._tls else http.client.HTTPConnection
+        connection = kind(self._host, self._port, timeout=CONNECT_SECONDS)
+        try:
+            connection.connect()
+        except OSError as error:
+            raise self._unreachable(error) from error
+        connection.sock.settimeout(seconds)
+        return connection
+
+    def _ask(self, connection, method, path, body, headers) -> http.client.HTTPResponse:
+        if self.token:
+            headers = {**headers, "Authorization": "Bearer " + self.token}
+        try:
+            connection.request(method, path, body, headers)
+        except (BrokenPipeError, ConnectionResetError):
+            # A server that refuses a body may answer and close before it has read all of it.
+            return connection.getresponse()
+        return connection.getresponse()
+
+    @staticmethod
+    def _rest(answer: http.client.HTTPResponse) -> bytes:
+        return answer.read()
+
+    def _refusal(self, status: int, body: bytes) -> PluginError:
+        try:
+            error = json.loads(body)["error"]
+            code, message, hint = error["code"], error["message"], error.get("hint", "")
+        except (ValueError, KeyError, TypeError):
+            return self._stranger()
+        if status == 401:
+            message = _("The server at {url} does not take this plug-in's token.").format(
+                url=self.url
+            )
+            hint = _("Set the server's token in Filters > Pentimento > Server, or clear it there.")
+        return ServerRefused(status, message, hint, code)
+
+    def _unreachable(self, error: Exception) -> ServerUnreachable:
+        reason = _("it does not answer in time") if isinstance(error, TimeoutError) else error
+        return ServerUnreachable(
+            _("The Pentimento server at {url} can't be reached: {reason}").format(
+                url=self.url, reason=reason
+            ),
+            _("Start it, or check its address, in Filters > Pentimento > Server."),
+            "unreachable",
+        )
+
+    def _stranger(self) -> ServerUnreachable:
+        return ServerUnreachable(
+            _("What answers at {url} is not a Pentimento server.").format(url=self.url),
+            _("Check the address in Filters > Pentimento > Server."),
+            "not_pentimento",
+        )
+
+
+def _parsed(lines: Iterator[bytes]) -> Iterator[Tuple[str, str, Dict[str, Any]]]:
+    """Server-Sent Events from the lines of a stream."""
+    event, event_id, data = "message", "", []
+    for raw in lines:
+        line = raw.decode("utf-8").rstrip("\r\n")
+        if not line:
+            if data:
+                yield event, event_id, json.loads("\n".join(data))
+            event, data = "message", []
+            continue
+        name, _colon, value = line.partition(":")
+        value = value[1:] if value.startswith(" ") else value
+        if name == "event":
+            event = value
+        elif name == "id":
+            event_id = value
+        elif name == "data":
+            data.append(value)
+
+
+def _succeeded(snapshot: Dict[str, Any]) -> Dict[str, Any]:
+    if snapshot["status"] == wire.SUCCEEDED:
+        return snapshot
+    if snapshot["status"] == wire.CANCELLED:
+        raise JobFailed(_("The job was cancelled on the server."), "", "cancelled")
+    error = snapshot.get("error") or {}
+    raise JobFailed(
+        error.get("message") or _("The job failed on the server."),
+        error.get("hint") or _("The server's log tells more; see Filters > Pentimento > Doctor."),
+        error.get("code", ""),
+    )

@@ -1,0 +1,249 @@
+"""Finds, starts and stops the companion server. How it is started stands in install.json, which
+install.sh wrote; GIMP's own Python is never used for it."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import subprocess
+import sys
+import threading
+import time
+from dataclasses import dataclass
+from typing import Any, Callable, Dict, List, Optional
+
+import settings
+from client import Client
+from errors import PluginError, ServerRefused, ServerUnreachable
+from i18n import _
+
+START_SECONDS = 40
+POLL_SECONDS = 0.2
+
+SETTINGS, ENVIRONMENT, OWN = "settings", "environment", "own"
+
+# What GIMP or its package set for GIMP's own libraries and Python; poison for another Python.
+FOREIGN_VARIABLES = (
+    "LD_LIBRARY_PATH",
+    "LD_PRELOAD",
+    "DYLD_LIBRARY_PATH",
+    "DYLD_INSERT_LIBRARIES",
+    "PYTHONHOME",
+    "PYTHONPATH",
+    "PYTHONSTARTUP",
+    "PYTHONEXECUTABLE",
+    "GI_TYPELIB_PATH",
+    "GIO_MODULE_DIR",
+    "GIO_EXTRA_MODULES",
+    "GDK_PIXBUF_MODULE_FILE",
+    "GDK_PIXBUF_MODULEDIR",
+    "GSETTINGS_SCHEMA_DIR",
+    "GTK_PATH",
+    "GTK_EXE_PREFIX",
+    "GTK_DATA_PREFIX",
+    "BABL_PATH",
+    "GEGL_PATH",
+    "SSL_CERT_FILE",
+)
+
+
+@dataclass(frozen=True)
+class Address:
+    """`origin` says who named it: the settings, the environment, or the server's own file."""
+
+    url: str
+    token: str
+    origin: str
+
+
+def data_dir() -> str:
+    """The server's data folder; the same rule as in the server, as seen from inside a sandbox."""
+    chosen = os.environ.get("PENTIMENTO_DATA")
+    if chosen:
+        return chosen
+    home = os.environ.get("SNAP_REAL_HOME") or os.path.expanduser("~")
+    if sys.platform == "darwin":
+        return os.path.join(home, "Library", "Application Support", "pentimento")
+    if os.name == "nt":
+        local = os.environ.get("LOCALAPPDATA") or os.path.join(home, "AppData", "Local")
+        return os.path.join(local, "pentimento")
+    if sandbox():
+        base = os.environ.get("HOST_XDG_DATA_HOME")
+    else:
+        base = os.environ.get("XDG_DATA_HOME")
+    return os.path.join(base or os.path.join(home, ".local", "share"), "pentimento")
+
+
+def sandbox() -> str:
+    """"Flatpak", "Snap" or an empty string."""
+    if os.path.exists("/.flatpak-info"):
+        return "Flatpak"
+    return "Snap" if os.environ.get("SNAP_NAME") == "gimp" else ""
+
+
+def own_file() -> Dict[str, Any]:
+    """server.json, or an empty dict where no server of this machine wrote one."""
+    return _read_json("server.json")
+
+
+def address() -> Optional[Address]:
+    """Where the server should be; None where nothing names one. A setting wins over the environment
+    and that over the server's own file, which still gives the token for a URL without one."""
+    own = own_file()
+    chosen = settings.load()
+    token = chosen.token or os.environ.get("PENTIMENTO_TOKEN", "") or str(own.get("token", ""))
+    if chosen.url:
+        return Address(chosen.url, token, SETTINGS)
+    if os.environ.get("PENTIMENTO_URL"):
+        return Address(os.environ["PENTIMENTO_URL"], token, ENVIRONMENT)
+    if own.get("url"):
+        return Address(str(own["url"]), token, OWN)
+    return None
+
+
+def connect() -> Client:
+    """A client of the running server. Raises ServerUnreachable or ServerRefused (the token)."""
+    place = address()
+    if place is None:
+        raise ServerUnreachable(
+            _("The Pentimento server is not running."), how_to_start(), "not_running"
+        )
+    client = Client(place.url, place.token)
+    client.check()
+    return client
+
+
+def ready(tell: Callable[[str], None] = lambda text: None) -> Client:
+    """A client of the server, which is started where it is not running. `tell` hears what takes
+    time. A server named by hand is never started from here: it may be on another machine."""
+    try:
+        return connect()
+    except ServerUnreachable as error:
+        place = address()
+        if place is not None and place.origin != OWN:
+            raise
+        if not can_start():
+            raise ServerUnreachable(error.message, how_to_start(), error.code) from error
+    tell(_("Starting the server…"))
+    return start()
+
+
+def can_start() -> bool:
+    return bool(_command()) and not sandbox()
+
+
+def how_to_start() -> str:
+    """What a person does to get the server running."""
+    command = _command()
+    if not command:
+        return _("Install it first: run install.sh of Pentimento.")
+    by_hand = " ".join(shlex.quote(part) for part in command)
+    if sandbox():
+        return _(
+            "GIMP is a {sandbox} here and may not start programs. Start the server in a terminal:"
+        ).format(sandbox=sandbox()) + "\n" + by_hand
+    return _("Start it in Filters > Pentimento > Server, or in a terminal:") + "\n" + by_hand
+
+
+def start() -> Client:
+    """Starts the server and waits until it answers. It lives on when GIMP ends."""
+    command = _command()
+    if not command or sandbox():
+        raise ServerUnreachable(
+            _("The server can't be started from here."), how_to_start(), "cannot_start"
+        )
+    process = _spawn(command)
+    deadline = time.monotonic() + START_SECONDS
+    while time.monotonic() < deadline:
+        try:
+            return connect()
+        except (ServerUnreachable, ServerRefused) as error:
+            last = error
+        if process.poll() is not None:
+            raise ServerUnreachable(
+                _("The server ended while starting: {reason}").format(reason=_last_words()),
+                _("Its messages are in {path}.").format(path=_start_log()),
+                "start_failed",
+            )
+        threading.Event().wait(POLL_SECONDS)
+    raise last
+
+
+def stop() -> None:
+    """Ends the server and waits until it is gone."""
+    client = connect()
+    client.shutdown()
+    deadline = time.monotonic() + START_SECONDS
+    while time.monotonic() < deadline:
+        try:
+            client.check()
+        except PluginError:
+            return
+        threading.Event().wait(POLL_SECONDS)
+    raise PluginError(
+        _("The server was asked to stop and is still there."),
+        _("It may be finishing a job; try again, or end its process."),
+        "still_running",
+    )
+
+
+def clean_environment() -> Dict[str, str]:
+    """The environment without what belongs to GIMP's own libraries and Python."""
+    environment = dict(os.environ)
+    for name in FOREIGN_VARIABLES:
+        environment.pop(name, None)
+    return environment
+
+
+def _spawn(command: List[str]) -> subprocess.Popen:
+    os.makedirs(os.path.dirname(_start_log()), mode=0o700, exist_ok=True)
+    if os.name == "nt":
+        flags = subprocess.DETACHED_PROCESS | subprocess.CREATE_NEW_PROCESS_GROUP
+        apart: Dict[str, Any] = {"creationflags": flags}
+    else:
+        apart = {"start_new_session": True}
+    try:
+        with open(_start_log(), "wb") as output:
+            return subprocess.Popen(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                cwd=data_dir(),
+                env=clean_environment(),
+                **apart,
+            )
+    except OSError as error:
+        raise ServerUnreachable(
+            _("The server can't be started: {reason}").format(reason=error),
+            _("Run install.sh of Pentimento again."),
+            "start_failed",
+        ) from error
+
+
+def _command() -> List[str]:
+    command = _read_json("install.json").get("command")
+    return [str(part) for part in command] if isinstance(command, list) else []
+
+
+def _read_json(name: str) -> Dict[str, Any]:
+    try:
+        with open(os.path.join(data_dir(), name), encoding="utf-8") as file:
+            content = json.load(file)
+    except (OSError, ValueError):
+        return {}
+    return content if isinstance(content, dict) else {}
+
+
+def _start_log() -> str:
+    return os.path.join(data_dir(), "logs", "start.log")
+
+
+def _last_words() -> str:
+    try:
+        with open(_start_log(), encoding="utf-8", errors="replace") as file:
+            lines = [line.strip() for line in file if line.strip()]
+    except OSError:
+        lines = []
+    return lines[-1] if lines else _("it said nothing")

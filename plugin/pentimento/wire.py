@@ -1,0 +1,159 @@
+"""The protocol (docs/protocol.md) as plain data: pixels, boxes, plan and job bodies. Standard library
+only; tests/contract holds it together with the server's models."""
+
+from __future__ import annotations
+
+import hashlib
+import random
+from dataclasses import dataclass
+from typing import Any, Dict, NamedTuple, Optional
+
+import options
+
+TXT2IMG, IMG2IMG, INPAINT = "txt2img", "img2img", "inpaint"
+SUCCEEDED, FAILED, CANCELLED = "succeeded", "failed", "cancelled"
+FINAL = (SUCCEEDED, FAILED, CANCELLED)
+
+BYTES_PER_PIXEL = {"rgba-u8": 4, "rgb-u8": 3, "rgba-u16": 8, "rgba-f32": 16, "y-u8": 1}
+RAW_TYPE = "application/x-pixels"
+MAX_COUNT = 16
+
+
+class Box(NamedTuple):
+    """A rectangle of the canvas in px; x and y may be negative."""
+
+    x: int
+    y: int
+    width: int
+    height: int
+
+    @classmethod
+    def from_rect(cls, rect: Dict[str, int]) -> Box:
+        return cls(rect["x"], rect["y"], rect["width"], rect["height"])
+
+    def rect(self) -> Dict[str, int]:
+        return self._asdict()
+
+    def joined(self, other: Box) -> Box:
+        """The smallest box that holds both."""
+        left, top = min(self.x, other.x), min(self.y, other.y)
+        right = max(self.x + self.width, other.x + other.width)
+        bottom = max(self.y + self.height, other.y + other.height)
+        return Box(left, top, right - left, bottom - top)
+
+
+@dataclass(frozen=True)
+class Pixels:
+    """Raw pixels in one of the protocol's formats, row by row, no padding."""
+
+    format: str
+    width: int
+    height: int
+    data: bytes
+
+    @property
+    def content_type(self) -> str:
+        return f"{RAW_TYPE}; format={self.format}; width={self.width}; height={self.height}"
+
+    @property
+    def blob_id(self) -> str:
+        digest = hashlib.sha256(f"{self.format};{self.width};{self.height};".encode())
+        digest.update(self.data)
+        return digest.hexdigest()
+
+    @classmethod
+    def from_answer(cls, content_type: str, data: bytes) -> Pixels:
+        """Raises ValueError where the answer is not what its header says."""
+        kind, *parameters = [part.strip() for part in content_type.split(";")]
+        fields = dict(part.split("=", 1) for part in parameters if "=" in part)
+        pixels_format = fields.get("format", "")
+        if kind != RAW_TYPE or pixels_format not in BYTES_PER_PIXEL:
+            raise ValueError(f"unknown kind of picture: {content_type}")
+        width, height = int(fields.get("width", "0")), int(fields.get("height", "0"))
+        expected = width * height * BYTES_PER_PIXEL[pixels_format]
+        if expected == 0 or len(data) != expected:
+            raise ValueError(f"{len(data)} bytes instead of {expected} for {content_type}")
+        return cls(pixels_format, width, height, data)
+
+
+def new_seed() -> int:
+    """A random seed small enough for the seed option, also for the last of several pictures."""
+    return random.SystemRandom().randrange(2**32 - MAX_COUNT)
+
+
+def seed_of(values: Dict[str, Any]) -> int:
+    return new_seed() if values["random-seed"] else int(values["seed"])
+
+
+def _given(**fields: Any) -> Dict[str, Any]:
+    """Leaves out what is None or empty: the server's default counts there."""
+    return {name: value for name, value in fields.items() if value not in (None, "", {})}
+
+
+def _sampling(values: Dict[str, Any]) -> Dict[str, Any]:
+    return _given(
+        steps=options.steps_of(values),
+        guidance=values["guidance"] or None,
+        sampler=options.sampler_of(values),
+        model=values["model"].strip(),
+        count=int(values["count"]),
+        width=int(values.get("width", 0)) or None,
+        height=int(values.get("height", 0)) or None,
+        strength=options.strength_of(values) if "strength" in values else None,
+        mask_options=_given(
+            grow=int(values.get("grow", 0)) or None, feather=int(values.get("feather", 0)) or None
+        ),
+    )
+
+
+def plan_request(
+    mode: str,
+    values: Dict[str, Any],
+    canvas: Optional[Box] = None,
+    source: Optional[Box] = None,
+    selection: Optional[Box] = None,
+) -> Dict[str, Any]:
+    """The body of POST /v1/plan: geometry only."""
+    boxes = {"canvas": canvas, "source": source, "selection": selection}
+    rects = {name: box.rect() for name, box in boxes.items() if box is not None}
+    return {"mode": mode, **_sampling(values), **rects}
+
+
+def job_request(
+    mode: str,
+    values: Dict[str, Any],
+    seed: int,
+    source: Optional[Pixels] = None,
+    mask: Optional[Pixels] = None,
+) -> Dict[str, Any]:
+    """The body of POST /v1/jobs."""
+    request = {
+        "mode": mode,
+        **_given(prompt=values["prompt"], negative_prompt=values["negative-prompt"]),
+        **_sampling(values),
+        "seed": seed,
+    }
+    return with_pixels(request, source, mask)
+
+
+def again_request(
+    request: Dict[str, Any],
+    seed: int,
+    source: Optional[Pixels] = None,
+    mask: Optional[Pixels] = None,
+) -> Dict[str, Any]:
+    """A recorded request once more, for one picture with another seed. Its mask is the one that the
+    layer carries, grown and feathered already."""
+    dropped = ("source", "mask", "mask_options", "client", "interactive", "composite", "count")
+    kept = {name: value for name, value in request.items() if name not in dropped}
+    return with_pixels({**kept, "seed": seed}, source, mask)
+
+
+def with_pixels(
+    request: Dict[str, Any], source: Optional[Pixels], mask: Optional[Pixels]
+) -> Dict[str, Any]:
+    """Adds the pictures, and that this client waits for the result and masks it itself."""
+    pictures = {"source": source, "mask": mask}
+    refs = {name: {"blob": picture.blob_id} for name, picture in pictures.items() if picture}
+    client = {"interactive": True, "client": "gimp"}
+    return {**request, **refs, **client, **({"composite": False} if mask else {})}

@@ -1,0 +1,299 @@
+"""Runs inside a GIMP root: a virtual screen with a window manager and a real GIMP on it, and the
+hands that drive it. Takes one JSON request a line on stdin: {"call": NAME, "args": [...]}, and
+answers {"result": ...} or {"error": ...}. Ends, with all it started, when stdin closes."""
+
+import glob
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+import traceback
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+GIMPRC = """(config-version "{version}")
+(check-updates no)
+(show-welcome-dialog no)
+(restore-session no)
+(save-session-info no)
+(save-document-history no)
+(plug-in-path "{plugins}:{system}")
+"""
+SYSTEM_PLUGINS = ("python-eval", "file-png", "file-jpeg")  # with all of them GIMP starts in 12 s
+
+
+class Stage:
+    def __init__(self, work):
+        self.work = work
+        self.config = os.path.join(work, "gimp")
+        self.batch = os.path.join(work, "batch.sock")
+        self.processes = []
+        self.pending = None
+
+    # Start and end
+
+    def start(self, plugins, size="1400x900", manager="xfwm4", environment=None):
+        """Starts screen, buses, window manager and GIMP; gives the seconds GIMP took."""
+        os.environ.update(environment or {})
+        os.environ.update(
+            GIMP3_DIRECTORY=self.config,
+            XDG_RUNTIME_DIR=self.folder("runtime", 0o700),
+            HOME=self.folder("home"),
+            PENTIMENTO_GUI_BATCH=self.batch,
+            GTK_A11Y="atspi",
+            GTK_OVERLAY_SCROLLING="0",
+        )
+        self.install(plugins)
+        self.screen(size)
+        self.bus()
+        self.spawn([manager])
+        return self.gimp()
+
+    def folder(self, name, mode=0o755):
+        path = os.path.join(self.work, name)
+        os.makedirs(path, mode=mode, exist_ok=True)
+        return path
+
+    def install(self, plugins):
+        """Links the plug-in folders and the few of GIMP's own that are needed."""
+        own, system = self.folder("gimp/plug-ins"), self.folder("gimp/system")
+        for path in plugins:
+            os.symlink(path, os.path.join(own, os.path.basename(path)))
+        home = glob.glob("/usr/lib/*/gimp/3.0/plug-ins")[0]
+        for name in SYSTEM_PLUGINS:
+            os.symlink(os.path.join(home, name), os.path.join(system, name))
+        answer = subprocess.run(["gimp", "--version"], capture_output=True, text=True, check=True)
+        with open(os.path.join(self.config, "gimprc"), "w") as rc:
+            version = answer.stdout.split()[-1]
+            rc.write(GIMPRC.format(version=version, plugins=own, system=system))
+
+    def spawn(self, argv, **options):
+        log = open(os.path.join(self.folder("logs"), os.path.basename(argv[0]) + ".log"), "ab")
+        options.setdefault("stdout", log)
+        process = subprocess.Popen(argv, start_new_session=True, stderr=log, **options)
+        self.processes.append(process)
+        return process
+
+    def screen(self, size):
+        ours, theirs = os.pipe()
+        argv = ["Xvfb", "-displayfd", str(theirs), "-screen", "0", size + "x24"]
+        self.spawn([*argv, "-nolisten", "tcp", "-nolisten", "local"], pass_fds=[theirs])
+        os.close(theirs)
+        with os.fdopen(ours) as answer:
+            os.environ["DISPLAY"] = ":" + answer.readline().strip()
+
+    def bus(self):
+        argv = ["dbus-daemon", "--session", "--print-address=1", "--nofork"]
+        process = self.spawn(argv, stdout=subprocess.PIPE)
+        os.environ["DBUS_SESSION_BUS_ADDRESS"] = process.stdout.readline().decode().strip()
+
+    def gimp(self):
+        begun = time.monotonic()
+        code = f"exec(open('{HERE}/batch.py').read())"
+        argv = ["gimp", "--no-splash", "--batch-interpreter=python-fu-eval", "-b", code]
+        self.process = self.spawn(argv)
+        until(self.answers, 120, "GIMP")
+        return time.monotonic() - begun
+
+    def answers(self):
+        if self.process.poll() is not None:
+            raise RuntimeError(f"GIMP ended with {self.process.returncode}")
+        try:
+            with socket.socket(socket.AF_UNIX) as probe:
+                probe.connect(self.batch)
+            return True
+        except OSError:
+            return False
+
+    def stop(self):
+        for sign in (signal.SIGTERM, signal.SIGKILL):
+            for process in reversed(self.processes):
+                if process.poll() is None:
+                    os.killpg(process.pid, sign)
+            end = time.monotonic() + 5
+            for process in self.processes:
+                try:
+                    process.wait(max(0.1, end - time.monotonic()))
+                except subprocess.TimeoutExpired:
+                    continue
+
+    # Python inside GIMP
+
+    def python(self, source, timeout=60):
+        """Runs Python inside GIMP; gives {"printed", "failure"}."""
+        with socket.socket(socket.AF_UNIX) as connection:
+            connection.settimeout(timeout)
+            connection.connect(self.batch)
+            with connection.makefile("rwb") as stream:
+                stream.write(json.dumps(source).encode() + b"\n")
+                stream.flush()
+                return json.loads(stream.readline())
+
+    def begin(self, source):
+        """Starts Python inside GIMP that blocks, as one that opens a dialog does."""
+        self.answer = None
+
+        def go():
+            self.answer = self.python(source, timeout=600)
+
+        self.pending = threading.Thread(target=go, daemon=True)
+        self.pending.start()
+
+    def finish(self, timeout=60):
+        """The answer of what `begin` started."""
+        self.pending.join(timeout)
+        if self.pending.is_alive():
+            raise TimeoutError("the code inside GIMP did not end")
+        return self.answer
+
+    # Menus, windows, widgets
+
+    def menu(self, label):
+        """Activates a menu entry of GIMP by its label."""
+        widgets.press(self.entry(label))
+
+    def menu_sensitive(self, label):
+        return widgets.has(self.entry(label), widgets.STATES.SENSITIVE)
+
+    def entry(self, label):
+        def look():
+            return widgets.find(widgets.application("gimp"), "menu item", label, showing=False)
+
+        return until(look, 10, f"menu entry {label!r}")
+
+    def window(self, title, seconds=20):
+        """Waits for a window whose title contains this; gives the whole title."""
+        return self.wait_window(title, seconds).get_name()
+
+    def wait_window(self, title, seconds=20):
+        try:
+            return until(lambda: widgets.windows(title), seconds, f"window {title!r}")[-1]
+        except LookupError as error:
+            open_now = [window.get_name() for window in widgets.windows()]
+            raise LookupError(f"{error}; open are {open_now}") from None
+
+    def gone(self, title, seconds=20):
+        """Waits until no window of this title is left."""
+        return until(lambda: not widgets.windows(title), seconds, f"end of window {title!r}")
+
+    def titles(self):
+        return [window.get_name() for window in widgets.windows()]
+
+    def widget(self, title, name, role=None, showing=True, seconds=10):
+        window = self.wait_window(title)
+        try:
+            return until(
+                lambda: widgets.find(window, role, name, showing), seconds, f"{role} {name!r}"
+            )
+        except LookupError as error:
+            raise LookupError(f"{error} in\n{widgets.dump(window)}") from None
+
+    def press(self, title, name, role=None):
+        widgets.press(self.widget(title, name, role))
+
+    def sensitive(self, title, name, role=None):
+        return widgets.has(self.widget(title, name, role), widgets.STATES.SENSITIVE)
+
+    def checked(self, title, name):
+        return widgets.has(self.widget(title, name), widgets.STATES.CHECKED)
+
+    def set_text(self, title, name, text):
+        widgets.set_text(self.widget(title, name, "text|password text|entry"), text)
+
+    def text(self, title, name):
+        return widgets.text(self.widget(title, name))
+
+    def set_value(self, title, name, value):
+        widgets.set_value(self.widget(title, name, "spin button|slider"), value)
+
+    def value(self, title, name):
+        return widgets.value(self.widget(title, name, "spin button|slider"))
+
+    def choose(self, title, name, label):
+        widgets.choose(self.widget(title, name, "combo box"), label)
+
+    def choice(self, title, name):
+        """The label that a combo box shows now."""
+        combo = self.widget(title, name, "combo box")
+        chosen = combo.get_selection_iface().get_selected_child(0)
+        return (chosen.get_name() if chosen else "") or combo.get_name()
+
+    def choices(self, title, name):
+        combo = self.widget(title, name, "combo box")
+        return [item.get_name() for item in widgets.options(combo)]
+
+    def dump(self, title):
+        return widgets.dump(self.wait_window(title))
+
+    # Eyes and keys
+
+    def keys(self, title, *keys):
+        """Sends keys to a window as from the keyboard."""
+        window = self.xdotool("search", "--onlyvisible", "--name", title).split()[-1]
+        self.xdotool("windowactivate", "--sync", window)
+        self.xdotool("key", "--clearmodifiers", *keys)
+
+    def xdotool(self, *argv):
+        run = subprocess.run(["xdotool", *argv], capture_output=True, text=True, timeout=20)
+        return run.stdout.strip()
+
+    def shot(self, path, title=None):
+        """A picture of the screen, or of one window with its frame."""
+        target = "root"
+        if title is not None:
+            self.wait_window(title)
+            target = self.xdotool("search", "--onlyvisible", "--name", title).split()[-1]
+            self.xdotool("windowactivate", "--sync", target)
+            self.xdotool("windowraise", target)
+        subprocess.run(["import", "-window", target, path], check=True, timeout=60)
+        return path
+
+    def geometry(self, title):
+        """{"X", "Y", "WIDTH", "HEIGHT"} of a window in px."""
+        window = self.xdotool("search", "--onlyvisible", "--name", title).split()[-1]
+        lines = self.xdotool("getwindowgeometry", "--shell", window).splitlines()
+        return {key: int(value) for key, value in (line.split("=") for line in lines)}
+
+    def log(self):
+        with open(os.path.join(self.work, "logs", "gimp.log"), errors="replace") as log:
+            return log.read()
+
+
+def until(condition, seconds, what):
+    """Like widgets.until, but usable before there is a screen to import widgets on."""
+    end = time.monotonic() + seconds
+    while True:
+        result = condition()
+        if result:
+            return result
+        if time.monotonic() > end:
+            raise LookupError(f"{what} did not come within {seconds} s")
+        time.sleep(0.05)
+
+
+def answer(stage, request):
+    global widgets
+    try:
+        result = getattr(stage, request["call"])(*request["args"], **request.get("options", {}))
+        if request["call"] == "start":
+            import widgets  # needs the buses
+        return {"result": result}
+    except Exception as error:
+        return {"error": f"{type(error).__name__}: {error}", "trace": traceback.format_exc()}
+
+
+def main():
+    stage = Stage(sys.argv[1])
+    try:
+        for line in sys.stdin:
+            sys.stdout.write(json.dumps(answer(stage, json.loads(line))) + "\n")
+            sys.stdout.flush()
+    finally:
+        stage.stop()
+
+
+if __name__ == "__main__":
+    main()

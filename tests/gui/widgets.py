@@ -1,0 +1,139 @@
+"""Finds and drives the widgets of GIMP and of its plug-ins through AT-SPI, as a screen reader does.
+Runs inside the GIMP root. A plug-in is an application of its own on the accessibility bus."""
+
+import time
+
+import gi
+
+gi.require_version("Atspi", "2.0")
+from gi.repository import Atspi, GLib
+
+STATES = Atspi.StateType
+
+
+def walk(node, depth=40):
+    """All accessible objects below `node`; what vanishes meanwhile is left out."""
+    if node is None:
+        return
+    yield node
+    if not depth:
+        return
+    try:
+        count = node.get_child_count()
+    except GLib.Error:
+        return
+    for index in range(count):
+        try:
+            child = node.get_child_at_index(index)
+        except GLib.Error:
+            return
+        yield from walk(child, depth - 1)
+
+
+def applications():
+    desktop = Atspi.get_desktop(0)
+    return [desktop.get_child_at_index(i) for i in range(desktop.get_child_count())]
+
+
+def application(part):
+    for app in applications():
+        if app is not None and part in (app.get_name() or ""):
+            return app
+    return None
+
+
+def windows(part=""):
+    """Titles and objects of all showing windows whose title contains `part`."""
+    found = []
+    for app in applications():
+        for index in range(app.get_child_count() if app is not None else 0):
+            try:
+                window = app.get_child_at_index(index)
+                if window and part in (window.get_name() or "") and has(window, STATES.SHOWING):
+                    found.append(window)
+            except GLib.Error:
+                continue
+    return found
+
+
+def has(node, state):
+    return node.get_state_set().contains(state)
+
+
+def matches(node, role, name, showing):
+    try:
+        if role and node.get_role_name() not in role.split("|"):
+            return False
+        if name is not None and name != (node.get_name() or ""):
+            return False
+        return not showing or has(node, STATES.SHOWING)
+    except GLib.Error:
+        return False
+
+
+def find(root, role=None, name=None, showing=True):
+    """The first object below `root` with this role (several by "|") and exact name, or None."""
+    return next((node for node in walk(root) if matches(node, role, name, showing)), None)
+
+
+def until(condition, seconds, what):
+    """Waits for a true answer of `condition`; the answer."""
+    end = time.monotonic() + seconds
+    while True:
+        result = condition()
+        if result:
+            return result
+        if time.monotonic() > end:
+            raise LookupError(f"{what} did not come within {seconds} s")
+        time.sleep(0.05)
+
+
+def press(node):
+    node.do_action(0)
+
+
+def set_text(node, text):
+    node.get_editable_text_iface().set_text_contents(text)
+
+
+def text(node):
+    body = node.get_text_iface()
+    if body is None:
+        return node.get_name() or ""
+    return Atspi.Text.get_text(body, 0, Atspi.Text.get_character_count(body))
+
+
+def set_value(node, value):
+    node.get_value_iface().set_current_value(value)
+
+
+def value(node):
+    return node.get_value_iface().get_current_value()
+
+
+def options(combo):
+    """The menu items of a combo box, in order."""
+    return [node for node in walk(combo) if node.get_role_name() == "menu item"]
+
+
+def choose(combo, label):
+    labels = [item.get_name() for item in options(combo)]
+    combo.get_selection_iface().select_child(labels.index(label))
+
+
+def dump(root):
+    """The tree below `root` as text, for people who write tests."""
+    lines = []
+
+    def note(node, depth):
+        try:
+            if depth > 1 and not has(node, STATES.SHOWING):
+                return
+            lines.append(f"{'  ' * depth}{node.get_role_name()} {node.get_name()!r}")
+            for index in range(node.get_child_count()):
+                note(node.get_child_at_index(index), depth + 1)
+        except (GLib.Error, AttributeError) as error:
+            lines.append(f"{'  ' * depth}({error})")
+
+    note(root, 0)
+    return "\n".join(lines)

@@ -32,7 +32,7 @@ class Client:
 
     def __init__(self, url: str, token: str) -> None:
         self.url = url.strip().rstrip("/")
-        self.token = token
+        self.token = "".join(token.split()).encode("ascii", "ignore").decode()
         parts = urlsplit(self.url if "://" in self.url else "http://" + self.url)
         try:
             self._host, self._port = parts.hostname, parts.port
@@ -127,7 +127,7 @@ class Client:
         try:
             answer = self._ask(connection, "GET", f"/v1/jobs/{job_id}/events", None, headers)
             if answer.status != 200:
-                raise self._refusal(answer.status, self._rest(answer))
+                raise self._refusal(answer.status, answer.read())
             yield from _parsed(answer)
         except (OSError, http.client.HTTPException) as error:
             raise self._unreachable(error) from error
@@ -173,7 +173,7 @@ class Client:
         connection = self._connection(seconds)
         try:
             answer = self._ask(connection, method, path, body, headers or {})
-            data = self._rest(answer)
+            data = answer.read()
         except (OSError, http.client.HTTPException) as error:
             raise self._unreachable(error) from error
         finally:
@@ -187,7 +187,7 @@ class Client:
         connection = kind(self._host, self._port, timeout=CONNECT_SECONDS)
         try:
             connection.connect()
-        except OSError as error:
+        except (OSError, UnicodeError) as error:
             raise self._unreachable(error) from error
         connection.sock.settimeout(seconds)
         return connection
@@ -201,10 +201,6 @@ class Client:
             # A server that refuses a body may answer and close before it has read all of it.
             return connection.getresponse()
         return connection.getresponse()
-
-    @staticmethod
-    def _rest(answer: http.client.HTTPResponse) -> bytes:
-        return answer.read()
 
     def _refusal(self, status: int, body: bytes) -> PluginError:
         try:

@@ -68,15 +68,12 @@ def data_dir() -> str:
     if os.name == "nt":
         local = os.environ.get("LOCALAPPDATA") or os.path.join(home, "AppData", "Local")
         return os.path.join(local, "pentimento")
-    if sandbox():
-        base = os.environ.get("HOST_XDG_DATA_HOME")
-    else:
-        base = os.environ.get("XDG_DATA_HOME")
+    base = os.environ.get("HOST_XDG_DATA_HOME" if sandbox() else "XDG_DATA_HOME")
     return os.path.join(base or os.path.join(home, ".local", "share"), "pentimento")
 
 
 def sandbox() -> str:
-    """"Flatpak", "Snap" or an empty string."""
+    """ "Flatpak", "Snap" or an empty string."""
     if os.path.exists("/.flatpak-info"):
         return "Flatpak"
     return "Snap" if os.environ.get("SNAP_NAME") == "gimp" else ""
@@ -89,26 +86,47 @@ def own_file() -> Dict[str, Any]:
 
 def address() -> Optional[Address]:
     """Where the server should be; None where nothing names one. A setting wins over the environment
-    and that over the server's own file, which still gives the token for a URL without one."""
-    own = own_file()
+    and that over the server's own file."""
     chosen = settings.load()
-    token = chosen.token or os.environ.get("PENTIMENTO_TOKEN", "") or str(own.get("token", ""))
-    if chosen.url:
-        return Address(chosen.url, token, SETTINGS)
-    if os.environ.get("PENTIMENTO_URL"):
-        return Address(os.environ["PENTIMENTO_URL"], token, ENVIRONMENT)
-    if own.get("url"):
-        return Address(str(own["url"]), token, OWN)
-    return None
+    variables = os.environ
+    return (
+        resolve(chosen.url, chosen.token, SETTINGS)
+        or resolve(
+            variables.get("PENTIMENTO_URL", ""), variables.get("PENTIMENTO_TOKEN", ""), ENVIRONMENT
+        )
+        or resolve(str(own_file().get("url", "")), chosen.token, OWN)
+    )
+
+
+def own(token: str = "") -> Address:
+    """The address of this machine's own server. Raises ServerUnreachable where none has run."""
+    place = resolve(str(own_file().get("url", "")), token, OWN)
+    if place is None:
+        raise not_running()
+    return place
+
+
+def not_running() -> ServerUnreachable:
+    message = _("The Pentimento server is not running.")
+    return ServerUnreachable(message, how_to_start(), "not_running")
+
+
+def resolve(url: str, token: str, origin: str) -> Optional[Address]:
+    """An address with its token. The own server's token is filled in for the own server only: no
+    other program may be handed it."""
+    if not url:
+        return None
+    own = own_file()
+    if not token and url.rstrip("/") == str(own.get("url", "")).rstrip("/"):
+        token = str(own.get("token", ""))
+    return Address(url, token, origin)
 
 
 def connect() -> Client:
     """A client of the running server. Raises ServerUnreachable or ServerRefused (the token)."""
     place = address()
     if place is None:
-        raise ServerUnreachable(
-            _("The Pentimento server is not running."), how_to_start(), "not_running"
-        )
+        raise not_running()
     client = Client(place.url, place.token)
     client.check()
     return client
@@ -140,9 +158,8 @@ def how_to_start() -> str:
         return _("Install it first: run install.sh of Pentimento.")
     by_hand = " ".join(shlex.quote(part) for part in command)
     if sandbox():
-        return _(
-            "GIMP is a {sandbox} here and may not start programs. Start the server in a terminal:"
-        ).format(sandbox=sandbox()) + "\n" + by_hand
+        reason = _("GIMP is a {sandbox} here and may not start programs.").format(sandbox=sandbox())
+        return reason + " " + _("Start the server in a terminal:") + "\n" + by_hand
     return _("Start it in Filters > Pentimento > Server, or in a terminal:") + "\n" + by_hand
 
 

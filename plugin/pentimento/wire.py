@@ -1,5 +1,5 @@
-"""The protocol (docs/protocol.md) as plain data: pixels, boxes, plan and job bodies. Standard library
-only; tests/contract holds it together with the server's models."""
+"""The protocol (docs/protocol.md) as plain data: pixels, boxes, plan and job bodies. Standard
+library only; tests/contract holds it together with the server's models."""
 
 from __future__ import annotations
 

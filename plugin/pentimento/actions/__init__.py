@@ -1,0 +1,1 @@
+"""One file an action: gather from the image, ask the server, place the result."""

@@ -1,0 +1,115 @@
+"""Doctor: checks everything the actions need, and tells the remedy for what is missing."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from gi.repository import Gimp
+
+import log
+import server
+import settings
+from dialogs.context import Check
+from errors import PluginError, ServerUnreachable
+from i18n import _
+
+PLUGIN_DIR = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+
+
+class Examination:
+    """What the Doctor dialog works with; the contract stands in dialogs/context.py."""
+
+    def __init__(self) -> None:
+        # Asked for here because libgimp may not be called from the thread that runs the checks.
+        self._gimp = Gimp.version()
+
+    def checks(self):
+        found = [self._about_gimp(), _about_sandbox(), _about_settings()]
+        found += _about_server()
+        return [check for check in found if check is not None]
+
+    def report(self, checks) -> str:
+        """The checks as plain text, with the newest lines of the log; without the token."""
+        lines = []
+        for check in checks:
+            lines.append(("✓ " if check.ok else "✗ ") + check.title)
+            lines += ["    " + line for line in check.sentence.splitlines()]
+        lines += ["", _("Newest lines of {path}:").format(path=log.path()), *log.tail(20)]
+        return "\n".join(lines)
+
+    def _about_gimp(self) -> Check:
+        python = ".".join(map(str, sys.version_info[:3]))
+        sentence = _("GIMP {gimp}, Python {python}, plug-in in {folder}").format(
+            gimp=self._gimp, python=python, folder=PLUGIN_DIR
+        )
+        return Check(_("GIMP and plug-in"), True, sentence)
+
+
+def run(context):
+    examination = Examination()
+    return {"report": examination.report(examination.checks())}
+
+
+def _about_sandbox():
+    if not server.sandbox():
+        return None
+    sentence = _("GIMP runs as a {sandbox}; the server is started outside of it.")
+    return Check(
+        _("Sandbox"), True, sentence.format(sandbox=server.sandbox()) + "\n" + server.how_to_start()
+    )
+
+
+def _about_settings() -> Check:
+    title = _("Settings")
+    try:
+        kept = settings.load()
+    except PluginError as error:
+        return Check(title, False, str(error))
+    if not kept.url:
+        return Check(title, True, _("The server of this computer is used."))
+    return Check(title, True, _("The server at {url} is used, as set.").format(url=kept.url))
+
+
+def _about_server():
+    """Whether it is installed, reachable and has a model."""
+    title = _("Server")
+    try:
+        client = server.connect()
+        status, models = client.status(), client.models()
+    except PluginError as error:
+        may_start = isinstance(error, ServerUnreachable) and server.can_start()
+        fix = (_("_Start the server"), server.start) if may_start else ("", None)
+        return [Check(title, False, str(error), *fix)]
+    sentence = _("Version {version} answers at {url}.").format(
+        version=status.get("version"), url=client.url
+    )
+    return [Check(title, True, sentence), _about_engine(status), _about_models(models)]
+
+
+def _about_engine(status) -> Check:
+    engine = status.get("engine") or {}
+    ok = engine.get("state") != "failed"
+    sentence = _("The engine is {state} on {device}.").format(
+        state=engine.get("state") or "?", device=engine.get("device") or "?"
+    )
+    if not ok:
+        sentence += "\n" + _("Its log is in {path}.").format(
+            path=os.path.join(str(status.get("data_dir")), "logs")
+        )
+    return Check(_("Engine"), ok, sentence)
+
+
+def _about_models(models) -> Check:
+    good = [model for model in models if model.get("ok", True)]
+    lines = [
+        "{}: {}".format(model["id"], model["problem"])
+        for model in models
+        if not model.get("ok", True)
+    ]
+    if good:
+        names = ", ".join(model["id"] for model in good)
+        lines.insert(0, _("Ready to use: {names}").format(names=names))
+    else:
+        lines.insert(0, _("No model can be used. Run install.sh of Pentimento again."))
+    return Check(_("Models"), bool(good), "\n".join(lines))

@@ -1,0 +1,30 @@
+"""Image to Image: a source repainted from the prompt, as new layers above it."""
+
+from __future__ import annotations
+
+import wire
+from actions.work import Work
+from gimpio import layers, sources
+from i18n import _
+
+
+def _source(context, values):
+    return sources.choose(context.image, context.drawables, values["source"])
+
+
+def plan_request(context, values):
+    canvas = sources.canvas(context.image)
+    source = _source(context, values)
+    return wire.plan_request(wire.IMG2IMG, values, canvas, source.extent)
+
+
+def run(context):
+    values = context.values
+    source = _source(context, values)
+    work = Work(_("Image to Image"))
+    box = work.box(plan_request(context, values))
+    picture = source.read(box)
+    request = wire.job_request(wire.IMG2IMG, values, wire.seed_of(values), picture)
+    outcome = work.run(request, picture)
+    made = work.pictures(outcome, context.action.key, box, source.record())
+    return {"layers": layers.place(context.image, source.above, box, made)}

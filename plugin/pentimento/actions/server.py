@@ -1,0 +1,88 @@
+"""Server: its state in words, start, stop, and the address kept for all actions."""
+
+from __future__ import annotations
+
+import options
+import server
+import settings
+from client import Client
+from dialogs.context import ServerState
+from errors import PluginError
+from gimpio.progress import Progress
+from i18n import _
+
+
+class Panel:
+    """What the Server dialog works with; the contract stands in dialogs/context.py."""
+
+    def __init__(self) -> None:
+        kept = settings.load()
+        self.url, self.token = kept.url, kept.token
+        self.can_start = server.can_start()
+
+    def state(self, url: str, token: str) -> ServerState:
+        try:
+            place = server.resolve(url, token, server.SETTINGS) if url else server.own(token)
+            status = Client(place.url, place.token).check()
+        except PluginError as error:
+            return ServerState(False, str(error), url)
+        sentence = _("The server runs at {url}.").format(url=place.url)
+        return ServerState(True, sentence, place.url, details(status))
+
+    def start(self) -> None:
+        server.start()
+
+    def stop(self) -> None:
+        server.stop()
+
+    def save(self, url: str, token: str) -> None:
+        keep(url, token)
+
+
+def run(context):
+    command = context.values["command"]
+    if command == options.SET:
+        keep(context.values["url"], context.values["token"])
+    elif command == options.START:
+        Progress(_("Starting the server…")).wait_for(server.ready)
+    elif command == options.STOP:
+        Progress(_("Stopping the server…")).wait_for(server.stop)
+    return {"report": report()}
+
+
+def keep(url: str, token: str) -> None:
+    """Keeps address and token; an address that can't be one is refused."""
+    if url.strip():
+        Client(url, token)
+    settings.save(settings.Settings(url.strip(), token.strip()))
+
+
+def report() -> str:
+    """The state as text: a sentence and a line for each fact."""
+    place = server.address()
+    try:
+        status = server.connect().status()
+    except PluginError as error:
+        return str(error)
+    lines = [_("The server runs at {url}.").format(url=place.url)]
+    return "\n".join(lines + [f"{label}: {value}" for label, value in details(status)])
+
+
+def details(status):
+    """Rows of (label, value) from the server's status."""
+    engine, queue = status.get("engine") or {}, status.get("queue") or {}
+    rows = [
+        (_("Version"), status.get("version")),
+        (_("Engine"), engine.get("state")),
+        (_("Device"), engine.get("device")),
+        (_("Engine memory"), _megabytes(engine.get("memory_mb"))),
+        (_("Models loaded"), ", ".join(map(str, engine.get("loaded") or []))),
+        (_("Jobs waiting"), queue.get("queued")),
+        (_("Free disk space"), _megabytes((status.get("disk") or {}).get("free_mb"))),
+        (_("Data folder"), status.get("data_dir")),
+    ]
+    return [(label, str(value)) for label, value in rows if value not in (None, "")]
+
+
+def _megabytes(number):
+    return None if number is None else _("{n} MB").format(n=round(number))

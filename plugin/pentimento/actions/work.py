@@ -1,0 +1,141 @@
+"""One job's way to the server and back, shared by the actions that generate: connect, plan, send,
+follow, fetch. All HTTP runs in a thread while GIMP's progress bar goes on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Dict, List, Optional
+
+import log
+import server
+import wire
+from client import Client
+from gimpio.layers import Picture, name_for
+from gimpio.progress import Progress
+from i18n import _, ngettext
+from wire import Box, Pixels
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """A finished job: its last snapshot, the pictures and, if asked for, the mask as used."""
+
+    snapshot: Dict[str, Any]
+    pictures: List[Pixels]
+    mask: Optional[Pixels]
+
+
+class Work:
+    """The server's side of one action."""
+
+    def __init__(self, title: str) -> None:
+        self._title = title
+        self._progress = Progress(title)
+        self._client: Client = self._progress.wait_for(lambda: server.ready(self._progress.tell))
+
+    def plan(self, request: Dict[str, Any]) -> Dict[str, Any]:
+        return self._progress.wait_for(lambda: self._client.plan(request))
+
+    def box(self, request: Dict[str, Any]) -> Box:
+        """The box of the canvas that the server wants to see for this job."""
+        return Box.from_rect(self.plan(request)["box"])
+
+    def run(
+        self,
+        request: Dict[str, Any],
+        source: Optional[Pixels] = None,
+        mask: Optional[Pixels] = None,
+        wants_mask: bool = False,
+    ) -> Outcome:
+        """Sends the pictures and the job, waits for its end and fetches the results."""
+        sent = [pixels for pixels in (source, mask) if pixels is not None]
+        outcome = self._progress.wait_for(lambda: self._run(request, sent, wants_mask))
+        self._progress.end()
+        return outcome
+
+    def _run(self, request, sent, wants_mask) -> Outcome:
+        client, tell = self._client, self._progress.tell
+        if sent:
+            tell(_("Sending the picture…"))
+        for pixels in sent:
+            client.send(pixels)
+        job_id = client.start_job(request)
+        log.info("job %s: %s", job_id, request["mode"])
+        snapshot = client.follow(job_id, lambda event, data: tell(*progress_of(event, data)))
+        tell(_("Fetching the result…"))
+        pictures = [client.picture(job_id, entry["index"]) for entry in snapshot["images"]]
+        return Outcome(snapshot, pictures, client.mask(job_id) if wants_mask else None)
+
+    def pictures(
+        self,
+        outcome: Outcome,
+        action: str,
+        box: Box,
+        source: Optional[Dict[str, Any]] = None,
+        origin: str = "",
+    ) -> List[Picture]:
+        """The results with names and the records for their layers. `origin` is the first job of a
+        chain of repetitions."""
+        made = []
+        for entry, pixels in zip(outcome.snapshot["images"], outcome.pictures):
+            record = {
+                "version": 1,
+                "action": action,
+                "job": outcome.snapshot["id"],
+                "origin": origin or outcome.snapshot["id"],
+                "index": entry["index"],
+                "seed": entry["seed"],
+                "box": box.rect(),
+                "source": source,
+                "record": outcome.snapshot["record"],
+            }
+            prompt = outcome.snapshot["record"]["request"].get("prompt", "")
+            made.append(Picture(pixels, name_for(prompt, self._title, entry["seed"]), record))
+        return made
+
+
+def progress_of(event: str, data: Dict[str, Any]):
+    """(text, fraction) for an event of a job; the fraction is None while nothing can be counted."""
+    if event == "snapshot":
+        return _of_snapshot(data)
+    if event == "queued":
+        return _waiting(data.get("queue_position") or 0), None
+    if event == "loading":
+        return data.get("message") or _("Loading the model…"), data.get("progress")
+    if event == "step":
+        return _step(data), data.get("fraction")
+    return _("Working…"), None
+
+
+def _of_snapshot(data):
+    if data["status"] == "queued":
+        return _waiting(data.get("queue_position") or 0), None
+    progress = data.get("progress") or {}
+    if progress.get("phase") == "denoising":
+        return _step(progress), progress.get("fraction")
+    return progress.get("message") or _("Working…"), progress.get("fraction")
+
+
+def _waiting(position: int) -> str:
+    if position < 1:
+        return _("Waiting for the server…")
+    return ngettext("{n} job before this one", "{n} jobs before this one", position).format(
+        n=position
+    )
+
+
+def _step(data: Dict[str, Any]) -> str:
+    text = _("Step {step} of {steps}").format(step=data["step"], steps=data["steps"])
+    if (data.get("images") or 1) > 1:
+        text = _("Picture {image} of {images}").format(
+            image=data["image"] + 1, images=data["images"]
+        ) + (" · " + text)
+    if data.get("eta_seconds") is not None:
+        text += " · " + _time_left(data["eta_seconds"])
+    return text
+
+
+def _time_left(seconds: float) -> str:
+    if seconds < 90:
+        return _("{n} s left").format(n=max(1, round(seconds)))
+    return _("{n} min left").format(n=round(seconds / 60))

@@ -1,0 +1,157 @@
+"""Places results: new layers with mask, name and metadata, in one undo step. The user's own layers
+are never written to."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, Dict, List, Optional
+
+from gi.repository import Gimp
+
+from errors import NotPossible
+from gimpio import metadata, pixels, sources
+from i18n import _
+from wire import Box, Pixels
+
+NAME_LENGTH = 40
+
+
+@dataclass(frozen=True)
+class Picture:
+    """One result and the record that its layer carries."""
+
+    pixels: Pixels
+    name: str
+    record: Dict[str, Any]
+
+
+def name_for(prompt: str, fallback: str, seed: int) -> str:
+    """The layer's name: the beginning of the prompt and the seed."""
+    words = " ".join(prompt.split()) or fallback
+    if len(words) > NAME_LENGTH:
+        words = words[: NAME_LENGTH - 1].rstrip() + "…"
+    return f"{words} · {seed}"
+
+
+def place(
+    image, above, box: Box, pictures: List[Picture], mask: Optional[Pixels] = None
+) -> List[Any]:
+    """New layers at `box` above the layer `above` (None, or gone meanwhile: on top of the stack),
+    the first picture topmost and the others hidden below it. All of it is one undo step, or nothing
+    is left of it."""
+    check_open(image)
+    with _one_undo_step(image):
+        placed: List[Any] = []
+        try:
+            for number, picture in reversed(list(enumerate(pictures))):
+                layer = _insert(image, above, box, picture, mask, placed)
+                layer.set_visible(number == 0)
+        except Exception:
+            for layer in placed:
+                image.remove_layer(layer)
+            raise
+        image.set_selected_layers(placed[-1:])
+    return placed[::-1]
+
+
+def new_image(pictures: List[Picture]) -> Any:
+    """An sRGB image of the pictures' size with a layer for each."""
+    size = pictures[0].pixels
+    image = Gimp.Image.new(size.width, size.height, Gimp.ImageBaseType.RGB)
+    try:
+        image.undo_disable()
+        place(image, None, Box(0, 0, size.width, size.height), pictures)
+        image.undo_enable()
+    except Exception:
+        image.delete()
+        raise
+    return image
+
+
+def check_open(image) -> None:
+    if not image.is_valid():
+        raise NotPossible(
+            _("The image was closed before the result was there."),
+            _("The result is kept on the server for a while; open the image and generate again."),
+            "image_closed",
+        )
+
+
+@contextmanager
+def _one_undo_step(image):
+    image.undo_group_start()
+    try:
+        yield
+    finally:
+        image.undo_group_end()
+
+
+def _insert(image, above, box: Box, picture: Picture, mask, placed: List[Any]) -> Any:
+    layer = _new_layer(image, picture)
+    parent, position = _place_above(image, above)
+    if not image.insert_layer(layer, parent, position):
+        raise NotPossible(
+            _("GIMP does not take a new layer there: {reason}").format(
+                reason=Gimp.get_pdb().get_last_error()
+            ),
+            _("Unlock the layer group, or select a layer outside of it, and try again."),
+            "not_inserted",
+        )
+    placed.append(layer)
+    layer.set_offsets(box.x, box.y)
+    if mask is not None:
+        _add_mask(layer, mask)
+    metadata.attach(layer, picture.record)
+    return layer
+
+
+def _place_above(image, above):
+    """(parent, position) for a layer above another one, which may be gone by now."""
+    if above is None or above not in sources.tree(image):
+        return None, 0
+    return above.get_parent(), image.get_item_position(above)
+
+
+def _new_layer(image, picture: Picture) -> Any:
+    """A layer with the picture's pixels, not yet in the image."""
+    if not pixels.unknown_space(image):
+        return _filled(image, picture)
+    draft = Gimp.Image.new_with_precision(
+        picture.pixels.width,
+        picture.pixels.height,
+        image.get_base_type(),
+        image.get_precision(),
+    )
+    try:
+        layer = _filled(draft, picture)
+        draft.insert_layer(layer, None, 0)
+        draft.convert_color_profile(image.get_color_profile(), pixels.RELATIVE, True)
+        converted = Gimp.Layer.new_from_drawable(layer, image)
+        converted.set_name(picture.name)
+        return converted
+    finally:
+        draft.delete()
+
+
+def _filled(image, picture: Picture) -> Any:
+    gray = image.get_base_type() == Gimp.ImageBaseType.GRAY
+    kind = Gimp.ImageType.GRAYA_IMAGE if gray else Gimp.ImageType.RGBA_IMAGE
+    layer = Gimp.Layer.new(
+        image,
+        picture.name,
+        picture.pixels.width,
+        picture.pixels.height,
+        kind,
+        100,
+        Gimp.LayerMode.NORMAL,
+    )
+    pixels.write(layer, picture.pixels)
+    return layer
+
+
+def _add_mask(layer, mask: Pixels) -> None:
+    layer_mask = layer.create_mask(Gimp.AddMaskType.BLACK)
+    layer.add_mask(layer_mask)
+    pixels.write(layer_mask, mask)
+    layer.set_edit_mask(False)

@@ -1,0 +1,200 @@
+"""What a job starts from: layers as stored, layers as seen, or the visible canvas."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Callable, Dict, Iterable, List, Optional
+
+from gi.repository import Gimp
+
+import options
+from errors import NotPossible
+from gimpio import pixels
+from i18n import _
+from wire import Box, Pixels
+
+
+@dataclass(frozen=True)
+class Source:
+    """`extent` is what can be read, in canvas px. `above` is the layer that the result goes above;
+    None means the top of the stack. `stored`: the one layer's own pixels, not what is seen."""
+
+    image: Any
+    kind: str
+    extent: Box
+    layers: List[Any] = field(default_factory=list)
+    stored: bool = False
+    hidden: List[Any] = field(default_factory=list)
+
+    @property
+    def above(self) -> Optional[Any]:
+        return self.layers[0] if self.layers else None
+
+    def read(self, box: Box) -> Pixels:
+        """sRGB pixels of a box of the canvas at a depth that loses nothing."""
+        wanted = pixels.transport_format(self.image)
+        if not self.stored:
+            shown = self.layers or None
+            return _on_copy(self.image, lambda copy: _seen(copy, box, wanted), shown, self.hidden)
+        if pixels.unknown_space(self.image):
+            position = tree(self.image).index(self.layers[0])
+            return _on_copy(self.image, lambda copy: _converted(copy, position, box, wanted))
+        return _stored(self.layers[0], box, wanted)
+
+    def record(self) -> Dict[str, Any]:
+        """How to find this source again, for the metadata."""
+        return {"kind": self.kind, "tattoos": [layer.get_tattoo() for layer in self.layers]}
+
+
+def choose(image, drawables, kind: str) -> Source:
+    """The source that an option value names. Raises NotPossible where there is none."""
+    check_image(image)
+    if kind == options.VISIBLE:
+        return Source(image, kind, canvas(image))
+    return _of_layers(image, _selected(image, drawables), kind)
+
+
+def recorded(image, record: Dict[str, Any], hidden: Iterable[Any] = ()) -> Source:
+    """The source that `Source.record` described. `hidden` layers are left out of what is seen."""
+    check_image(image)
+    if record["kind"] == options.VISIBLE:
+        return Source(image, options.VISIBLE, canvas(image), hidden=list(hidden))
+    layers = [image.get_layer_by_tattoo(tattoo) for tattoo in record["tattoos"]]
+    if not layers or None in layers:
+        raise NotPossible(
+            _("The layer that this result was made from is gone."),
+            _("Undo its removal, or start from another layer with Image to Image."),
+            "source_gone",
+        )
+    return _of_layers(image, layers, record["kind"])
+
+
+def check_image(image) -> None:
+    """Refuses images that the result can't be put into, before anything is sent."""
+    pixels.check_colours(image)
+    if image.get_floating_sel() is not None:
+        raise NotPossible(
+            _("There is a floating selection."),
+            _("Anchor it with Layer > Anchor Layer, or make a layer of it, and try again."),
+            "floating_selection",
+        )
+
+
+def canvas(image) -> Box:
+    return Box(0, 0, image.get_width(), image.get_height())
+
+
+def layer_of(drawable) -> Optional[Any]:
+    """The drawable if it is a layer, the layer that it masks if it is a mask, else None."""
+    if drawable.is_layer_mask():
+        return Gimp.Layer.from_mask(drawable)
+    return drawable if drawable.is_layer() else None
+
+
+def extent(layer) -> Box:
+    """The layer's rectangle in canvas px; it may reach off the canvas."""
+    _ok, x, y = layer.get_offsets()
+    return Box(x, y, layer.get_width(), layer.get_height())
+
+
+def tree(image) -> List[Any]:
+    """All layers from top to bottom, groups before their children."""
+
+    def walk(layers):
+        for layer in layers:
+            yield layer
+            if layer.is_group():
+                yield from walk(layer.get_children())
+
+    return list(walk(image.get_layers()))
+
+
+def _of_layers(image, layers, kind: str) -> Source:
+    order = tree(image)
+    layers = sorted(layers, key=order.index)
+    if any(layer.get_width() < 1 or layer.get_height() < 1 for layer in layers):
+        raise NotPossible(_("The layer is empty."), _("Select another layer."), "empty_layer")
+    whole = extent(layers[0])
+    for layer in layers[1:]:
+        whole = whole.joined(extent(layer))
+    stored = kind == options.LAYER and len(layers) == 1
+    return Source(image, kind, whole, layers, stored)
+
+
+def _selected(image, drawables) -> List[Any]:
+    """The layers among the drawables, each once."""
+    found = (layer_of(drawable) for drawable in drawables)
+    layers = list(dict.fromkeys(layer for layer in found if layer is not None))
+    if not layers:
+        raise NotPossible(
+            _("No layer is selected."),
+            _("Select a layer, or choose the visible canvas as the source."),
+            "no_layer",
+        )
+    return layers
+
+
+def _stored(layer, box: Box, wanted: str) -> Pixels:
+    place = extent(layer)
+    inner = Box(box.x - place.x, box.y - place.y, box.width, box.height)
+    return pixels.read(layer, inner, wanted)
+
+
+def _on_copy(
+    image,
+    work: Callable[[Any], Pixels],
+    shown: Optional[List[Any]] = None,
+    hidden: Iterable[Any] = (),
+) -> Pixels:
+    """Works on a copy, so that not even the dirty flag of the user's image changes. With `shown`
+    all other layers are hidden in it."""
+    order = tree(image)
+    copy = image.duplicate()
+    try:
+        copy.undo_disable()
+        Gimp.Selection.none(copy)
+        twins = dict(zip((layer.get_id() for layer in order), tree(copy)))
+        if shown is not None:
+            _show_only(copy, [twins[layer.get_id()] for layer in shown])
+        for layer in hidden:
+            twins[layer.get_id()].set_visible(False)
+        return work(copy)
+    finally:
+        copy.delete()
+
+
+def _show_only(image, wanted: List[Any]) -> None:
+    """Shows the wanted layers with what they contain and what contains them, and nothing else."""
+    kept = set()
+    for layer in wanted:
+        layer.set_visible(True)
+        kept.add(layer.get_id())
+        parent = layer.get_parent()
+        while parent is not None:
+            parent.set_visible(True)
+            kept.add(parent.get_id())
+            parent = parent.get_parent()
+    inside = {layer.get_id() for layer in wanted}
+    for layer in tree(image):
+        parent = layer.get_parent()
+        if parent is not None and parent.get_id() in inside:
+            inside.add(layer.get_id())
+        elif layer.get_id() not in kept:
+            layer.set_visible(False)
+
+
+def _seen(copy, box: Box, wanted: str) -> Pixels:
+    """What is seen in a box. The canvas becomes the box first: rendering all of a large image would
+    take seconds."""
+    copy.resize(box.width, box.height, -box.x, -box.y)
+    if pixels.unknown_space(copy):
+        pixels.to_srgb(copy)
+    seen = Gimp.Layer.new_from_visible(copy, copy, "seen")
+    read = pixels.read(seen, Box(0, 0, box.width, box.height), wanted)
+    seen.delete()
+    return read
+
+
+def _converted(copy, position: int, box: Box, wanted: str) -> Pixels:
+    pixels.to_srgb(copy)
+    return _stored(tree(copy)[position], box, wanted)

@@ -167,7 +167,7 @@ STRENGTH_PRESET = Option(
 STRENGTH = Option(
     "strength",
     DOUBLE,
-    N_("Stren_gth"),
+    N_("S_trength"),
     N_("0 keeps the source as it is, 1 ignores it; counts when the preset is custom"),
     0.5,
     0.0,
@@ -185,7 +185,7 @@ STEPS_PRESET = Option(
 STEPS = Option(
     "steps",
     INT,
-    N_("S_teps"),
+    N_("St_eps"),
     N_("Denoising steps, 0 for the model's default; counts when the preset is custom"),
     0,
     0,
@@ -195,7 +195,7 @@ STEPS = Option(
 GUIDANCE = Option(
     "guidance",
     DOUBLE,
-    N_("G_uidance"),
+    N_("Gu_idance"),
     N_("How strictly to follow the prompt, 0 for the model's default"),
     0.0,
     0.0,
@@ -222,7 +222,7 @@ MODEL = Option(
 RANDOM_SEED = Option(
     "random-seed",
     BOOLEAN,
-    N_("Random s_eed"),
+    N_("R_andom seed"),
     N_("A new seed for every run; the layer's name tells which it was"),
     True,
 )
@@ -239,13 +239,13 @@ COUNT = Option(
     "count", INT, N_("Num_ber of pictures"), N_("Each becomes a layer of its own"), 1, 1, 16
 )
 SOURCE = Option(
-    "source", CHOICE, N_("Sourc_e"), N_("What the work starts from"), LAYER, choices=SOURCES
+    "source", CHOICE, N_("So_urce"), N_("What the work starts from"), LAYER, choices=SOURCES
 )
 FILL_SOURCE = Option("source", CHOICE, SOURCE.label, SOURCE.blurb, VISIBLE, choices=SOURCES)
 GROW = Option(
     "grow",
     INT,
-    N_("Gro_w selection"),
+    N_("E_xpand selection"),
     N_("Pixels to grow the selection before the work; negative shrinks it"),
     0,
     -1024,
@@ -266,12 +266,12 @@ WIDTH = Option(
     "width", INT, N_("_Width"), N_("In pixels, 0 for the model's native size"), 0, 0, 65535
 )
 HEIGHT = Option(
-    "height", INT, N_("_Height"), N_("In pixels, 0 for the model's native size"), 0, 0, 65535
+    "height", INT, N_("Heigh_t"), N_("In pixels, 0 for the model's native size"), 0, 0, 65535
 )
 TARGET = Option(
     "target",
     CHOICE,
-    N_("Put the result _into"),
+    N_("P_ut the result into"),
     N_("With no image open it is always a new image"),
     NEW_LAYER,
     choices=TARGETS,

@@ -1,44 +1,25 @@
 """Native dialogs of the plug-in. Imported only for interactive runs: Gtk stays out of all others.
 
-`ask` and the two `show` functions are all that the actions call; dialogs/context.py tells what
-they must hand in.
+A dialog shows and changes the values of a procedure's config; it never changes an image.
 """
 
 from __future__ import annotations
 
+import importlib
 from typing import Any
 
-from dialogs.context import Check, DoctorContext, GenerateContext, ServerContext, ServerState
-
-__all__ = [
-    "Check",
-    "DoctorContext",
-    "GenerateContext",
-    "ServerContext",
-    "ServerState",
-    "ask",
-    "show_doctor",
-    "show_server",
-]
+# The module of each action that has a dialog, by options.Action.key; the others run at once.
+MODULES = {
+    "image_to_image": "dialogs.generate",
+    "regenerate_selection": "dialogs.generate",
+    "text_to_image": "dialogs.generate",
+    "server": "dialogs.server_dialog",
+    "doctor": "dialogs.doctor_dialog",
+}
 
 
-def ask(procedure: Any, config: Any, context: GenerateContext) -> bool:
-    """Shows the dialog of context.action; True when the user pressed Generate. The values are in
-    `config` then."""
-    from dialogs.generate import GenerateDialog
-
-    return GenerateDialog(procedure, config, context).run()
-
-
-def show_server(procedure: Any, context: ServerContext) -> None:
-    """Shows the Server dialog until it is closed."""
-    from dialogs.server import ServerDialog
-
-    ServerDialog(procedure, context).run()
-
-
-def show_doctor(procedure: Any, context: DoctorContext) -> None:
-    """Shows the Doctor dialog until it is closed."""
-    from dialogs.doctor import DoctorDialog
-
-    DoctorDialog(procedure, context).run()
+def ask(procedure: Any, config: Any, context: Any) -> bool:
+    """Shows the dialog of the context's action. True: go on and run the action with the values that
+    are in `config` now. False: the user cancelled, or the dialog has done everything itself."""
+    module = MODULES.get(context.action.key)
+    return importlib.import_module(module).ask(procedure, config, context) if module else True

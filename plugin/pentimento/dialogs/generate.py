@@ -1,0 +1,227 @@
+"""The dialog of Image to Image, Regenerate Selection and Text to Image: GIMP's ProcedureDialog with
+the widgets of whichever options the action has, in the order of a person's thoughts."""
+
+from __future__ import annotations
+
+from typing import Any, Tuple
+
+import dialogs.native as native
+
+native.start()
+
+from gi.repository import Gdk, GimpUi, GObject, Gtk
+
+import options
+from context import values_of
+from dialogs.models import ModelChooser
+from dialogs.planning import plan_request
+from dialogs.presets import PresetLink
+from dialogs.status_line import StatusLine
+from i18n import _
+
+WIDTH = 480
+PROMPT_LINES, NEGATIVE_LINES = 4, 2
+LINE_HEIGHT = 20  # px, at GIMP's default font; the view grows with its text from here
+PLAIN = ("prompt", "negative-prompt", "random-seed", "seed")  # not what a plan depends on
+LINKS = (
+    ("strength-preset", "strength", options.STRENGTH_PRESETS),
+    ("steps-preset", "steps", options.STEPS_PRESETS),
+)
+
+
+def ask(procedure: Any, config: Any, context: Any) -> bool:
+    return GenerateDialog(procedure, config, context).run()
+
+
+class GenerateDialog:
+    def __init__(self, procedure: Any, config: Any, context: Any) -> None:
+        self.config = config
+        self.context = context
+        self.options = {option.name: option for option in context.action.options}
+        self.labels = Gtk.SizeGroup(mode=Gtk.SizeGroupMode.HORIZONTAL)
+        self.links = [
+            PresetLink(config, preset, number, choices)
+            for preset, number, choices in LINKS
+            if preset in self.options and number in self.options
+        ]
+        self.dialog = GimpUi.ProcedureDialog.new(procedure, config, _(context.action.title))
+        self.dialog.set_ok_label(_("_Generate"))
+        self.dialog.set_default_size(WIDTH, -1)
+        self.models = self._model_chooser()
+        self.status = StatusLine(self._plan_request, self.models.fill)
+        self._lay_out()
+        config.connect("notify", self._changed)
+
+    def run(self) -> bool:
+        """True when Generate was pressed."""
+        go = self.dialog.run()
+        self.status.close()
+        for link in self.links:
+            link.close()
+        self.dialog.destroy()
+        return bool(go)
+
+    def _plan_request(self):
+        return plan_request(self.context, values_of(self.context.action, self.config))
+
+    def _changed(self, _config: Any, spec: GObject.ParamSpec) -> None:
+        if spec.name in self.options and spec.name not in PLAIN:
+            self.status.update()
+
+    # Layout
+
+    def _lay_out(self) -> None:
+        box = native.column()
+        box.set_border_width(native.BORDER)
+        for part in (
+            self._prompt(),
+            self._negative(),
+            self._combo("strength-preset"),
+            self._strength(),
+            self._size(),
+            self._combo("steps-preset"),
+            self._seed(),
+            self._number("count"),
+            self._combo("source"),
+            self._combo("target"),
+            self._more(),
+        ):
+            if part is not None:
+                box.pack_start(part, False, False, 0)
+        box.pack_start(Gtk.Separator(), False, False, 0)
+        box.pack_start(self.status, False, False, 0)
+        box.show_all()
+        area = self.dialog.get_content_area()
+        area.pack_start(box, True, True, 0)
+        area.reorder_child(box, 0)
+
+    def _prompt(self) -> Gtk.Box:
+        view, scroll = self._text_view("prompt", PROMPT_LINES)
+        view.connect("key-press-event", self._generate_on_control_return)
+        self.dialog.connect("map", lambda _dialog: view.grab_focus())
+        box = native.column(spacing=2)
+        box.pack_start(native.label(_(self.options["prompt"].label), view), False, False, 0)
+        box.pack_start(scroll, True, True, 0)
+        return box
+
+    def _negative(self) -> Gtk.Expander:
+        _view, scroll = self._text_view("negative-prompt", NEGATIVE_LINES)
+        expander = self._expander(_(self.options["negative-prompt"].label), scroll)
+        expander.set_expanded(bool(self.config.get_property("negative-prompt")))
+        return expander
+
+    def _strength(self):
+        if "strength" not in self.options:
+            return None
+        entry = self.dialog.get_scale_entry("strength", 1.0)
+        entry.get_range().set_size_request(200, -1)
+        for choice in options.STRENGTH_PRESETS:
+            if choice.value is not None:
+                mark = f"<small>{_(choice.label)}</small>"
+                entry.get_range().add_mark(choice.value, Gtk.PositionType.BOTTOM, mark)
+        return self._labelled("strength", entry)
+
+    def _size(self):
+        if "width" not in self.options:
+            return None
+        return native.row(self._number("width"), self._number("height"), spacing=native.BORDER)
+
+    def _seed(self) -> Gtk.Box:
+        check = self.dialog.get_widget("random-seed", GObject.TYPE_NONE)
+        check.set_tooltip_text(_(self.options["random-seed"].blurb))
+        option = self.options["seed"]
+        # ProcedureDialog has no widget for unsigned numbers, and bindings convert to double.
+        seed = Gtk.SpinButton.new_with_range(option.minimum, option.maximum, 1)
+        both = GObject.BindingFlags.SYNC_CREATE | GObject.BindingFlags.BIDIRECTIONAL
+        self.config.bind_property("seed", seed, "value", both)
+        label = native.label(_(option.label), seed)
+        self._name(seed, option)
+        off = GObject.BindingFlags.SYNC_CREATE | GObject.BindingFlags.INVERT_BOOLEAN
+        for widget in (label, seed):
+            self.config.bind_property("random-seed", widget, "sensitive", off)
+        return native.row(check, label, seed, spacing=native.BORDER)
+
+    def _more(self) -> Gtk.Expander:
+        box = native.column()
+        for part in (
+            self._number("steps"),
+            self._number("guidance"),
+            self._combo("sampler"),
+            self._model_row(),
+            self._number("grow"),
+            self._number("feather"),
+        ):
+            if part is not None:
+                box.pack_start(part, False, False, 0)
+        return self._expander(_("M_ore options"), box)
+
+    # Widgets
+
+    def _text_view(self, name: str, lines: int) -> Tuple[Gtk.TextView, Gtk.ScrolledWindow]:
+        view = Gtk.TextView(buffer=GimpUi.prop_text_buffer_new(self.config, name, -1))
+        view.set_wrap_mode(Gtk.WrapMode.WORD_CHAR)
+        view.set_accepts_tab(False)
+        view.set_left_margin(native.SPACING)
+        view.set_right_margin(native.SPACING)
+        view.set_top_margin(native.SPACING)
+        view.set_bottom_margin(native.SPACING)
+        option = self.options[name]
+        view.set_tooltip_text(_(option.blurb))
+        native.name(view, _(option.label), _(option.blurb))
+        scroll = Gtk.ScrolledWindow(shadow_type=Gtk.ShadowType.IN)
+        scroll.set_policy(Gtk.PolicyType.NEVER, Gtk.PolicyType.AUTOMATIC)
+        scroll.set_min_content_height(LINE_HEIGHT * lines)
+        scroll.set_max_content_height(LINE_HEIGHT * lines * 2)
+        scroll.set_propagate_natural_height(True)
+        scroll.add(view)
+        return view, scroll
+
+    def _combo(self, name: str):
+        if name not in self.options:
+            return None
+        return self._labelled(name, self.dialog.get_widget(name, Gtk.ComboBox))
+
+    def _number(self, name: str):
+        if name not in self.options:
+            return None
+        return self._labelled(name, self.dialog.get_widget(name, Gtk.SpinButton))
+
+    def _labelled(self, name: str, widget):
+        """Aligns the label of a GIMP label-and-widget pair and names what is inside for screen
+        readers."""
+        option = self.options[name]
+        if isinstance(widget, GimpUi.Labeled):
+            self.labels.add_widget(widget.get_label())
+        for child in native.children(widget):
+            if isinstance(child, (Gtk.ComboBox, Gtk.SpinButton, Gtk.Scale)):
+                self._name(child, option)
+        return widget
+
+    def _name(self, widget: Gtk.Widget, option: options.Option) -> None:
+        native.name(widget, _(option.label), _(option.blurb))
+        widget.set_tooltip_text(_(option.blurb))
+
+    def _model_chooser(self) -> ModelChooser:
+        option = self.options["model"]
+        return ModelChooser(self.config, _(option.label), _(option.blurb))
+
+    def _model_row(self) -> Gtk.Box:
+        label = native.label(_(self.options["model"].label), self.models)
+        self.labels.add_widget(label)
+        box = native.row(label)
+        box.pack_start(self.models, True, True, 0)
+        return box
+
+    def _expander(self, text: str, content: Gtk.Widget) -> Gtk.Expander:
+        expander = Gtk.Expander(label=text, use_underline=True)
+        expander.set_resize_toplevel(True)
+        expander.add(content)
+        native.name(expander, text)
+        return expander
+
+    def _generate_on_control_return(self, _view: Gtk.TextView, event: Gdk.EventKey) -> bool:
+        control = event.state & Gdk.ModifierType.CONTROL_MASK
+        if control and event.keyval in (Gdk.KEY_Return, Gdk.KEY_KP_Enter):
+            self.dialog.response(Gtk.ResponseType.OK)
+            return True
+        return False

@@ -1,0 +1,89 @@
+"""Small helpers that make own widgets look and behave like GIMP's: names, spacing, mnemonics."""
+
+from __future__ import annotations
+
+import gi
+
+gi.require_version("GimpUi", "3.0")
+gi.require_version("Gtk", "3.0")
+from gi.repository import GimpUi, Gtk
+
+SPACING = 6
+BORDER = 12
+RESPONSE_WIDTH = 60  # characters a line of explaining text may have
+
+
+def start() -> None:
+    """Prepares Gtk for this process, with GIMP's theme; calling it again does nothing."""
+    GimpUi.init("pentimento")
+
+
+def name(widget, text: str, description: str = "") -> None:
+    """Tells screen readers what a widget is."""
+    accessible = widget.get_accessible()
+    accessible.set_name(plain(text))
+    if description:
+        accessible.set_description(description)
+
+
+def plain(label: str) -> str:
+    """A label without its mnemonic mark."""
+    return label.replace("__", "\0").replace("_", "").replace("\0", "_")
+
+
+def column(spacing: int = SPACING) -> Gtk.Box:
+    return Gtk.Box(orientation=Gtk.Orientation.VERTICAL, spacing=spacing)
+
+
+def row(*widgets, spacing: int = SPACING) -> Gtk.Box:
+    box = Gtk.Box(orientation=Gtk.Orientation.HORIZONTAL, spacing=spacing)
+    for widget in widgets:
+        box.pack_start(widget, False, False, 0)
+    return box
+
+
+def label(text: str, target=None) -> Gtk.Label:
+    """A left-aligned label whose mnemonic goes to `target`."""
+    widget = Gtk.Label(label=text, use_underline=target is not None, xalign=0)
+    if target is not None:
+        widget.set_mnemonic_widget(target)
+    return widget
+
+
+def paragraph(text: str = "", selectable: bool = False) -> Gtk.Label:
+    """Explaining text that wraps and never makes a dialog wider."""
+    widget = Gtk.Label(label=text, xalign=0, yalign=0, wrap=True, selectable=selectable)
+    widget.set_max_width_chars(RESPONSE_WIDTH)
+    widget.set_can_focus(False)
+    return widget
+
+
+def icon(names: str, size=Gtk.IconSize.MENU) -> Gtk.Image:
+    return Gtk.Image.new_from_icon_name(names, size)
+
+
+def button(text: str, tooltip: str, clicked) -> Gtk.Button:
+    widget = Gtk.Button.new_with_mnemonic(text)
+    widget.set_tooltip_text(tooltip)
+    widget.connect("clicked", lambda _button: clicked())
+    return widget
+
+
+def children(widget):
+    """All widgets below `widget`, itself included."""
+    yield widget
+    if isinstance(widget, Gtk.Container):
+        found = []
+        widget.forall(found.append)
+        for child in found:
+            yield from children(child)
+
+
+def window(title: str, role: str) -> GimpUi.Dialog:
+    """An empty dialog of GIMP's kind, above GIMP's window."""
+    start()
+    dialog = GimpUi.Dialog(title=title, role=role, use_header_bar=False)
+    dialog.set_border_width(0)
+    dialog.realize()
+    GimpUi.window_set_transient(dialog)
+    return dialog

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 
@@ -20,15 +21,45 @@ class Size:
     def pixels(self) -> int:
         return self.width * self.height
 
+    @property
+    def aspect(self) -> float:
+        return self.width / self.height
+
+    @property
+    def longest(self) -> int:
+        return max(self.width, self.height)
+
+    @property
+    def shortest(self) -> int:
+        return min(self.width, self.height)
+
+    def scaled(self, factor: float) -> Size:
+        """Both sides times `factor`, rounded to the nearest px, at least 1."""
+        return Size(
+            max(1, math.floor(self.width * factor + 0.5)),
+            max(1, math.floor(self.height * factor + 0.5)),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.width} × {self.height}"
+
 
 @dataclass(frozen=True, slots=True)
 class Box:
-    """A rectangle; x and y may be negative."""
+    """A rectangle of at least 1 x 1 px; x and y may be negative, right and bottom are outside."""
 
     x: int
     y: int
     width: int
     height: int
+
+    def __post_init__(self) -> None:
+        if self.width < 1 or self.height < 1:
+            raise ValueError(f"a box needs at least 1 x 1 px, not {self.width} x {self.height}")
+
+    @classmethod
+    def from_edges(cls, left: int, top: int, right: int, bottom: int) -> Box:
+        return cls(left, top, right - left, bottom - top)
 
     @property
     def size(self) -> Size:
@@ -41,3 +72,72 @@ class Box:
     @property
     def bottom(self) -> int:
         return self.y + self.height
+
+    def contains(self, other: Box) -> bool:
+        """Whether every pixel of `other` lies in this box."""
+        return (
+            self.x <= other.x
+            and self.y <= other.y
+            and self.right >= other.right
+            and self.bottom >= other.bottom
+        )
+
+    def intersect(self, other: Box) -> Box | None:
+        """The pixels in both boxes; None when there is none."""
+        left, top = max(self.x, other.x), max(self.y, other.y)
+        right, bottom = min(self.right, other.right), min(self.bottom, other.bottom)
+        if left >= right or top >= bottom:
+            return None
+        return Box.from_edges(left, top, right, bottom)
+
+    def union(self, other: Box) -> Box:
+        """The smallest box around both."""
+        return Box.from_edges(
+            min(self.x, other.x),
+            min(self.y, other.y),
+            max(self.right, other.right),
+            max(self.bottom, other.bottom),
+        )
+
+    def pad(self, amount: int) -> Box:
+        """`amount` px more on each side; a negative amount shrinks, down to 1 px at the centre."""
+        width = max(1, self.width + 2 * amount)
+        height = max(1, self.height + 2 * amount)
+        return self.resized(Size(width, height))
+
+    def resized(self, size: Size) -> Box:
+        """A box of that size about the same centre (rounded to the upper left)."""
+        return Box(
+            self.x + (self.width - size.width) // 2,
+            self.y + (self.height - size.height) // 2,
+            size.width,
+            size.height,
+        )
+
+    def clamp(self, bounds: Box) -> Box:
+        """Moved into `bounds`, and made smaller only where it is larger than they are."""
+        width, height = min(self.width, bounds.width), min(self.height, bounds.height)
+        return Box(
+            min(max(self.x, bounds.x), bounds.right - width),
+            min(max(self.y, bounds.y), bounds.bottom - height),
+            width,
+            height,
+        )
+
+    def translate(self, dx: int, dy: int) -> Box:
+        return Box(self.x + dx, self.y + dy, self.width, self.height)
+
+    def to_inner(self, outer: Box) -> Box:
+        """This box in the coordinates of `outer`, whose upper left pixel is 0, 0."""
+        return self.translate(-outer.x, -outer.y)
+
+    def to_outer(self, outer: Box) -> Box:
+        """The inverse of `to_inner`."""
+        return self.translate(outer.x, outer.y)
+
+    def scaled(self, factor_x: float, factor_y: float) -> Box:
+        """The smallest box that covers this one after scaling about 0, 0."""
+        left, top = math.floor(self.x * factor_x), math.floor(self.y * factor_y)
+        right = max(left + 1, math.ceil(self.right * factor_x))
+        bottom = max(top + 1, math.ceil(self.bottom * factor_y))
+        return Box.from_edges(left, top, right, bottom)

@@ -1,0 +1,40 @@
+"""What is known of a model without loading it."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+PRIVATE = ("path", "latent_scale", "prediction_type", "latent_rgb", "scheduler")
+
+
+@dataclass(frozen=True, slots=True)
+class ModelInfo:
+    """One model folder. Sizes in px; a damaged one has `ok` False and a sentence in `problem`."""
+
+    id: str
+    title: str
+    family: str  # "sd15", "sdxl"; "unknown" only where not ok
+    path: Path
+    native_size: int = 512  # side of the squares it was trained on
+    multiple: int = 16  # sides of a generation are multiples of this
+    min_size: int = 256
+    max_pixels: int = 512 * 512
+    default_steps: int = 20
+    default_guidance: float = 7.0
+    default_sampler: str = "DPM++ 2M Karras"
+    licence: str = ""
+    note: str = ""
+    bytes: int = 0
+    default: bool = False
+    ok: bool = True
+    problem: str = ""
+    latent_scale: int = 8  # px per latent
+    prediction_type: str = "epsilon"
+    latent_rgb: dict[str, Any] | None = field(default=None, hash=False)  # matrix (3, c), bias (3,)
+    scheduler: dict[str, Any] = field(default_factory=dict, hash=False)  # scheduler_config.json
+
+    def as_json(self) -> dict[str, Any]:
+        """The entry of `GET /v1/models`: no paths, nothing that only the engine needs."""
+        return {key: value for key, value in asdict(self).items() if key not in PRIVATE}

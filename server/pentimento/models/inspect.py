@@ -1,0 +1,202 @@
+"""Reads a diffusers folder's JSON files into a ModelInfo and says what is wrong with it."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from pentimento.jobs.record import SAMPLERS
+from pentimento.models.info import ModelInfo
+from pentimento.models.weights import PICKLE_SUFFIXES, Damaged, check_component
+
+INDEX = "model_index.json"
+DATA_SHEET = "pentimento.json"
+JSON_LIMIT = 1_000_000  # bytes; configurations are a few kB
+
+# class name prefix in model_index.json -> family; the longer prefix stands first
+FAMILIES = (("StableDiffusionXL", "sdxl"), ("StableDiffusion", "sd15"))
+NOT_THESE = ("StableDiffusion3",)  # begins the same and is something else
+
+WEIGHTED = {
+    "sd15": ("unet", "vae", "text_encoder"),
+    "sdxl": ("unet", "vae", "text_encoder", "text_encoder_2"),
+}
+TOKENIZERS = {"sd15": ("tokenizer",), "sdxl": ("tokenizer", "tokenizer_2")}
+GUIDANCE = {"sd15": 7.0, "sdxl": 6.0}
+LARGEST_SHARE = {"sd15": 2.25, "sdxl": 1.75}  # max_pixels over the native area
+LATENT_STEP = 2  # latents: generation sizes are multiples of this times latent_scale
+
+# what a data sheet may say, and what it must be
+SHEET: dict[str, type | tuple[type, ...]] = {
+    "title": str,
+    "family": str,
+    "native_size": int,
+    "multiple": int,
+    "min_size": int,
+    "max_pixels": int,
+    "default_steps": int,
+    "default_guidance": (int, float),
+    "default_sampler": str,
+    "licence": str,
+    "note": str,
+    "latent_rgb": dict,
+}
+
+
+def inspect(folder: Path, model_id: str) -> ModelInfo:
+    """Never raises: a folder that cannot be used comes back with `ok` False and the problem."""
+    bare = ModelInfo(model_id, folder.name, "unknown", folder, bytes=_bytes(folder))
+    try:
+        return _read(folder, bare)
+    except Damaged as damage:
+        return replace(bare, ok=False, problem=f"{_capital(str(damage))}.")
+    except OSError as error:
+        reason = error.strerror or type(error).__name__
+        return replace(bare, ok=False, problem=f"The folder cannot be read: {reason}.")
+
+
+def _read(folder: Path, bare: ModelInfo) -> ModelInfo:
+    _refuse_links_out(folder)
+    family = _family(read_json(folder / INDEX))
+    unet = read_json(folder / "unet" / "config.json")
+    vae = read_json(folder / "vae" / "config.json")
+    scheduler = read_json(folder / "scheduler" / "scheduler_config.json")
+    if unet.get("in_channels") != vae.get("latent_channels"):
+        raise Damaged(
+            f"its UNet takes {unet.get('in_channels')} channels and its VAE makes "
+            f"{vae.get('latent_channels')}; inpainting and edit checkpoints of this kind are not "
+            "supported, the ordinary checkpoint of the same model does inpainting too"
+        )
+    guessed = _from_configs(bare, family, unet, vae, scheduler)
+    info = _with_sheet(guessed, folder / DATA_SHEET)
+    for name in TOKENIZERS[family]:
+        if not (folder / name).is_dir():
+            raise Damaged(f"the folder {name} is missing")
+    for name in WEIGHTED[family]:
+        if not (folder / name).is_dir():
+            raise Damaged(f"the folder {name} is missing")
+        check_component(folder / name)
+    return info
+
+
+def read_json(file: Path) -> dict[str, Any]:
+    """A JSON object from a file of reasonable size; Damaged otherwise."""
+    name = file.name if file.name == INDEX else f"{file.parent.name}/{file.name}"
+    try:
+        if file.stat().st_size > JSON_LIMIT:
+            raise Damaged(f"{name} is too large for a configuration")
+        data = json.loads(file.read_text("utf-8"))
+    except FileNotFoundError as error:
+        raise Damaged(f"{name} is missing") from error
+    except (ValueError, RecursionError) as error:
+        raise Damaged(f"{name} is not valid JSON") from error
+    if not isinstance(data, dict):
+        raise Damaged(f"{name} is not a JSON object")
+    return data
+
+
+def _family(index: dict[str, Any]) -> str:
+    name = str(index.get("_class_name", ""))
+    if not name.startswith(NOT_THESE):
+        for prefix, family in FAMILIES:
+            if name.startswith(prefix):
+                return family
+    raise Damaged(f"models of the kind {name or '(none)'} are not supported yet")
+
+
+def _from_configs(
+    bare: ModelInfo,
+    family: str,
+    unet: dict[str, Any],
+    vae: dict[str, Any],
+    scheduler: dict[str, Any],
+) -> ModelInfo:
+    blocks, sample = vae.get("block_out_channels"), unet.get("sample_size")
+    sample = sample[0] if isinstance(sample, list) and sample else sample
+    if not isinstance(blocks, list) or not blocks:
+        raise Damaged("vae/config.json does not say its block_out_channels")
+    if not isinstance(sample, int) or sample < 1:
+        raise Damaged("unet/config.json does not say its sample_size")
+    scale = 2 ** (len(blocks) - 1)
+    native = sample * scale
+    multiple = scale * LATENT_STEP
+    few_steps = unet.get("time_cond_proj_dim") is not None or str(
+        scheduler.get("_class_name", "")
+    ).startswith("LCM")
+    return replace(
+        bare,
+        family=family,
+        native_size=native,
+        multiple=multiple,
+        min_size=max(multiple, native // 2 // multiple * multiple),
+        max_pixels=int(native**2 * LARGEST_SHARE[family]),
+        default_steps=4 if few_steps else 20,
+        default_guidance=1.0 if few_steps else GUIDANCE[family],
+        default_sampler="LCM" if few_steps else "DPM++ 2M Karras",
+        latent_scale=scale,
+        prediction_type=str(scheduler.get("prediction_type", "epsilon")),
+        scheduler=scheduler,
+    )
+
+
+def _with_sheet(info: ModelInfo, file: Path) -> ModelInfo:
+    """The same with what the model's own data sheet says. Ids come from the registry alone."""
+    if not file.is_file():
+        return info
+    sheet = read_json(file)
+    said: dict[str, Any] = {key: sheet[key] for key in SHEET if key in sheet}
+    for key, value in said.items():
+        if not isinstance(value, SHEET[key]) or isinstance(value, bool):
+            raise Damaged(f"{DATA_SHEET} has a wrong value for {key}")
+    if said.get("family", info.family) != info.family:
+        raise Damaged(f"{DATA_SHEET} says another family than {INDEX}")
+    info = replace(info, **said)
+    _check_ranges(info)
+    return info
+
+
+def _check_ranges(info: ModelInfo) -> None:
+    fits = (
+        info.multiple >= info.latent_scale
+        and info.multiple % info.latent_scale == 0
+        and info.min_size >= info.multiple
+        and info.min_size % info.multiple == 0
+        and info.native_size >= info.min_size
+        and info.max_pixels >= info.native_size**2
+        and 1 <= info.default_steps <= 200
+        and 0 <= info.default_guidance <= 50
+        and info.default_sampler in SAMPLERS
+    )
+    if not fits:
+        raise Damaged(f"{DATA_SHEET} has sizes or defaults that do not fit together")
+
+
+def _refuse_links_out(folder: Path) -> None:
+    """Links may point inside the model's own folder, nowhere else."""
+    root = folder.resolve()
+    for place, folders, files in os.walk(folder):
+        for name in (*folders, *files):
+            entry = Path(place, name)
+            if entry.is_symlink() and not entry.resolve().is_relative_to(root):
+                raise Damaged(
+                    f"{entry.relative_to(folder)} is a link to a place outside the model's folder; "
+                    "`pentimento models add` copies a model properly"
+                )
+
+
+def _bytes(folder: Path) -> int:
+    """Size of what would be loaded; 0 where the folder cannot be read."""
+    total = 0
+    for place, _, files in os.walk(folder):
+        for name in files:
+            entry = Path(place, name)
+            if entry.suffix not in PICKLE_SUFFIXES and entry.is_file():
+                total += entry.stat().st_size
+    return total
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]

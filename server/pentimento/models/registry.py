@@ -1,0 +1,94 @@
+"""The list of models: the starter that comes along and every folder under <data-dir>/models."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from pentimento.errors import NotFound
+from pentimento.models.info import ModelInfo
+from pentimento.models.inspect import INDEX, inspect
+
+STARTER_ID = "starter"
+STARTER_FOLDER = Path(__file__).resolve().parent.parent / "starter" / "model"
+ID_LENGTH = 128
+
+Models = list[ModelInfo]  # inside the class `list` is the method
+
+
+class Registry:
+    """Looks at the disk on each call, so a model that is added or mended is there at once.
+
+    Ids are looked up in the list and never become part of a path.
+    """
+
+    def __init__(self, data_dir: Path, starter: Path = STARTER_FOLDER) -> None:
+        self.folder = Path(data_dir) / "models"
+        self._starter = starter
+
+    def list(self) -> Sequence[ModelInfo]:
+        """All models, the starter first; the default one is marked, damaged ones say why."""
+        found: Models = []
+        if (self._starter / INDEX).is_file():
+            found.append(inspect(self._starter, STARTER_ID))
+        for folder in self._folders():
+            model_id = _free_id(folder.name, {info.id for info in found} | {STARTER_ID})
+            found.append(self._inspect(folder, model_id))
+        default = next((info.id for info in found if info.ok), None)
+        return [replace(info, default=info.id == default) for info in found]
+
+    def get(self, model_id: str) -> ModelInfo:
+        """The model with that id, damaged or not; NotFound when there is none."""
+        models = self.list()
+        for info in models:
+            if info.id == model_id:
+                return info
+        raise NotFound(
+            "model_not_found",
+            f"There is no model called “{model_id}”.",
+            f"Installed: {', '.join(info.id for info in models) or 'none'}. "
+            "`pentimento models add FOLDER` adds one.",
+        )
+
+    @property
+    def default_id(self) -> str:
+        """The id a job without `model` gets; NotFound when no model can be used."""
+        for info in self.list():
+            if info.default:
+                return info.id
+        raise NotFound(
+            "model_not_found",
+            "No usable model is installed.",
+            "Run install.sh again to restore the starter model, or `pentimento models add FOLDER`.",
+        )
+
+    def _folders(self) -> Iterable[Path]:
+        if not self.folder.is_dir():
+            return []
+        return sorted(
+            entry
+            for entry in self.folder.iterdir()
+            if not entry.name.startswith(".") and (entry / INDEX).exists()
+        )
+
+    def _inspect(self, folder: Path, model_id: str) -> ModelInfo:
+        if folder.is_symlink() and not folder.resolve().is_relative_to(self.folder.resolve()):
+            return ModelInfo(
+                model_id,
+                folder.name,
+                "unknown",
+                folder,
+                ok=False,
+                problem="It is a link to a place outside the models folder; "
+                "`pentimento models add` copies a model properly.",
+            )
+        return inspect(folder, model_id)
+
+
+def _free_id(name: str, taken: set[str]) -> str:
+    """The folder's name with only the characters of an id, made unique."""
+    base = re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip("-._")[: ID_LENGTH - 4] or "model"
+    candidates = (base, *(f"{base}-{number}" for number in range(2, 1000)))
+    return next(candidate for candidate in candidates if candidate not in taken)

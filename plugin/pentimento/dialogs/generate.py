@@ -3,6 +3,7 @@ the widgets of whichever options the action has, in the order of a person's thou
 
 from __future__ import annotations
 
+import importlib
 from typing import Any, Tuple
 
 import dialogs.native as native
@@ -14,7 +15,6 @@ from gi.repository import Gdk, GimpUi, GObject, Gtk
 import options
 from context import values_of
 from dialogs.models import ModelChooser
-from dialogs.planning import plan_request
 from dialogs.presets import PresetLink
 from dialogs.status_line import StatusLine
 from i18n import _
@@ -62,7 +62,8 @@ class GenerateDialog:
         return bool(go)
 
     def _plan_request(self):
-        return plan_request(self.context, values_of(self.context.action, self.config))
+        action = importlib.import_module("actions." + self.context.action.key)
+        return action.plan_request(self.context, values_of(self.context.action, self.config))
 
     def _changed(self, _config: Any, spec: GObject.ParamSpec) -> None:
         if spec.name in self.options and spec.name not in PLAIN:

@@ -9,9 +9,6 @@ from gi.repository import Gimp, GLib, GObject
 
 import log
 import options
-from actions.doctor import Examination
-from actions.server import Panel
-from asking import Asking
 from context import Context, values_of
 from errors import PluginError
 from i18n import _
@@ -45,27 +42,15 @@ def _run(procedure, run_mode, image, drawables, config):
         values=values_of(action, config),
     )
     if context.interactive:
-        if not _asked(procedure, config, context):
+        import dialogs  # only here: Gtk stays out of all other runs
+
+        if not dialogs.ask(procedure, config, context):
             return procedure.new_return_values(Gimp.PDBStatusType.CANCEL, GLib.Error())
         context.values = values_of(action, config)
     log.info("%s starts", action.procedure)
     results = importlib.import_module("actions." + action.key).run(context)
     Gimp.displays_flush()
     return _return_values(procedure, action, results)
-
-
-def _asked(procedure, config, context) -> bool:
-    """Shows the action's dialog; False when it was left without going on."""
-    import dialogs  # only here: Gtk stays out of all other runs
-
-    key = context.action.key
-    if key == "server":
-        dialogs.show_server(procedure, Panel())
-    elif key == "doctor":
-        dialogs.show_doctor(procedure, Examination())
-    elif context.action.options:
-        return dialogs.ask(procedure, config, Asking(context))
-    return True
 
 
 def _return_values(procedure, action, results):

@@ -4,51 +4,59 @@ from __future__ import annotations
 
 import os
 import sys
+from dataclasses import dataclass
+from typing import Any, Callable, List, Optional
 
 from gi.repository import Gimp
 
 import log
 import server
 import settings
-from dialogs.context import Check
 from errors import PluginError, ServerUnreachable
+from gimpio.progress import Progress
 from i18n import _
 
 PLUGIN_DIR = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
 
-class Examination:
-    """What the Doctor dialog works with; the contract stands in dialogs/context.py."""
+@dataclass(frozen=True)
+class Check:
+    """One thing looked at. `fix` repairs it where that can be done from here; any thread."""
 
-    def __init__(self) -> None:
-        # Asked for here because libgimp may not be called from the thread that runs the checks.
-        self._gimp = Gimp.version()
-
-    def checks(self):
-        found = [self._about_gimp(), _about_sandbox(), _about_settings()]
-        found += _about_server()
-        return [check for check in found if check is not None]
-
-    def report(self, checks) -> str:
-        """The checks as plain text, with the newest lines of the log; without the token."""
-        lines = []
-        for check in checks:
-            lines.append(("✓ " if check.ok else "✗ ") + check.title)
-            lines += ["    " + line for line in check.sentence.splitlines()]
-        lines += ["", _("Newest lines of {path}:").format(path=log.path()), *log.tail(20)]
-        return "\n".join(lines)
-
-    def _about_gimp(self) -> Check:
-        python = ".".join(map(str, sys.version_info[:3]))
-        sentence = _("GIMP {gimp}, Python {python}, plug-in in {folder}").format(
-            gimp=self._gimp, python=python, folder=PLUGIN_DIR
-        )
-        return Check(_("GIMP and plug-in"), True, sentence)
+    title: str
+    ok: bool
+    sentence: str
+    fix_label: str = ""
+    fix: Optional[Callable[[], Any]] = None
 
 
 def run(context):
-    examination = Examination()
-    return {"report": examination.report(examination.checks())}
+    return {"report": report(Progress(_("Looking…")).wait_for(examine))}
+
+
+def examine() -> List[Check]:
+    """All checks in the order to show them; any thread."""
+    checks = [_about_gimp(), _about_sandbox(), _about_settings(), *_about_server()]
+    return [check for check in checks if check is not None]
+
+
+def report(checks: List[Check]) -> str:
+    """The checks as plain text, with the newest lines of the log; without the token."""
+    lines = []
+    for check in checks:
+        lines.append(("✓ " if check.ok else "✗ ") + check.title)
+        lines += ["    " + line for line in check.sentence.splitlines()]
+    lines += ["", _("Newest lines of {path}:").format(path=log.path()), *log.tail(20)]
+    return "\n".join(lines)
+
+
+def _about_gimp() -> Check:
+    sentence = _("GIMP {gimp}, Python {python}, plug-in in {folder}").format(
+        gimp=Gimp.version(),
+        python=".".join(map(str, sys.version_info[:3])),
+        folder=PLUGIN_DIR,
+    )
+    return Check(_("GIMP and plug-in"), True, sentence)
 
 
 def _about_sandbox():

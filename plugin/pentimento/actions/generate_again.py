@@ -1,5 +1,5 @@
-"""Generate Again: the job that a result layer carries once more, with a new seed. The source is read
-again at the recorded place; the mask is the layer's own, which may have been painted on."""
+"""Generate Again: the job that a result layer carries, once more with a new seed. The source is
+read again at the recorded place; the mask is the layer's own, which may have been painted on."""
 
 from __future__ import annotations
 

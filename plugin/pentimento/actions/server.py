@@ -6,37 +6,9 @@ import options
 import server
 import settings
 from client import Client
-from dialogs.context import ServerState
 from errors import PluginError
 from gimpio.progress import Progress
 from i18n import _
-
-
-class Panel:
-    """What the Server dialog works with; the contract stands in dialogs/context.py."""
-
-    def __init__(self) -> None:
-        kept = settings.load()
-        self.url, self.token = kept.url, kept.token
-        self.can_start = server.can_start()
-
-    def state(self, url: str, token: str) -> ServerState:
-        try:
-            place = server.resolve(url, token, server.SETTINGS) if url else server.own(token)
-            status = Client(place.url, place.token).check()
-        except PluginError as error:
-            return ServerState(False, str(error), url)
-        sentence = _("The server runs at {url}.").format(url=place.url)
-        return ServerState(True, sentence, place.url, details(status))
-
-    def start(self) -> None:
-        server.start()
-
-    def stop(self) -> None:
-        server.stop()
-
-    def save(self, url: str, token: str) -> None:
-        keep(url, token)
 
 
 def run(context):

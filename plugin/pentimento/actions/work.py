@@ -8,7 +8,6 @@ from typing import Any, Dict, List, Optional
 
 import log
 import server
-import wire
 from client import Client
 from gimpio.layers import Picture, name_for
 from gimpio.progress import Progress

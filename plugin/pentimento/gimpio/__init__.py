@@ -1,1 +1,1 @@
-"""All of libgimp's image side. Nothing here knows HTTP or Gtk, nor may run outside the main thread."""
+"""All of libgimp's image side. Nothing here knows HTTP or Gtk, or may leave the main thread."""

@@ -20,7 +20,9 @@ def roots() -> dict[str, Path]:
     """The private GIMP roots that tools/gimp-root.sh made on this machine, by Debian suite."""
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
     folder = cache / "pentimento" / "gimp-roots"
-    return {path.name: path for path in sorted(folder.glob("*")) if (path / "usr/bin/gimp").exists()}
+    return {
+        path.name: path for path in sorted(folder.glob("*")) if (path / "usr/bin/gimp").exists()
+    }
 
 
 class GuiError(AssertionError):

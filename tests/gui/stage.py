@@ -5,6 +5,7 @@ answers {"result": ...} or {"error": ...}. Ends, with all it started, when stdin
 import glob
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -58,10 +59,13 @@ class Stage:
         return path
 
     def install(self, plugins):
-        """Links the plug-in folders and the few of GIMP's own that are needed."""
+        """Copies the plug-in folders and links the few of GIMP's own that are needed."""
         own, system = self.folder("gimp/plug-ins"), self.folder("gimp/system")
         for path in plugins:
-            os.symlink(path, os.path.join(own, os.path.basename(path)))
+            name = os.path.basename(path)
+            skip = shutil.ignore_patterns("__pycache__")
+            shutil.copytree(path, os.path.join(own, name), ignore=skip)
+            os.chmod(os.path.join(own, name, name + ".py"), 0o755)
         home = glob.glob("/usr/lib/*/gimp/3.0/plug-ins")[0]
         for name in SYSTEM_PLUGINS:
             os.symlink(os.path.join(home, name), os.path.join(system, name))
@@ -248,7 +252,7 @@ class Stage:
             target = self.xdotool("search", "--onlyvisible", "--name", title).split()[-1]
             self.xdotool("windowactivate", "--sync", target)
             self.xdotool("windowraise", target)
-        subprocess.run(["import", "-window", target, path], check=True, timeout=60)
+        subprocess.run(["import", "-frame", "-window", target, path], check=True, timeout=60)
         return path
 
     def geometry(self, title):

@@ -19,9 +19,10 @@ from dialogs.presets import PresetLink
 from dialogs.status_line import StatusLine
 from i18n import _
 
-WIDTH = 480
+WIDTH = 600
 PROMPT_LINES, NEGATIVE_LINES = 4, 2
 LINE_HEIGHT = 20  # px, at GIMP's default font; the view grows with its text from here
+ZERO_IS_AUTOMATIC = ("steps", "guidance", "width", "height")
 PLAIN = ("prompt", "negative-prompt", "random-seed", "seed")  # not what a plan depends on
 LINKS = (
     ("strength-preset", "strength", options.STRENGTH_PRESETS),
@@ -73,16 +74,14 @@ class GenerateDialog:
 
     def _lay_out(self) -> None:
         box = native.column()
-        box.set_border_width(native.BORDER)
         for part in (
             self._prompt(),
             self._negative(),
             self._combo("strength-preset"),
             self._strength(),
-            self._size(),
+            self._numbers("width", "height"),
             self._combo("steps-preset"),
             self._seed(),
-            self._number("count"),
             self._combo("source"),
             self._combo("target"),
             self._more(),
@@ -122,35 +121,31 @@ class GenerateDialog:
                 entry.get_range().add_mark(choice.value, Gtk.PositionType.BOTTOM, mark)
         return self._labelled("strength", entry)
 
-    def _size(self):
-        if "width" not in self.options:
-            return None
-        return native.row(self._number("width"), self._number("height"), spacing=native.BORDER)
-
     def _seed(self) -> Gtk.Box:
-        check = self.dialog.get_widget("random-seed", GObject.TYPE_NONE)
-        check.set_tooltip_text(_(self.options["random-seed"].blurb))
-        option = self.options["seed"]
-        # ProcedureDialog has no widget for unsigned numbers, and bindings convert to double.
-        seed = Gtk.SpinButton.new_with_range(option.minimum, option.maximum, 1)
         both = GObject.BindingFlags.SYNC_CREATE | GObject.BindingFlags.BIDIRECTIONAL
-        self.config.bind_property("seed", seed, "value", both)
-        label = native.label(_(option.label), seed)
-        self._name(seed, option)
         off = GObject.BindingFlags.SYNC_CREATE | GObject.BindingFlags.INVERT_BOOLEAN
+        random, value = self.options["random-seed"], self.options["seed"]
+        check = Gtk.CheckButton.new_with_mnemonic(_(random.label))
+        self._name(check, random)
+        self.config.bind_property("random-seed", check, "active", both)
+        # ProcedureDialog has no widget for unsigned numbers; bindings convert them to double.
+        seed = Gtk.SpinButton.new_with_range(value.minimum, value.maximum, 1)
+        self._name(seed, value)
+        self.config.bind_property("seed", seed, "value", both)
+        label = native.label(_(value.label), seed)
         for widget in (label, seed):
             self.config.bind_property("random-seed", widget, "sensitive", off)
-        return native.row(check, label, seed, spacing=native.BORDER)
+        self.labels.add_widget(check)
+        count = self._number("count", aligned=False)
+        return native.row(check, native.row(label, seed), count, spacing=native.BORDER)
 
     def _more(self) -> Gtk.Expander:
         box = native.column()
         for part in (
-            self._number("steps"),
-            self._number("guidance"),
             self._combo("sampler"),
             self._model_row(),
-            self._number("grow"),
-            self._number("feather"),
+            self._numbers("steps", "guidance"),
+            self._numbers("grow", "feather"),
         ):
             if part is not None:
                 box.pack_start(part, False, False, 0)
@@ -182,20 +177,27 @@ class GenerateDialog:
             return None
         return self._labelled(name, self.dialog.get_widget(name, Gtk.ComboBox))
 
-    def _number(self, name: str):
-        if name not in self.options:
+    def _numbers(self, first: str, second: str):
+        """Two numbers side by side; nothing when the action does not have them."""
+        if first not in self.options:
             return None
-        return self._labelled(name, self.dialog.get_widget(name, Gtk.SpinButton))
+        pair = self._number(first), self._number(second, aligned=False)
+        return native.row(*pair, spacing=2 * native.BORDER)
 
-    def _labelled(self, name: str, widget):
+    def _number(self, name: str, aligned: bool = True) -> GimpUi.LabelSpin:
+        pair = self._labelled(name, self.dialog.get_widget(name, GObject.TYPE_NONE), aligned)
+        if name in ZERO_IS_AUTOMATIC:
+            native.show_zero_as(pair.get_spin_button(), _("automatic"))
+        return pair
+
+    def _labelled(self, name: str, widget: Gtk.Widget, aligned: bool = True) -> Gtk.Widget:
         """Aligns the label of a GIMP label-and-widget pair and names what is inside for screen
         readers."""
-        option = self.options[name]
-        if isinstance(widget, GimpUi.Labeled):
+        if aligned:
             self.labels.add_widget(widget.get_label())
         for child in native.children(widget):
             if isinstance(child, (Gtk.ComboBox, Gtk.SpinButton, Gtk.Scale)):
-                self._name(child, option)
+                self._name(child, self.options[name])
         return widget
 
     def _name(self, widget: Gtk.Widget, option: options.Option) -> None:

@@ -10,7 +10,7 @@ from gi.repository import GimpUi, Gtk
 
 SPACING = 6
 BORDER = 12
-RESPONSE_WIDTH = 60  # characters a line of explaining text may have
+LINE_CHARACTERS = 60  # in explaining text
 
 
 def start() -> None:
@@ -53,7 +53,7 @@ def label(text: str, target=None) -> Gtk.Label:
 def paragraph(text: str = "", selectable: bool = False) -> Gtk.Label:
     """Explaining text that wraps and never makes a dialog wider."""
     widget = Gtk.Label(label=text, xalign=0, yalign=0, wrap=True, selectable=selectable)
-    widget.set_max_width_chars(RESPONSE_WIDTH)
+    widget.set_max_width_chars(LINE_CHARACTERS)
     widget.set_can_focus(False)
     return widget
 
@@ -67,6 +67,20 @@ def button(text: str, tooltip: str, clicked) -> Gtk.Button:
     widget.set_tooltip_text(tooltip)
     widget.connect("clicked", lambda _button: clicked())
     return widget
+
+
+def show_zero_as(spin: Gtk.SpinButton, word: str) -> None:
+    """Shows a word in place of 0. Typing the word, or anything else that is no number, gives 0."""
+
+    def output(button: Gtk.SpinButton) -> bool:
+        if button.get_value() != 0:
+            return False
+        button.set_text(word)
+        return True
+
+    spin.set_width_chars(len(word))
+    spin.connect("output", output)
+    spin.update()
 
 
 def children(widget):

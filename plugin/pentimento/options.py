@@ -63,7 +63,7 @@ class Option:
 @dataclass(frozen=True)
 class Action:
     """One procedure. `key` names the files actions/<key>.py and dialogs/<key>.py. `returns` lists
-    (kind, name, label, blurb) with the kinds layers, image and text."""
+    (kind, name, label, blurb) with the kinds layer, layers, image and text."""
 
     key: str
     procedure: str
@@ -298,7 +298,10 @@ TOKEN = Option(
 SAMPLING = (STEPS_PRESET, STEPS, GUIDANCE, SAMPLER, MODEL)
 SEEDS = (RANDOM_SEED, SEED, COUNT)
 
-LAYERS_RETURN = ("layers", "layers", N_("Layers"), N_("The new layers, the topmost first"))
+# Python can't take a returned array apart, so the layer that counts is returned by itself as well.
+LAYER_RETURN = ("layer", "layer", N_("Layer"), N_("The new layer; of several the topmost"))
+LAYERS_RETURN = ("layers", "layers", N_("Layers"), N_("All new layers, the topmost first"))
+RESULT_RETURNS = (LAYER_RETURN, LAYERS_RETURN)
 REPORT_RETURN = ("text", "report", N_("Report"), N_("What was found, as text"))
 
 ACTIONS = (
@@ -316,7 +319,7 @@ ACTIONS = (
             "Regenerate Selection for it."
         ),
         (PROMPT, NEGATIVE_PROMPT, STRENGTH_PRESET, STRENGTH, *SAMPLING, *SEEDS, SOURCE),
-        (LAYERS_RETURN,),
+        RESULT_RETURNS,
     ),
     Action(
         "regenerate_selection",
@@ -341,7 +344,7 @@ ACTIONS = (
             GROW,
             FEATHER,
         ),
-        (LAYERS_RETURN,),
+        RESULT_RETURNS,
     ),
     Action(
         "text_to_image",
@@ -355,7 +358,7 @@ ACTIONS = (
             "image, or a new image where none is open or where that is asked for."
         ),
         (PROMPT, NEGATIVE_PROMPT, WIDTH, HEIGHT, *SAMPLING, *SEEDS, TARGET),
-        (LAYERS_RETURN, ("image", "image", N_("Image"), N_("The image that holds the layers"))),
+        (*RESULT_RETURNS, ("image", "image", N_("Image"), N_("The image that holds the layers"))),
         needs_image=False,
     ),
     Action(
@@ -370,7 +373,7 @@ ACTIONS = (
             "again and places a further layer above it. Works at once, without a dialog."
         ),
         (),
-        (LAYERS_RETURN,),
+        RESULT_RETURNS,
     ),
     Action(
         "server",

@@ -17,6 +17,7 @@ import options
 from i18n import _
 
 READ_WRITE = GObject.ParamFlags.READWRITE
+UNSAVED = GObject.ParamFlags(int(READ_WRITE) | Gimp.PARAM_DONT_SERIALIZE)
 HERE = os.path.dirname(os.path.abspath(__file__))
 
 
@@ -29,7 +30,7 @@ def run(procedure, run_mode, image, drawables, config, data):
 def add_option(procedure, option):
     """Declares one option as an argument of the procedure."""
     head = (option.name, _(option.label), _(option.blurb))
-    flags = READ_WRITE | Gimp.PARAM_DONT_SERIALIZE if option.secret else READ_WRITE
+    flags = UNSAVED if option.secret else READ_WRITE
     if option.kind in (options.STRING, options.TEXT):
         procedure.add_string_argument(*head, option.default, flags)
     elif option.kind == options.BOOLEAN:
@@ -51,7 +52,9 @@ def add_option(procedure, option):
 def add_return(procedure, kind, name, label, blurb):
     """Declares one return value; the order is the table's."""
     head = (name, _(label), _(blurb))
-    if kind == "layers":
+    if kind == "layer":
+        procedure.add_layer_return_value(*head, False, READ_WRITE)
+    elif kind == "layers":
         procedure.add_core_object_array_return_value(*head, Gimp.Layer.__gtype__, READ_WRITE)
     elif kind == "image":
         procedure.add_image_return_value(*head, True, READ_WRITE)

@@ -24,7 +24,7 @@ def run_procedure(procedure, run_mode, image, drawables, config):
         text = str(error)
     except Exception:
         log.error("%s\n%s", procedure.get_name(), traceback.format_exc())
-        text = _("Pentimento made a mistake; nothing in the image was changed by it.")
+        text = _("Pentimento made a mistake.")
         text += "\n" + _("Filters > Pentimento > Doctor shows the details.")
         text += "\n" + traceback.format_exc(limit=-1)
     return procedure.new_return_values(Gimp.PDBStatusType.EXECUTION_ERROR, GLib.Error(text))
@@ -55,20 +55,29 @@ def _run(procedure, run_mode, image, drawables, config):
 
 def _return_values(procedure, action, results):
     values = procedure.new_return_values(Gimp.PDBStatusType.SUCCESS, GLib.Error())
+    if "layers" in results:
+        results = {"layer": results["layers"][0], **results}
     for position, (kind, name, _label, _blurb) in enumerate(action.returns, start=1):
         values.remove(position)
-        values.insert(position, _value(kind, results[name]))
+        values.insert(position, _value(procedure, kind, results[name]))
     return values
 
 
-def _value(kind, content):
+def _value(procedure, kind, content):
     if kind == "layers":
-        value = GObject.Value(Gimp.CoreObjectArray.__gtype__)
-        Gimp.value_set_core_object_array(value, content)
-    elif kind == "image":
-        value = GObject.Value(Gimp.Image.__gtype__)
+        value = GObject.Value(GObject.type_from_name("GimpCoreObjectArray"))
+        value.set_boxed(_object_array(procedure, content))
+    elif kind in ("layer", "image"):
+        value = GObject.Value((Gimp.Layer if kind == "layer" else Gimp.Image).__gtype__)
         value.set_object(content)
     else:
         value = GObject.Value(GObject.TYPE_STRING)
         value.set_string(content)
     return value
+
+
+def _object_array(procedure, items):
+    """The items as the boxed array of libgimp, which Python can make only by way of a config."""
+    config = procedure.create_config()
+    config.set_core_object_array("drawables", items)
+    return config.get_property("drawables")

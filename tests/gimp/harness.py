@@ -1,0 +1,106 @@
+"""Runs Python files inside real, headless GIMP in a private root, with the plug-in of this checkout.
+
+The root is the one that tools/gimp-root.sh makes; tests/gui/enter.sh enters it in a mount namespace
+of its own, so that neither the root nor the machine keeps anything of a test.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+REPO = Path(__file__).resolve().parents[2]
+PLUGIN = REPO / "plugin" / "pentimento"
+INSIDE = Path(__file__).parent / "inside"
+ENTER = REPO / "tests" / "gui" / "enter.sh"
+SUITES = {"3.0": "trixie", "3.2": "sid"}
+SYSTEM_PLUGINS = ("python-eval", "script-fu")
+START_SECONDS = 60
+
+
+def root_of(version: str) -> Path:
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    return cache / "pentimento" / "gimp-roots" / SUITES[version]
+
+
+class HeadlessGimp:
+    """gimp-console of one version with its own configuration folder under `work`."""
+
+    def __init__(self, version: str, work: Path) -> None:
+        self.root = root_of(version)
+        self.work = work
+        self.config = work / "config"
+        self.data = work / "data"
+        (self.data / "logs").mkdir(parents=True)
+        (work / "home").mkdir()
+        self._install()
+
+    def _install(self) -> None:
+        """The plug-in, and of GIMP's own plug-ins only what runs the tests: starts faster."""
+        target = self.config / "plug-ins" / "pentimento"
+        shutil.copytree(PLUGIN, target, ignore=shutil.ignore_patterns("__pycache__"))
+        (target / "pentimento.py").chmod(0o755)
+        shutil.copytree(INSIDE, self.work / "inside", ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copy(Path(__file__).parent / "snapshot.py", self.work / "inside")
+        system = self.config / "system"
+        system.mkdir()
+        for name in SYSTEM_PLUGINS:
+            (found,) = self.root.glob(f"usr/lib/*/gimp/3.0/plug-ins/{name}")
+            (system / name).symlink_to("/" / found.relative_to(self.root))
+        (self.config / "gimprc").write_text(
+            f'(plug-in-path "{self.config}/plug-ins:{system}")\n(check-updates no)\n'
+        )
+
+    def point_to(self, url: str, token: str) -> None:
+        """Writes the server.json that the plug-in reads."""
+        described = {"url": url, "token": token, "pid": 0, "version": "test"}
+        (self.data / "server.json").write_text(json.dumps(described))
+
+    def run(self, script: str, arguments: object = None, *, timeout: float = 300) -> dict:
+        """Runs inside/SCRIPT in GIMP with `arguments`; what it handed to `batch.answer`."""
+        with self.started(script, arguments) as process:
+            try:
+                output, _ = process.communicate(timeout=timeout)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                output, _ = process.communicate()
+                raise AssertionError(f"GIMP still ran after {timeout} s\n{output}") from None
+        answer = self.work / "answer.json"
+        assert answer.exists(), f"{script} gave no answer, exit {process.returncode}\n{output}"
+        found = json.loads(answer.read_text())
+        found["output"] = output
+        return found
+
+    def started(self, script: str, arguments: object = None) -> subprocess.Popen:
+        """GIMP running inside/SCRIPT, not waited for."""
+        (self.work / "answer.json").unlink(missing_ok=True)
+        (self.work / "arguments.json").write_text(json.dumps(arguments))
+        code = f"exec(compile(open('{self.work}/inside/{script}').read(), '{script}', 'exec'))"
+        command = f"import sys; sys.path.insert(0, '{self.work}/inside'); {code}"
+        return self.console(["--batch-interpreter=python-fu-eval", "-b", command])
+
+    def console(self, arguments: list[str]) -> subprocess.Popen:
+        """gimp-console with these arguments, then --quit."""
+        variables = [
+            f"GIMP3_DIRECTORY={self.config}",
+            f"PENTIMENTO_DATA={self.data}",
+            f"PENTIMENTO_TEST_WORK={self.work}",
+        ]
+        return subprocess.Popen(
+            [
+                str(ENTER),
+                str(self.root),
+                str(self.work),
+                "env",
+                *variables,
+                *("gimp-console", "-i", "-d", "-f", "-s", "--quit"),
+                *arguments,
+            ],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )

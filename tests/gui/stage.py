@@ -75,9 +75,10 @@ class Stage:
             rc.write(GIMPRC.format(version=version, plugins=own, system=system))
 
     def spawn(self, argv, **options):
-        log = open(os.path.join(self.folder("logs"), os.path.basename(argv[0]) + ".log"), "ab")
-        options.setdefault("stdout", log)
-        process = subprocess.Popen(argv, start_new_session=True, stderr=log, **options)
+        path = os.path.join(self.folder("logs"), os.path.basename(argv[0]) + ".log")
+        with open(path, "ab") as log:
+            options.setdefault("stdout", log)
+            process = subprocess.Popen(argv, start_new_session=True, stderr=log, **options)
         self.processes.append(process)
         return process
 

@@ -22,6 +22,7 @@ from i18n import _
 WIDTH = 600
 PROMPT_LINES, NEGATIVE_LINES = 4, 2
 LINE_HEIGHT = 20  # px, at GIMP's default font; the view grows with its text from here
+NUMBER_CHARACTERS = 8  # enough for "automatic", the same for all so that they align
 ZERO_IS_AUTOMATIC = ("steps", "guidance", "width", "height")
 PLAIN = ("prompt", "negative-prompt", "random-seed", "seed")  # not what a plan depends on
 LINKS = (
@@ -90,6 +91,7 @@ class GenerateDialog:
                 box.pack_start(part, False, False, 0)
         box.pack_start(Gtk.Separator(), False, False, 0)
         box.pack_start(self.status, False, False, 0)
+        self.status.set_margin_bottom(native.SPACING)
         box.show_all()
         area = self.dialog.get_content_area()
         area.pack_start(box, True, True, 0)
@@ -186,6 +188,7 @@ class GenerateDialog:
 
     def _number(self, name: str, aligned: bool = True) -> GimpUi.LabelSpin:
         pair = self._labelled(name, self.dialog.get_widget(name, GObject.TYPE_NONE), aligned)
+        pair.get_spin_button().set_width_chars(NUMBER_CHARACTERS)
         if name in ZERO_IS_AUTOMATIC:
             native.show_zero_as(pair.get_spin_button(), _("automatic"))
         return pair

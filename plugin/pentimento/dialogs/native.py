@@ -78,7 +78,7 @@ def show_zero_as(spin: Gtk.SpinButton, word: str) -> None:
         button.set_text(word)
         return True
 
-    spin.set_width_chars(len(word))
+    spin.set_numeric(False)  # numeric spin buttons refuse letters even from here
     spin.connect("output", output)
     spin.update()
 

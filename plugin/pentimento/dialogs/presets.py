@@ -1,5 +1,5 @@
-"""Links a worded preset with the number it stands for, so that a dialog never shows the two at odds:
-choosing a preset sets the number, moving the number finds the preset or says Custom."""
+"""Links a worded preset with the number it stands for, so that a dialog never shows the two at
+odds: choosing a preset sets the number, moving the number finds the preset or says Custom."""
 
 from __future__ import annotations
 

@@ -42,6 +42,7 @@ class ServerDialog:
         box.pack_start(self._address_part(), False, False, 0)
         box.show_all()
         self.dialog.get_content_area().pack_start(box, True, True, 0)
+        self.dialog.get_widget_for_response(Gtk.ResponseType.CLOSE).grab_focus()
 
     def run(self) -> None:
         self._look()

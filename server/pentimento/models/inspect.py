@@ -8,12 +8,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from pentimento.imaging.schedules import alphas_cumprod
 from pentimento.jobs.record import SAMPLERS
 from pentimento.models.info import ModelInfo
 from pentimento.models.weights import PICKLE_SUFFIXES, Damaged, check_component
 
 INDEX = "model_index.json"
 DATA_SHEET = "pentimento.json"
+MOST_TIMESTEPS = 100_000
 JSON_LIMIT = 1_000_000  # bytes; configurations are a few kB
 
 # class name prefix in model_index.json -> family; the longer prefix stands first
@@ -70,6 +72,7 @@ def _read(folder: Path, bare: ModelInfo) -> ModelInfo:
             f"{vae.get('latent_channels')}; inpainting and edit checkpoints of this kind are not "
             "supported, the ordinary checkpoint of the same model does inpainting too"
         )
+    _check_noise(scheduler)
     guessed = _from_configs(bare, family, unet, vae, scheduler)
     info = _with_sheet(guessed, folder / DATA_SHEET)
     for name in TOKENIZERS[family]:
@@ -140,6 +143,16 @@ def _from_configs(
         prediction_type=str(scheduler.get("prediction_type", "epsilon")),
         scheduler=scheduler,
     )
+
+
+def _check_noise(scheduler: dict[str, Any]) -> None:
+    """Every number of the noise schedule must be one that the plan can compute with."""
+    try:
+        if not 1 <= int(scheduler.get("num_train_timesteps", 1000)) <= MOST_TIMESTEPS:
+            raise ValueError("num_train_timesteps is out of range")
+        alphas_cumprod(scheduler)
+    except (ValueError, TypeError, ArithmeticError) as error:
+        raise Damaged(f"scheduler/scheduler_config.json: {error}") from error
 
 
 def _with_sheet(info: ModelInfo, file: Path) -> ModelInfo:

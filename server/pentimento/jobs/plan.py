@@ -1,0 +1,212 @@
+"""What a job will do before it is sent: defaults, the box, the size, the steps, in words. No numpy.
+
+- `make_plan(request, registry, timings=None) -> Plan` answers `POST /v1/plan`
+- `resolve(request, registry, source_size) -> JobRequest` fills in every default at admission
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable
+from typing import TypeVar
+
+from pentimento.errors import BadInput, TooLarge
+from pentimento.imaging import schedules, sizing
+from pentimento.imaging.geometry import Box, Size
+from pentimento.jobs import wording
+from pentimento.jobs.record import JobRequest, Mode, Plan, PlanRequest, Rect, SizeOut
+from pentimento.models import ModelInfo, Registry
+
+T = TypeVar("T")
+
+Timings = Callable[[str, Size, int], float | None]  # model id, generation size, steps -> seconds
+
+DEFAULT_STRENGTH = {Mode.TXT2IMG: 1.0, Mode.IMG2IMG: 0.6, Mode.INPAINT: 1.0}
+MAX_PIXELS = 100_000_000  # of a result
+SEED_RANGE = 2**32  # random seeds stay short enough to be read and typed
+ENGINE_MB = 500  # torch, diffusers and transformers in a process, before any model
+WEIGHTS_IN_MEMORY = 2  # float16 on disk, float32 on a processor
+BYTES_PER_LATENT = 24_000  # activations of one denoising step at SD1.5's width, measured upwards
+
+
+def resolve(request: JobRequest, registry: Registry, source_size: Size | None) -> JobRequest:
+    """The request with nothing left to chance: strength, steps, guidance, seed, model, sampler and
+    size are set. `source_size` is the source picture's, None for txt2img.
+
+    Raises BadInput for what no engine here can do, NotFound for an unknown model. A damaged model
+    is not refused here: its job fails with the reason.
+    """
+    _refuse_unsupported(request)
+    model = _model(registry, request.model)
+    size = source_size or Size(
+        request.width or model.native_size, request.height or model.native_size
+    )
+    _refuse_huge(size)
+    chosen = {
+        "model": model.id,
+        "strength": _or(request.strength, DEFAULT_STRENGTH[request.mode]),
+        "steps": _or(request.steps, model.default_steps),
+        "guidance": _or(request.guidance, model.default_guidance),
+        "sampler": _or(request.sampler, model.default_sampler),
+        "seed": _or(request.seed, secrets.randbelow(SEED_RANGE)),
+    }
+    if request.mode is Mode.TXT2IMG:
+        chosen |= {"strength": 1.0, "width": size.width, "height": size.height}
+    return request.model_copy(update=chosen)
+
+
+def make_plan(request: PlanRequest, registry: Registry, timings: Timings | None = None) -> Plan:
+    """Geometry in, plan out. Raises BadInput when a rectangle that the mode needs is missing or
+    the selection lies outside everything, NotFound for an unknown model."""
+    _refuse_mode(request.mode)
+    model = _model(registry, request.model)
+    box = _box(request, model)
+    _refuse_huge(box.size)
+    generation = sizing.generation_size(box.size, model)
+    strength = _or(request.strength, DEFAULT_STRENGTH[request.mode])
+    if request.mode is Mode.TXT2IMG:
+        strength = 1.0
+    steps = _or(request.steps, model.default_steps)
+    levels, start_noise = _levels(model, steps, strength)
+    seconds = timings(model.id, generation, levels) if timings and levels else None
+    return Plan(
+        mode=request.mode,
+        sentence=wording.sentence(request.mode, strength, generation, levels, steps, request.count),
+        box=Rect(x=box.x, y=box.y, width=box.width, height=box.height),
+        generation=SizeOut(width=generation.width, height=generation.height),
+        model=model.id,
+        sampler=_or(request.sampler, model.default_sampler),
+        strength=strength,
+        steps=steps,
+        steps_run=levels,
+        guidance=_or(request.guidance, model.default_guidance),
+        start_noise=start_noise,
+        seconds=None if seconds is None else seconds * request.count,
+        memory_mb=_memory_mb(model, generation) if levels else 0,
+        warnings=_warnings(request, model, box, generation, strength, levels),
+    )
+
+
+def _box(request: PlanRequest, model: ModelInfo) -> Box:
+    """What is read from the image, in canvas px."""
+    if request.mode is Mode.TXT2IMG:
+        width = request.width or model.native_size
+        return Box(0, 0, width, request.height or model.native_size)
+    source = _rect(request.source or request.canvas)
+    if source is None:
+        raise _missing("source", "the rectangle of the source in the canvas")
+    if request.mode is Mode.IMG2IMG:
+        return source
+    selection = _rect(request.selection)
+    if selection is None:
+        raise _missing("selection", "the bounds of the selection in the canvas")
+    return _inpaint_box(request, selection, source, model)
+
+
+def _inpaint_box(request: PlanRequest, selection: Box, source: Box, model: ModelInfo) -> Box:
+    """The selection as far as its mask options reach, with context, where there is picture."""
+    options = request.mask_options
+    bounds: Box | None = source.union(selection)
+    canvas = _rect(request.canvas)
+    if bounds and canvas:
+        bounds = bounds.intersect(canvas)
+    inside = selection.intersect(bounds) if bounds else None
+    if bounds is None or inside is None:
+        raise BadInput(
+            "bad_request",
+            "The selection lies outside the image.",
+            "Select an area on the canvas.",
+            details={"fields": [{"field": "selection", "message": "lies outside the canvas"}]},
+        )
+    reach = max(options.grow, 0) + options.feather + options.blend
+    return sizing.context_box(inside.pad(reach), bounds, model)
+
+
+def _levels(model: ModelInfo, steps: int, strength: float) -> tuple[int, float]:
+    """How many steps run and the noise share at the first one."""
+    alphas = schedules.alphas_cumprod(model.scheduler)
+    timesteps = schedules.timesteps(alphas, steps, strength)
+    return len(timesteps), schedules.start_noise(alphas, timesteps[0]) if timesteps else 0.0
+
+
+def _memory_mb(model: ModelInfo, generation: Size) -> int:
+    """A rough estimate of the engine's peak."""
+    weights = model.bytes * WEIGHTS_IN_MEMORY
+    activations = generation.pixels / model.latent_scale**2 * BYTES_PER_LATENT
+    return ENGINE_MB + round((weights + activations) / 2**20)
+
+
+def _warnings(
+    request: PlanRequest,
+    model: ModelInfo,
+    box: Box,
+    generation: Size,
+    strength: float,
+    levels: int,
+) -> list[str]:
+    found = []
+    if not model.ok:
+        found.append(wording.damaged(model.title, model.problem))
+    if strength == 0:
+        found.append(wording.NOTHING_CHANGES)
+    elif levels < wording.FEW_STEPS and strength < 1:
+        found.append(wording.few_steps(levels))
+    if levels and generation.pixels < box.size.pixels:
+        found.append(wording.reduced(box.size, generation))
+    source, canvas = _rect(request.source), _rect(request.canvas)
+    selection = _rect(request.selection) if request.mode is Mode.INPAINT else None
+    if selection and canvas and not canvas.contains(selection):
+        found.append(wording.SELECTION_CUT)
+    if request.mode is Mode.INPAINT and source and not source.contains(box):
+        found.append(wording.BEYOND_SOURCE)
+    return found
+
+
+def _model(registry: Registry, model_id: str | None) -> ModelInfo:
+    return registry.get(model_id or registry.default_id)
+
+
+def _refuse_unsupported(request: JobRequest) -> None:
+    _refuse_mode(request.mode)
+    for field in ("vae", "loras", "controls"):
+        if getattr(request, field):
+            raise BadInput(
+                "unsupported",
+                f"“{field}” cannot be used yet.",
+                "Leave it out.",
+                details={"fields": [{"field": field, "message": "is reserved"}]},
+            )
+
+
+def _refuse_mode(mode: Mode) -> None:
+    if mode not in DEFAULT_STRENGTH:
+        raise BadInput(
+            "unsupported_mode",
+            f"The mode {mode} is reserved and does not work yet.",
+            f"Use one of {', '.join(DEFAULT_STRENGTH)}.",
+        )
+
+
+def _refuse_huge(size: Size) -> None:
+    if size.pixels > MAX_PIXELS:
+        raise TooLarge(
+            "too_many_pixels",
+            f"{size} px are more than the {MAX_PIXELS // 10**6} megapixels of one job.",
+            "Select a smaller area.",
+        )
+
+
+def _missing(field: str, what: str) -> BadInput:
+    return BadInput(
+        "bad_request",
+        f"This mode needs “{field}”: {what}.",
+        details={"fields": [{"field": field, "message": "is missing"}]},
+    )
+
+
+def _rect(rect: Rect | None) -> Box | None:
+    return Box(rect.x, rect.y, rect.width, rect.height) if rect else None
+
+
+def _or(value: T | None, default: T) -> T:
+    return default if value is None else value

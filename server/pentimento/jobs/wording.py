@@ -1,0 +1,64 @@
+"""The words of a plan: one table says what a mode and a strength are called."""
+
+from __future__ import annotations
+
+from pentimento.imaging.geometry import Size
+from pentimento.jobs.record import Mode
+
+# strengths below the number -> the verb of product.md's presets
+VERBS = ((0.35, "Touch up"), (0.65, "Restyle"), (1.0, "Repaint"))
+AT_FULL_STRENGTH = {
+    Mode.TXT2IMG: "Paint a new picture",
+    Mode.IMG2IMG: "Paint a new picture over the source",
+    Mode.INPAINT: "Fill the selection",
+}
+OBJECT = {Mode.IMG2IMG: "the source", Mode.INPAINT: "the selection"}
+FEW_STEPS = 3  # fewer than this leave visible noise or blur
+
+NOTHING_CHANGES = "At strength 0 the picture stays exactly as it is."
+SELECTION_CUT = (
+    "The selection reaches beyond the canvas; only the part on the canvas is regenerated."
+)
+BEYOND_SOURCE = "The area reaches beyond the layer; what lies outside counts as transparent."
+
+
+def sentence(
+    mode: Mode, strength: float, generation: Size, steps_run: int, steps: int, count: int
+) -> str:
+    """The job in words: “Repaint the selection at 0.75: 768 × 512 px, 15 of 20 steps”."""
+    if strength == 0:
+        return f"Keep {OBJECT[mode]} as it is"
+    times = f", {count} pictures" if count > 1 else ""
+    return f"{_deed(mode, strength)}: {generation} px, {_steps(steps_run, steps)}{times}"
+
+
+def few_steps(steps_run: int) -> str:
+    return (
+        f"Only {_counted(steps_run)} will run at this strength; more steps give a cleaner picture."
+    )
+
+
+def reduced(box: Size, generation: Size) -> str:
+    return (
+        f"The area of {box} px is worked on at {generation} px and enlarged again; "
+        "fine detail is lost. Select a smaller area to keep it."
+    )
+
+
+def damaged(title: str, problem: str) -> str:
+    return f"The model {title} cannot be used: {problem}"
+
+
+def _deed(mode: Mode, strength: float) -> str:
+    if strength >= 1:
+        return AT_FULL_STRENGTH[mode]
+    verb = next(verb for limit, verb in VERBS if strength < limit)
+    return f"{verb} {OBJECT[mode]} at {strength:.2g}"
+
+
+def _steps(steps_run: int, steps: int) -> str:
+    return _counted(steps) if steps_run == steps else f"{steps_run} of {_counted(steps)}"
+
+
+def _counted(steps: int) -> str:
+    return "1 step" if steps == 1 else f"{steps} steps"

@@ -1,0 +1,104 @@
+"""From noise to clean latents: one picture through the family's text-to-image pipeline."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from pentimento.backends.base import Emit, Preview, Step
+from pentimento.engine import latents, preview, sampling
+from pentimento.engine.cancel import stoppable
+from pentimento.engine.families.base import Embeddings
+from pentimento.engine.inpaint import Differential
+from pentimento.engine.model import LoadedModel
+from pentimento.engine.preview import LatentRgb, Pace
+from pentimento.engine.sampling import Levels, Sampler
+from pentimento.engine.stop import StopFlag
+from pentimento.imaging.geometry import Size
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What all pictures of a job have in common; latents are on the CPU."""
+
+    sampler: Sampler
+    levels: Levels
+    strength: float
+    guidance: float
+    embeddings: Embeddings
+    source: Tensor | None
+    mask: Tensor | None
+    size: Size  # px at which the model works
+    latent_rgb: LatentRgb | None  # None: no previews wanted
+    images: int
+
+
+class Onlooker:
+    """Follows the steps of one picture: stops it, holds the masked places, reports."""
+
+    def __init__(
+        self, plan: Plan, image: int, differential: Differential | None, emit: Emit, stop: StopFlag
+    ) -> None:
+        self._plan, self._image, self._differential = plan, image, differential
+        self._emit, self._stop = emit, stop
+        self._pace = Pace()
+
+    def before(self, step: int) -> None:
+        self._stop.check()
+
+    def after(self, step: int, estimate: Callable[[], Tensor], found: Tensor) -> Tensor:
+        steps, done = len(self._plan.levels), step + 1
+        if self._differential:
+            found = self._differential.apply(step, found)
+        self._emit(Step(done, steps, self._image, self._plan.images))
+        if self._plan.latent_rgb and self._pace.due(done, steps):
+            shown = estimate()
+            if self._differential:
+                shown = self._differential.shown(step, shown)
+            size = self._plan.size
+            picture = self._plan.latent_rgb.picture(shown)
+            self._emit(Preview(preview.jpeg(picture, size.width, size.height), done, self._image))
+        self._stop.check()
+        return found
+
+
+@torch.inference_mode()
+def denoise(
+    model: LoadedModel, plan: Plan, image: int, seed: int, emit: Emit, stop: StopFlag
+) -> Tensor:
+    """Clean latents `(1, c, h, w)` of picture `image`; the same seed gives the same bits.
+
+    Text to image, image to image and inpainting differ only in where they start and in the mask.
+    """
+    generator = torch.Generator("cpu").manual_seed(seed)
+    denoiser = model.denoiser()
+    shape = (1, model.channels, plan.size.height // model.factor, plan.size.width // model.factor)
+    noise = latents.pure_noise(shape, generator)
+    first = latents.start(plan.source, noise, plan.levels, plan.strength)
+    differential = None
+    if plan.mask is not None and plan.source is not None:
+        differential = Differential(plan.source, noise, plan.mask, plan.levels)
+    scheduler = sampling.scheduler(
+        model.training,
+        plan.sampler,
+        plan.levels,
+        Onlooker(plan, image, differential, emit, stop),
+        model.dtype,
+        masked=differential is not None,
+    )
+    pipe = model.family.pipeline(denoiser, scheduler, model.factor)
+    with stoppable([denoiser], stop):
+        found: Tensor = pipe(
+            **plan.embeddings,
+            latents=first * scheduler.scale(0),
+            num_inference_steps=len(plan.levels),
+            guidance_scale=plan.guidance,
+            generator=generator,
+            width=plan.size.width,
+            height=plan.size.height,
+            output_type="latent",
+        ).images
+    return found.float().cpu()

@@ -1,0 +1,83 @@
+"""Failures of a job as sentences: what went wrong and what to do about it."""
+
+from __future__ import annotations
+
+import errno
+from pathlib import Path
+
+import torch
+
+from pentimento.errors import JobFailed
+
+# As InvokeAI's list: drivers report a full memory in many ways besides torch.OutOfMemoryError.
+MEMORY_WORDS = (
+    "out of memory",
+    "out_of_device_memory",
+    "cudnn_status_alloc_failed",
+    "cublas_status_alloc_failed",
+    "not enough memory",
+    "can't allocate memory",
+    "cannot allocate memory",
+    "std::bad_alloc",
+)
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    if isinstance(error, torch.OutOfMemoryError | MemoryError):
+        return True
+    if isinstance(error, OSError):
+        return error.errno == errno.ENOMEM
+    return isinstance(error, RuntimeError) and any(
+        word in str(error).lower() for word in MEMORY_WORDS
+    )
+
+
+def out_of_memory(width: int, height: int, device: str) -> JobFailed:
+    return JobFailed(
+        "out_of_memory",
+        f"There is not enough memory to work at {width} × {height} px on {device}.",
+        "Use a smaller area or a smaller model, or close other programs that use the memory.",
+        details={"width": width, "height": height, "device": device},
+    )
+
+
+def model_damaged(file: Path, reason: str) -> JobFailed:
+    """`reason` is a sentence without its full stop that names the part of the folder."""
+    return JobFailed(
+        "model_damaged",
+        f"The model cannot be loaded: {reason}.",
+        "Install the model again, or choose another one.",
+        details={"file": str(file), "reason": reason},
+    )
+
+
+def disk_full(path: Path) -> JobFailed:
+    return JobFailed(
+        "disk_full",
+        "The disk is full: the result cannot be saved.",
+        f"Free some space on the disk that holds {path}, then run the job again.",
+        details={"path": str(path)},
+    )
+
+
+def is_disk_full(error: BaseException) -> bool:
+    return isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
+
+
+def no_picture(stage: str) -> JobFailed:
+    return JobFailed(
+        "internal",
+        f"The model produced no valid picture: {stage} gave values that are not numbers.",
+        "Try another sampler or a lower guidance. If it stays, the model may be damaged.",
+        details={"stage": stage},
+    )
+
+
+def internal(error: BaseException) -> JobFailed:
+    """Something nobody thought of; the trace is in the log, not here."""
+    return JobFailed(
+        "internal",
+        f"The engine failed while computing ({type(error).__name__}).",
+        "Try again. If it stays, please report it with the log file engine.log.",
+        details={"type": type(error).__name__},
+    )

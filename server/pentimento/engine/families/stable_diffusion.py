@@ -1,0 +1,73 @@
+"""Stable Diffusion 1.x and 2.x, and SDXL: UNets with CLIP text encoders."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from diffusers import StableDiffusionPipeline, StableDiffusionXLPipeline
+
+from pentimento.engine.families.base import Embeddings, GetPart
+
+
+class SD15:
+    name = "sd15"
+    encoders: tuple[str, ...] = ("text_encoder",)
+    tokenizers: tuple[str, ...] = ("tokenizer",)
+    denoiser = "unet"
+
+    def embed(self, part: GetPart, prompt: str, negative: str, guided: bool) -> Embeddings:
+        encoder = part("text_encoder")
+        pipe = _sd(text_encoder=encoder, tokenizer=part("tokenizer"))
+        positive, unwanted = pipe.encode_prompt(prompt, encoder.device, 1, guided, negative)
+        found = {"prompt_embeds": positive}
+        return found | ({"negative_prompt_embeds": unwanted} if guided else {})
+
+    def pipeline(self, denoiser: Any, scheduler: Any, factor: int) -> Any:
+        return _with_factor(_sd(unet=denoiser, scheduler=scheduler), factor)
+
+
+class SDXL:
+    name = "sdxl"
+    encoders: tuple[str, ...] = ("text_encoder", "text_encoder_2")
+    tokenizers: tuple[str, ...] = ("tokenizer", "tokenizer_2")
+    denoiser = "unet"
+
+    def embed(self, part: GetPart, prompt: str, negative: str, guided: bool) -> Embeddings:
+        """An empty negative prompt is encoded as words, not as zeros (`None` would be zeros)."""
+        names = (*self.encoders, *self.tokenizers)
+        pipe = _sdxl(**{name: part(name) for name in names})
+        positive, unwanted, pooled, unwanted_pooled = pipe.encode_prompt(
+            prompt,
+            device=part("text_encoder").device,
+            do_classifier_free_guidance=guided,
+            negative_prompt=negative,
+        )
+        found = {"prompt_embeds": positive, "pooled_prompt_embeds": pooled}
+        if guided:
+            found["negative_prompt_embeds"] = unwanted
+            found["negative_pooled_prompt_embeds"] = unwanted_pooled
+        return found
+
+    def pipeline(self, denoiser: Any, scheduler: Any, factor: int) -> Any:
+        return _with_factor(_sdxl(unet=denoiser, scheduler=scheduler), factor)
+
+
+def _sd(**parts: Any) -> Any:
+    absent = ("vae", "text_encoder", "tokenizer", "unet", "scheduler", "safety_checker")
+    return StableDiffusionPipeline(
+        **(dict.fromkeys(absent) | parts), feature_extractor=None, requires_safety_checker=False
+    )
+
+
+def _sdxl(**parts: Any) -> Any:
+    absent = ("vae", "text_encoder", "text_encoder_2", "tokenizer", "tokenizer_2", "unet")
+    return StableDiffusionXLPipeline(
+        **(dict.fromkeys((*absent, "scheduler")) | parts), add_watermarker=False
+    )
+
+
+def _with_factor(pipe: Any, factor: int) -> Any:
+    """The pipeline learns it from a VAE, which it does not get: it only sees latents."""
+    pipe.vae_scale_factor = factor
+    pipe.set_progress_bar_config(disable=True)
+    return pipe

@@ -1,0 +1,130 @@
+"""A diffusers model folder: what is in it, whether its files are whole, and reading one part.
+
+Only safetensors are read and only classes named in `CLASSES` are built; nothing in a folder is
+ever executed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Hashable
+from pathlib import Path
+from typing import Any
+
+import diffusers
+import torch
+import transformers
+
+from pentimento.engine.failures import is_out_of_memory, model_damaged
+from pentimento.models import weights
+from pentimento.models.inspect import read_json
+
+CLASSES: dict[str, type[Any]] = {
+    "UNet2DConditionModel": diffusers.UNet2DConditionModel,
+    "AutoencoderKL": diffusers.AutoencoderKL,
+    "AutoencoderTiny": diffusers.AutoencoderTiny,
+    "CLIPTextModel": transformers.CLIPTextModel,
+    "CLIPTextModelWithProjection": transformers.CLIPTextModelWithProjection,
+    "CLIPTokenizer": transformers.CLIPTokenizer,
+    "CLIPTokenizerFast": transformers.CLIPTokenizer,
+}
+HASHED_WHOLE = 1024 * 1024  # bytes; larger files enter the fingerprint with header and size
+
+
+class ModelFolder:
+    """Reads `model_index.json` at once, everything else when asked."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._index = self._json("model_index.json")
+
+    def config(self, name: str, file: str = "config.json") -> dict[str, Any]:
+        return self._json(f"{name}/{file}")
+
+    def data_sheet(self) -> dict[str, Any]:
+        """Our own pentimento.json, empty when the folder has none."""
+        exists = (self.path / "pentimento.json").is_file()
+        return self._json("pentimento.json") if exists else {}
+
+    def identity(self, name: str) -> Hashable:
+        """The same for two folders that share a part's files (links), new when a file changes."""
+        files = []
+        for file in sorted((self.path / name).glob("*")):
+            status = file.stat()
+            files.append(
+                (file.name, status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns)
+            )
+        return tuple(files)
+
+    def fingerprint(self) -> str:
+        """SHA-256 over the files' names, sizes and ends: which model a record was made with."""
+        digest = hashlib.sha256()
+        for file in sorted(self.path.rglob("*")):
+            if not file.is_file():
+                continue
+            size = file.stat().st_size
+            digest.update(f"{file.relative_to(self.path).as_posix()}:{size}\n".encode())
+            with file.open("rb") as stream:
+                digest.update(stream.read(HASHED_WHOLE))
+                if size > 2 * HASHED_WHOLE:
+                    stream.seek(-HASHED_WHOLE, os.SEEK_END)
+                    digest.update(stream.read())
+        return digest.hexdigest()
+
+    def read(self, name: str, dtype: torch.dtype) -> Any:
+        """One part as a module (on the CPU, frozen) or a tokenizer; raises model_damaged."""
+        kind = self._class(name)
+        folder = self.path / name
+        if not folder.is_dir():
+            raise model_damaged(folder, f"the folder {name} is missing")
+        try:
+            if "Tokenizer" in kind.__name__:
+                return kind.from_pretrained(str(folder), local_files_only=True)
+            return self._module(kind, folder, dtype)
+        except (OSError, ValueError, KeyError, TypeError, RuntimeError) as error:
+            if is_out_of_memory(error):
+                raise
+            raise model_damaged(folder, f"{name} cannot be read ({_first_line(error)})") from error
+
+    def _class(self, name: str) -> type[Any]:
+        entry = self._index.get(name)
+        kind = CLASSES.get(str(entry[1])) if isinstance(entry, list) and len(entry) == 2 else None
+        if kind is None:
+            raise model_damaged(
+                self.path / "model_index.json",
+                f"model_index.json names no usable {name} (it says {entry!r})",
+            )
+        return kind
+
+    def _module(self, kind: type[Any], folder: Path, dtype: torch.dtype) -> Any:
+        try:
+            weights.check_component(folder)
+        except weights.Damaged as damage:
+            raise model_damaged(folder, str(damage)) from damage
+        halves = all(".fp16" in file.name for file in folder.glob("*.safetensors"))
+        module, report = kind.from_pretrained(
+            str(folder),
+            dtype=dtype,
+            use_safetensors=True,
+            local_files_only=True,
+            variant="fp16" if halves else None,
+            output_loading_info=True,
+        )
+        missing = [key for key in report["missing_keys"] if not key.endswith("position_ids")]
+        if missing:
+            raise model_damaged(
+                folder, f"{folder.name} lacks {len(missing)} weights, e.g. {missing[0]}"
+            )
+        return module.eval().requires_grad_(False)
+
+    def _json(self, name: str) -> dict[str, Any]:
+        try:
+            return read_json(self.path / name)
+        except weights.Damaged as damage:
+            raise model_damaged(self.path / name, str(damage)) from damage
+
+
+def _first_line(error: Exception) -> str:
+    lines = str(error).strip().splitlines()
+    return lines[0][:200] if lines else type(error).__name__

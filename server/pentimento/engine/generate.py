@@ -1,0 +1,154 @@
+"""One job, step by step: read, load, encode, denoise, decode, composite, save."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from pentimento.backends.base import Emit, Loading, Result
+from pentimento.engine import failures, latents, pictures, sampling
+from pentimento.engine.cancel import stoppable
+from pentimento.engine.denoise import Plan, denoise
+from pentimento.engine.inpaint import latent_mask
+from pentimento.engine.messages import EngineJob
+from pentimento.engine.model import LoadedModel, Shared
+from pentimento.engine.pictures import Canvas
+from pentimento.engine.sampling import SAMPLERS
+from pentimento.engine.stop import StopFlag
+from pentimento.imaging import pixels
+from pentimento.imaging.geometry import Size
+from pentimento.jobs.record import Mode
+
+
+@dataclass(slots=True)
+class Stopwatch:
+    """Seconds by phase, for the job record."""
+
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    @contextmanager
+    def phase(self, name: str) -> Iterator[None]:
+        started = time.monotonic()
+        try:
+            yield
+        finally:
+            spent = time.monotonic() - started
+            self.seconds[name] = round(self.seconds.get(name, 0.0) + spent, 3)
+
+
+class Generation:
+    """The run of one job. `thrifty` decodes in tiles: less memory, faint edges between tiles."""
+
+    def __init__(
+        self, shared: Shared, job: EngineJob, emit: Emit, stop: StopFlag, *, thrifty: bool
+    ) -> None:
+        self._shared, self._job, self._emit, self._stop = shared, job, emit, stop
+        self._thrifty = thrifty
+        self._request = job.task.request
+        self._clock = Stopwatch()
+        self.size = (0, 0)  # px at which the model works
+
+    def run(self) -> dict[str, Any]:
+        """Saves and emits every picture; answers the facts of the whole job."""
+        self._emit(Loading("Preparing"))
+        with self._clock.phase("read"):
+            canvas = pictures.open_canvas(self._job)
+            self.size = (canvas.generation.width, canvas.generation.height)
+        with self._clock.phase("load"):
+            model = LoadedModel(self._shared, self._job.model, self._emit, self._stop)
+            model.read()
+        with self._clock.phase("encode"):
+            plan = self._plan(model, canvas)
+        if canvas.mask is not None:
+            directory = self._job.task.output_dir
+            self._emit(pictures.save_mask(directory, canvas.mask, int(self._request.seed or 0)))
+        for image in range(self._request.count):
+            self._picture(model, canvas, plan, image)
+        return {
+            "model": self._job.model.id,
+            "model_fingerprint": model.fingerprint(),
+            "loaded": list(self._shared.components.loads),
+            "phases": self._clock.seconds,
+        }
+
+    def _plan(self, model: LoadedModel, canvas: Canvas) -> Plan:
+        request = self._request
+        sampler = SAMPLERS[str(request.sampler)]
+        strength = 1.0 if request.mode is Mode.TXT2IMG else float(request.strength or 0)
+        guidance = float(request.guidance or 0)
+        return Plan(
+            sampler=sampler,
+            levels=sampling.levels(model.training, sampler, int(request.steps or 1), strength),
+            strength=strength,
+            guidance=guidance,
+            embeddings=model.embeddings(
+                request.prompt, request.negative_prompt, guided=guidance > 1
+            ),
+            source=self._encode(model, canvas),
+            mask=_latent_mask(canvas, model.factor),
+            size=canvas.generation,
+            latent_rgb=model.latent_rgb() if request.preview else None,
+            images=request.count,
+        )
+
+    def _encode(self, model: LoadedModel, canvas: Canvas) -> Tensor | None:
+        if canvas.source is None:
+            return None
+        picture = pixels.model_rgb(canvas.source, canvas.generation)
+        vae = model.vae()
+        with stoppable([vae], self._stop), self._tiled(vae):
+            return latents.encode(vae, picture)
+
+    def _picture(self, model: LoadedModel, canvas: Canvas, plan: Plan, image: int) -> None:
+        started = time.monotonic()
+        seed = int(self._request.seed or 0) + image
+        with self._clock.phase("denoise"):
+            found = denoise(model, plan, image, seed, self._emit, self._stop)
+        if not torch.isfinite(found).all():
+            raise failures.no_picture("denoising")
+        with self._clock.phase("decode"):
+            picture = self._decode(model, found)
+        with self._clock.phase("save"):
+            result = canvas.finish(picture, blend=self._request.composite)
+            file = pictures.save(self._job.task.output_dir, image, canvas, result)
+            facts = {
+                "strength": plan.strength,
+                "steps_run": len(plan.levels),
+                "start_noise": plan.levels.noise(0),
+                "start_timestep": float(plan.levels.timesteps[0]),
+                "generation": {"width": plan.size.width, "height": plan.size.height},
+                "seconds": round(time.monotonic() - started, 3),
+            }
+            self._emit(Result(image, file, seed, facts))
+
+    def _decode(self, model: LoadedModel, found: Tensor) -> np.ndarray:
+        vae = model.vae()
+        with stoppable([vae], self._stop), self._tiled(vae):
+            picture = latents.decode(vae, found)
+        if not np.isfinite(picture).all():
+            raise failures.no_picture("decoding")
+        return picture
+
+    @contextmanager
+    def _tiled(self, vae: Any) -> Iterator[None]:
+        """For the second try after a full memory only: tiles differ slightly from the whole."""
+        if self._thrifty:
+            vae.enable_tiling()
+        try:
+            yield
+        finally:
+            vae.disable_tiling()
+
+
+def _latent_mask(canvas: Canvas, factor: int) -> Tensor | None:
+    if canvas.mask is None:
+        return None
+    size = Size(canvas.generation.width // factor, canvas.generation.height // factor)
+    return latent_mask(canvas.mask, size)

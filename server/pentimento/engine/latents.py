@@ -1,0 +1,71 @@
+"""Between pictures and latents: the VAE, noise, and the two scalings of latents.
+
+Pictures are `(h, w, 3)` float32 0..1, latents `(1, c, h / f, w / f)` float32 as the denoiser wants
+them (scaled and shifted).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from pentimento.engine.sampling import Levels
+
+
+def factor(vae_config: dict[str, Any]) -> int:
+    """Pixels per latent."""
+    return int(2 ** (len(vae_config["block_out_channels"]) - 1))
+
+
+@torch.inference_mode()
+def encode(vae: Any, picture: np.ndarray) -> Tensor:
+    """The most likely latents: no chance in it, so a picture always gives the same."""
+    pixels = torch.from_numpy(np.ascontiguousarray(picture.transpose(2, 0, 1)))[None] * 2 - 1
+    encoded = vae.encode(pixels.to(vae.device, vae.dtype))
+    raw = encoded.latent_dist.mode() if hasattr(encoded, "latent_dist") else encoded.latents
+    mean, spread = _normalisation(vae, raw.shape[1])
+    return ((raw.float().cpu() - mean) / spread).contiguous()
+
+
+@torch.inference_mode()
+def decode(vae: Any, latents: Tensor) -> np.ndarray:
+    """The picture of these latents, clipped to 0..1."""
+    mean, spread = _normalisation(vae, latents.shape[1])
+    raw = latents.float().cpu() * spread + mean
+    pixels = vae.decode(raw.to(vae.device, vae.dtype), return_dict=False)[0]
+    picture = pixels[0].float().cpu().permute(1, 2, 0).numpy()
+    return np.ascontiguousarray(np.clip(picture / 2 + 0.5, 0, 1))
+
+
+def _normalisation(vae: Any, channels: int) -> tuple[Tensor, Tensor]:
+    """Mean and spread that latents are shifted and divided by before the denoiser sees them."""
+    config = vae.config
+    scale = 1 / float(config.scaling_factor)
+    mean, spread = getattr(config, "latents_mean", None), getattr(config, "latents_std", None)
+    if mean is not None and spread is not None:
+        return (
+            torch.tensor(mean).view(1, channels, 1, 1),
+            torch.tensor(spread).view(1, channels, 1, 1) * scale,
+        )
+    shift = float(getattr(config, "shift_factor", None) or 0.0)
+    return torch.tensor(shift), torch.tensor(scale)
+
+
+def pure_noise(shape: tuple[int, ...], generator: torch.Generator) -> Tensor:
+    """Drawn on the CPU on every device, so a seed means the same picture everywhere."""
+    return torch.randn(shape, generator=generator, dtype=torch.float32)
+
+
+def noised(latents: Tensor, noise: Tensor, levels: Levels, step: int) -> Tensor:
+    """Latents with the noise of level `step`, in VP scaling."""
+    return levels.signal(step) * latents + levels.noise(step) * noise
+
+
+def start(latents: Tensor | None, noise: Tensor, levels: Levels, strength: float) -> Tensor:
+    """Where denoising begins. Full strength is pure noise without a trace of the source."""
+    if latents is None or strength >= 1:
+        return noise
+    return noised(latents, noise, levels, 0)

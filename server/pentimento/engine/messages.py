@@ -1,0 +1,125 @@
+"""What travels in the frames: a job for the engine, and the engine's events. No torch here."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from pentimento.backends.base import Event, Loading, PixelFile, Preview, Result, Step, Task
+from pentimento.engine.frames import Message
+from pentimento.errors import JobFailed, PentimentoError
+from pentimento.jobs.record import JobRequest, PixelFormat
+
+
+@dataclass(frozen=True, slots=True)
+class ModelSpec:
+    """The part of a registry entry that the engine needs; sizes in px."""
+
+    id: str
+    path: Path
+    family: str
+    native_size: int
+    multiple: int
+    min_size: int
+    max_pixels: int
+
+    @classmethod
+    def of(cls, entry: Any) -> ModelSpec:
+        """From a registry entry, which has the same attributes among others."""
+        return cls(
+            id=entry.id,
+            path=Path(entry.path),
+            family=str(entry.family),
+            native_size=entry.native_size,
+            multiple=entry.multiple,
+            min_size=entry.min_size,
+            max_pixels=entry.max_pixels,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class EngineJob:
+    """A task together with the model folder it runs on."""
+
+    task: Task
+    model: ModelSpec
+
+
+def _file_to_json(file: PixelFile) -> Message:
+    return {
+        "path": str(file.path),
+        "width": file.width,
+        "height": file.height,
+        "format": file.format.value if file.format else None,
+    }
+
+
+def _file_from_json(data: Message) -> PixelFile:
+    name = data["format"]
+    return PixelFile(
+        Path(data["path"]), data["width"], data["height"], PixelFormat(name) if name else None
+    )
+
+
+def job_to_json(job: EngineJob) -> Message:
+    return {
+        "job_id": job.task.job_id,
+        "request": job.task.request.model_dump(mode="json"),
+        "inputs": {key: _file_to_json(file) for key, file in job.task.inputs.items()},
+        "output_dir": str(job.task.output_dir),
+        "model": asdict(job.model) | {"path": str(job.model.path)},
+    }
+
+
+def job_from_json(data: Message) -> EngineJob:
+    task = Task(
+        job_id=data["job_id"],
+        request=JobRequest.model_validate(data["request"]),
+        inputs={key: _file_from_json(file) for key, file in data["inputs"].items()},
+        output_dir=Path(data["output_dir"]),
+    )
+    return EngineJob(task, ModelSpec(**(data["model"] | {"path": Path(data["model"]["path"])})))
+
+
+def event_to_json(event: Event) -> tuple[Message, bytes]:
+    """The event as a message and its binary part (only previews have one)."""
+    match event:
+        case Loading():
+            return {"event": "loading"} | asdict(event), b""
+        case Step():
+            return {"event": "step"} | asdict(event), b""
+        case Preview():
+            return {"event": "preview", "step": event.step, "image": event.image}, event.jpeg
+        case Result():
+            return {
+                "event": "result",
+                "index": event.index,
+                "file": _file_to_json(event.file),
+                "seed": event.seed,
+                "facts": event.facts,
+                "kind": event.kind,
+                "name": event.name,
+            }, b""
+
+
+def event_from_json(message: Message, binary: bytes) -> Event:
+    data = {key: value for key, value in message.items() if key not in ("event", "type", "job_id")}
+    match message["event"]:
+        case "loading":
+            return Loading(**data)
+        case "step":
+            return Step(**data)
+        case "preview":
+            return Preview(jpeg=binary, **data)
+        case "result":
+            return Result(**(data | {"file": _file_from_json(data["file"])}))
+    raise ValueError(f"unknown event {message['event']!r}")
+
+
+def error_to_json(error: PentimentoError) -> Message:
+    return dict(error.body()["error"])
+
+
+def error_from_json(data: Message) -> JobFailed:
+    return JobFailed(data["code"], data["message"], data["hint"], details=data["details"])

@@ -1,0 +1,115 @@
+"""A model as one job sees it: its parts from the cache, on the device when they are needed."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import nn
+
+from pentimento.backends.base import Emit, Loading
+from pentimento.engine import latents
+from pentimento.engine.components import Components, PromptCache
+from pentimento.engine.device import Device
+from pentimento.engine.families import FAMILIES
+from pentimento.engine.families.base import Embeddings
+from pentimento.engine.folder import ModelFolder
+from pentimento.engine.messages import ModelSpec
+from pentimento.engine.preview import LatentRgb
+from pentimento.engine.sampling import Training
+from pentimento.engine.stop import StopFlag
+
+
+@dataclass(frozen=True, slots=True)
+class Shared:
+    """What outlives a job."""
+
+    device: Device
+    components: Components
+    prompts: PromptCache
+
+
+class LoadedModel:
+    """Reads configurations at once, weights when a part is asked for."""
+
+    def __init__(self, shared: Shared, spec: ModelSpec, emit: Emit, stop: StopFlag) -> None:
+        self._shared, self._spec, self._emit, self._stop = shared, spec, emit, stop
+        self._folder = ModelFolder(spec.path)
+        self.family = FAMILIES[spec.family]
+        self.training = Training.of(self._folder.config("scheduler", "scheduler_config.json"))
+        vae_config = self._folder.config("vae")
+        self.factor = latents.factor(vae_config)
+        self._vae_dtype = self._vae_type(vae_config)
+        self.channels = int(vae_config["latent_channels"])
+
+    @property
+    def dtype(self) -> torch.dtype:
+        return self._shared.device.dtype
+
+    def fingerprint(self) -> str:
+        key = (
+            "fingerprint",
+            self._folder.identity("."),
+            self._folder.identity(self.family.denoiser),
+        )
+        found: str = self._shared.components.get(key, "fingerprint", self._folder.fingerprint)
+        return found
+
+    def embeddings(self, prompt: str, negative: str, *, guided: bool) -> Embeddings:
+        """On the device; from the cache when these words were read before."""
+        readers = (*self.family.encoders, *self.family.tokenizers)
+        key = (tuple(self._folder.identity(name) for name in readers), prompt, negative, guided)
+        kept = self._shared.prompts.get(key, lambda: self._embed(prompt, negative, guided))
+        device = self._shared.device.where
+        return {name: tensor.to(device) for name, tensor in kept.items()}
+
+    def read(self) -> None:
+        """Reads what every job needs before the first step, so that steps are not interrupted."""
+        self._part(self.family.denoiser)
+        self._part("vae")
+
+    def denoiser(self) -> nn.Module:
+        return self._ready(self.family.denoiser)
+
+    def vae(self) -> Any:
+        return self._ready("vae")
+
+    def latent_rgb(self) -> LatentRgb:
+        """The map for previews; fitting it needs the VAE."""
+        key = ("latent_rgb", self._folder.identity("vae"), self._folder.identity("."))
+        found: LatentRgb = self._shared.components.get(
+            key,
+            "latent_rgb",
+            lambda: LatentRgb.of(self._folder.data_sheet(), self.vae, self.factor),
+        )
+        return found
+
+    @torch.inference_mode()
+    def _embed(self, prompt: str, negative: str, guided: bool) -> Embeddings:
+        encoders = [self._part(name) for name in self.family.encoders]
+        self._shared.components.bring(*encoders)
+        return self.family.embed(self._part, prompt, negative, guided)
+
+    def _ready(self, name: str) -> Any:
+        module = self._part(name)
+        self._shared.components.bring(module)
+        return module
+
+    def _part(self, name: str) -> Any:
+        self._stop.check()
+        dtype = self._vae_dtype if name == "vae" else self._shared.device.dtype
+        key: Hashable = (self._folder.identity(name), dtype)
+
+        def load() -> Any:
+            self._emit(Loading(f"Loading {self._spec.id}: {name.replace('_', ' ')}"))
+            return self._folder.read(name, dtype)
+
+        return self._shared.components.get(key, name, load)
+
+    def _vae_type(self, config: dict[str, Any]) -> torch.dtype:
+        """SDXL's VAE overflows in half precision and says so."""
+        device = self._shared.device
+        half = device.dtype != torch.float32 and not config.get("force_upcast", False)
+        return device.dtype if half else torch.float32

@@ -1,4 +1,4 @@
-"""Runs Python files inside real, headless GIMP in a private root, with the plug-in of this checkout.
+"""Runs Python files inside real, headless GIMP in a private root, with this checkout's plug-in.
 
 The root is the one that tools/gimp-root.sh makes; tests/gui/enter.sh enters it in a mount namespace
 of its own, so that neither the root nor the machine keeps anything of a test.

@@ -3,7 +3,7 @@ nothing was changed. Runs inside GIMP."""
 
 import hashlib
 
-from gi.repository import Gegl, Gimp
+from gi.repository import Gegl
 
 
 def snapshot(image):
@@ -86,10 +86,12 @@ def _pixels(drawable):
 
 
 def _parasites(holder):
-    return {
-        name: hashlib.sha256(bytes(holder.get_parasite(name).get_data())).hexdigest()
-        for name in sorted(holder.get_parasite_list())
-    }
+    return {name: _digest(holder.get_parasite(name)) for name in sorted(holder.get_parasite_list())}
+
+
+def _digest(parasite):
+    data = bytes(value & 255 for value in parasite.get_data())  # they may come as signed numbers
+    return hashlib.sha256(data).hexdigest()
 
 
 def _metadata(image):

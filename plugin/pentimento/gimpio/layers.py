@@ -89,6 +89,7 @@ def _one_undo_step(image):
 
 def _insert(image, above, box: Box, picture: Picture, mask, placed: List[Any]) -> Any:
     layer = _new_layer(image, picture)
+    layer.set_offsets(box.x, box.y)  # before it is in a group, whose position may be locked
     parent, position = _place_above(image, above)
     if not image.insert_layer(layer, parent, position):
         raise NotPossible(
@@ -99,7 +100,6 @@ def _insert(image, above, box: Box, picture: Picture, mask, placed: List[Any]) -
             "not_inserted",
         )
     placed.append(layer)
-    layer.set_offsets(box.x, box.y)
     if mask is not None:
         _add_mask(layer, mask)
     metadata.attach(layer, picture.record)

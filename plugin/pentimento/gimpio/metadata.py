@@ -21,8 +21,9 @@ def read(layer) -> Optional[Dict[str, Any]]:
     parasite = layer.get_parasite(NAME)
     if parasite is None:
         return None
+    data = bytes(value & 255 for value in parasite.get_data())  # they may come as signed numbers
     try:
-        record = json.loads(bytes(parasite.get_data()).rstrip(b"\0"))
+        record = json.loads(data.rstrip(b"\0"))
     except ValueError:
         return None
     return record if isinstance(record, dict) else None

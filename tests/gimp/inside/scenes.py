@@ -1,0 +1,204 @@
+"""Images for the tests, one function each. A scene gives the image and its selected drawables; the
+first one is what a result has to go above."""
+
+from batch import add_layer, new_image, write
+from cases import CANVAS
+from gi.repository import Gimp
+
+OFFSET = (13, 9)
+
+
+def _blank(kind=Gimp.ImageBaseType.RGB, precision=None, profile=None):
+    image = new_image(*CANVAS, kind, precision)
+    if profile is not None:
+        image.set_color_profile(profile)
+    add_layer(image, 0, 0, *CANVAS, name="background", seed=99)
+    return image
+
+
+def _group(image, parent=None, name="group"):
+    group = Gimp.GroupLayer.new(image, name)
+    image.insert_layer(group, parent, 0)
+    return group
+
+
+def full():
+    image = _blank()
+    return image, [image.get_layers()[0]]
+
+
+def offset(**more):
+    image = _blank(**more)
+    layer = add_layer(image, *OFFSET)
+    return image, [layer]
+
+
+def _at(x, y, width=64, height=48):
+    image = _blank()
+    return image, [add_layer(image, x, y, width, height)]
+
+
+def off_canvas():
+    return _at(-20, -10)
+
+
+def beyond():
+    return _at(70, 50)
+
+
+def outside():
+    return _at(-200, -100)
+
+
+def corner():
+    return _at(0, 0, 30, 20)
+
+
+def one_pixel_layer():
+    return _at(31, 17, 1, 1)
+
+
+def below():
+    image = _blank()
+    layer = add_layer(image, 0, 0)
+    add_layer(image, 3, 3, seed=5, name="above")
+    return image, [layer]
+
+
+def group():
+    image = _blank()
+    parent = _group(image)
+    layer = add_layer(image, *OFFSET, parent=parent)
+    add_layer(image, 40, 40, 20, 20, parent=parent, seed=6)
+    return image, [layer]
+
+
+def two_groups():
+    image = _blank()
+    inner = _group(image, _group(image, name="outer"), name="inner")
+    add_layer(image, 2, 2, 8, 8, parent=inner, seed=7)
+    layer = add_layer(image, *OFFSET, parent=inner)
+    return image, [layer]
+
+
+def whole_group():
+    image = _blank()
+    parent = _group(image)
+    add_layer(image, 5, 6, 30, 20, parent=parent)
+    add_layer(image, 25, 26, 40, 30, parent=parent, seed=8)
+    return image, [parent]
+
+
+def pass_through():
+    image, drawables = whole_group()
+    drawables[0].set_mode(Gimp.LayerMode.PASS_THROUGH)
+    return image, drawables
+
+
+def several():
+    image = _blank()
+    lower = add_layer(image, 4, 5, 30, 20, name="lower")
+    add_layer(image, 0, 0, 50, 50, name="between", seed=11)
+    upper = add_layer(image, 20, 20, 60, 48, name="upper", seed=12)
+    upper.set_opacity(50)
+    return image, [upper, lower]
+
+
+def several_in_groups():
+    image = _blank()
+    lower = add_layer(image, 4, 5, 30, 20, parent=_group(image, name="one"))
+    other = _group(image, name="two")
+    upper = add_layer(image, 20, 20, 60, 48, parent=other, seed=12)
+    add_layer(image, 0, 0, 50, 50, parent=other, seed=11)
+    return image, [upper, lower]
+
+
+def translucent():
+    image, drawables = offset()
+    drawables[0].set_opacity(60)
+    return image, drawables
+
+
+def no_alpha():
+    image = _blank()
+    return image, [add_layer(image, *OFFSET, alpha=False)]
+
+
+def masked():
+    image, drawables = offset()
+    mask = drawables[0].create_mask(Gimp.AddMaskType.WHITE)
+    drawables[0].add_mask(mask)
+    count = mask.get_width() * mask.get_height()
+    write(mask, bytes(index % 256 for index in range(count)), "Y u8")
+    drawables[0].set_edit_mask(False)
+    return image, drawables
+
+
+def mask_selected():
+    image, drawables = masked()
+    drawables[0].set_edit_mask(True)
+    return image, [drawables[0].get_mask()]
+
+
+def locked():
+    image, drawables = offset()
+    _lock(drawables[0])
+    drawables[0].set_lock_alpha(True)
+    return image, drawables
+
+
+def locked_group():
+    image, drawables = group()
+    _lock(drawables[0].get_parent())
+    return image, drawables
+
+
+def _lock(item):
+    item.set_lock_content(True)
+    item.set_lock_position(True)
+    item.set_lock_visibility(True)
+
+
+def with_selection():
+    image, drawables = offset()
+    image.select_rectangle(Gimp.ChannelOps.REPLACE, 20, 20, 10, 10)
+    return image, drawables
+
+
+def gray():
+    return offset(kind=Gimp.ImageBaseType.GRAY)
+
+
+def u16():
+    return offset(precision=Gimp.Precision.U16_NON_LINEAR)
+
+
+def float():
+    return offset(precision=Gimp.Precision.FLOAT_LINEAR)
+
+
+def adobe():
+    return offset(profile=Gimp.ColorProfile.new_rgb_adobe())
+
+
+def indexed():
+    image, drawables = full()
+    image.convert_indexed(
+        Gimp.ConvertDitherType.NONE, Gimp.ConvertPaletteType.GENERATE, 16, False, False, ""
+    )
+    return image, drawables
+
+
+def floating():
+    image, drawables = full()
+    image.select_rectangle(Gimp.ChannelOps.REPLACE, 20, 20, 10, 10)
+    Gimp.edit_copy(drawables)
+    Gimp.edit_paste(drawables[0], False)
+    return image, drawables
+
+
+def channel():
+    image, _drawables = full()
+    made = Gimp.Channel.new_from_component(image, Gimp.ChannelType.RED, "red")
+    image.insert_channel(made, None, 0)
+    return image, [made]

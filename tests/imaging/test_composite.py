@@ -1,0 +1,72 @@
+"""Composites: exact outside, exact inside, rightly rounded between, in every depth."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from tests.imaging.strategies import DEPTHS, mask, picture
+
+from pentimento.imaging.composite import blend
+
+seeds = st.integers(0, 999)
+depths = st.sampled_from(DEPTHS)
+
+
+@given(seeds, depths)
+def test_pixels_outside_the_mask_are_the_sources_bits(seed: int, depth: type) -> None:
+    source, values = picture(depth, seed), mask(seed)
+    result = blend(source, picture(depth, seed + 1), values)
+    assert result.dtype == source.dtype
+    assert result[values == 0].tobytes() == source[values == 0].tobytes()
+
+
+@given(seeds, depths)
+def test_pixels_fully_inside_are_the_generated_ones(seed: int, depth: type) -> None:
+    generated, values = picture(depth, seed + 1), mask(seed)
+    result = blend(picture(depth, seed), generated, values)
+    assert np.array_equal(result[values == 255], generated[values == 255])
+
+
+@given(seeds, st.sampled_from((np.uint8, np.uint16)))
+def test_blending_a_picture_with_itself_changes_nothing(seed: int, depth: type) -> None:
+    source = picture(depth, seed)
+    assert np.array_equal(blend(source, source, mask(seed)), source)
+
+
+@given(seeds, st.sampled_from((np.uint8, np.uint16)))
+def test_soft_values_of_opaque_pictures_are_the_rounded_mean(seed: int, depth: type) -> None:
+    source, generated, values = picture(depth, seed), picture(depth, seed + 1), mask(seed)
+    source[..., 3] = generated[..., 3] = np.iinfo(depth).max
+    below, above, weight = (array.astype(object) for array in (source, generated, values))
+    exact = (
+        below * (255 - weight[..., None]) + above * weight[..., None]
+    )  # whole numbers, times 255
+    result = blend(source, generated, values).astype(object) * 255
+    assert (abs(result - exact) * 2 <= 255).all()
+
+
+def test_a_transparent_source_does_not_darken_the_result() -> None:
+    source = np.zeros((1, 1, 4), np.uint8)
+    generated = np.array([[[200, 100, 50, 255]]], np.uint8)
+    result = blend(source, generated, np.array([[128]], np.uint8))
+    assert result[0, 0].tolist() == [200, 100, 50, 128]
+
+
+def test_float_generated_pictures_are_rounded_to_the_sources_depth() -> None:
+    source = np.full((1, 2, 4), 255, np.uint8)
+    generated = np.array([[[0.5, 0.2, 1.3, 1.0], [0, 0, 0, 1]]], np.float32)
+    result = blend(source, generated, np.full((1, 2), 255, np.uint8))
+    assert result[0, 0].tolist() == [128, 51, 255, 255]
+
+
+def test_pictures_taller_than_a_band_are_whole() -> None:
+    source, generated = picture(np.uint8, 1, 700, 5), picture(np.uint8, 2, 700, 5)
+    values = np.full((700, 5), 255, np.uint8)
+    assert np.array_equal(blend(source, generated, values), generated)
+
+
+def test_other_shapes_are_refused() -> None:
+    with pytest.raises(ValueError, match="shapes differ"):
+        blend(picture(np.uint8, 1), picture(np.uint8, 1, 5, 5), mask(1))

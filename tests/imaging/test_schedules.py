@@ -1,0 +1,88 @@
+"""Strength: exact, strictly monotone, never zero steps; the formulas against diffusers' own."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pentimento.imaging import schedules
+
+SD15 = {"beta_start": 0.00085, "beta_end": 0.012, "beta_schedule": "scaled_linear"}
+CONFIGS = {
+    "sd15": SD15,
+    "starter": SD15 | {"rescale_betas_zero_snr": True},
+    "linear": {"beta_schedule": "linear", "beta_start": 0.0001, "beta_end": 0.02},
+    "cosine": {"beta_schedule": "squaredcos_cap_v2"},
+    "trained": {"trained_betas": [0.001 + 0.00001 * index for index in range(1000)]},
+}
+ALPHAS = {name: schedules.alphas_cumprod(config) for name, config in CONFIGS.items()}
+STRENGTHS = [round(0.05 * index, 2) for index in range(1, 21)]
+
+
+@pytest.mark.parametrize("steps", [1, 4, 8, 20, 50, 200])
+@pytest.mark.parametrize("schedule", ALPHAS)
+def test_start_noise_is_strictly_monotone_in_strength(schedule: str, steps: int) -> None:
+    alphas = ALPHAS[schedule]
+    noises = [
+        schedules.start_noise(alphas, schedules.timesteps(alphas, steps, strength)[0])
+        for strength in STRENGTHS
+    ]
+    assert all(low < high for low, high in pairwise(noises))
+
+
+@pytest.mark.parametrize(
+    ("steps", "strength", "expected"),
+    [
+        (4, 1.0, [999, 749, 499, 249]),
+        (4, 0.75, [749, 499, 249]),
+        (4, 0.05, [49]),
+        (8, 0.5, [499, 374, 249, 124]),
+        (20, 0.1, [99, 49]),
+        (20, 0.0, []),
+        (1, 0.001, [0]),
+    ],
+)
+def test_timesteps_of_known_cases(steps: int, strength: float, expected: list[int]) -> None:
+    assert schedules.timesteps(ALPHAS["sd15"], steps, strength) == expected
+
+
+@given(st.integers(1, 200), st.floats(0.0001, 1))
+def test_timesteps_fall_and_run(steps: int, strength: float) -> None:
+    found = schedules.timesteps(ALPHAS["sd15"], steps, strength)
+    assert 1 <= len(found) <= steps
+    assert all(high > low for high, low in pairwise(found))
+    assert 0 <= found[-1] <= found[0] <= 999
+    assert abs((found[0] + 1) / 1000 - strength) <= 0.001
+
+
+@given(st.integers(1, 200))
+def test_weaker_strength_is_the_tail_of_text_to_image_where_it_divides(steps: int) -> None:
+    whole = schedules.timesteps(ALPHAS["sd15"], 2 * steps, 1.0)
+    assert schedules.timesteps(ALPHAS["sd15"], 2 * steps, 0.5) == whole[steps:]
+
+
+@pytest.mark.parametrize("schedule", CONFIGS)
+def test_alphas_are_those_of_diffusers(schedule: str) -> None:
+    diffusers = pytest.importorskip("diffusers")
+    reference = diffusers.DDIMScheduler(**CONFIGS[schedule]).alphas_cumprod
+    assert ALPHAS[schedule] == pytest.approx(reference.tolist(), rel=2e-4, abs=1e-7)
+
+
+def test_unknown_beta_schedule_is_refused() -> None:
+    with pytest.raises(ValueError, match="unknown beta schedule"):
+        schedules.alphas_cumprod({"beta_schedule": "wavy"})
+
+
+@pytest.mark.parametrize("steps", [4, 8, 20])
+@pytest.mark.parametrize("strength", STRENGTHS)
+def test_karras_starts_at_exactly_the_strengths_sigma(steps: int, strength: float) -> None:
+    alphas = ALPHAS["sd15"]
+    timesteps = schedules.timesteps(alphas, steps, strength)
+    first, last = schedules.sigma(alphas, timesteps[0]), schedules.sigma(alphas, 0)
+    sigmas = schedules.karras_sigmas(first, last, len(timesteps))
+    assert sigmas[0] == first
+    assert len(sigmas) == len(timesteps)
+    assert all(high > low for high, low in pairwise(sigmas))

@@ -1,0 +1,114 @@
+"""Generation sizes and context boxes for all models and all shapes."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+from hypothesis import given
+from tests.imaging.strategies import MODELS, Limits, boxes, limits, sizes
+
+from pentimento.imaging.geometry import Box, Size
+from pentimento.imaging.sizing import context_box, generation_size
+
+
+@pytest.mark.parametrize(
+    ("model", "size", "generation"),
+    [
+        ("starter", (256, 256), (256, 256)),
+        ("starter", (1, 1), (256, 256)),
+        ("starter", (250, 250), (256, 256)),
+        ("starter", (640, 480), (640, 480)),
+        ("starter", (1024, 1024), (864, 864)),
+        ("starter", (1920, 1080), (1152, 672)),
+        ("starter", (4000, 3000), (1024, 768)),
+        ("starter", (10_000, 10), (6144, 128)),
+        ("sd15", (512, 512), (512, 512)),
+        ("sd15", (100, 100), (512, 512)),
+        ("sdxl", (1024, 1024), (1024, 1024)),
+        ("sdxl", (512, 512), (1024, 1024)),
+        ("tiny", (64, 64), (64, 64)),
+    ],
+)
+def test_generation_size_of_known_cases(
+    model: str, size: tuple[int, int], generation: tuple[int, int]
+) -> None:
+    assert generation_size(Size(*size), MODELS[model]) == Size(*generation)
+
+
+@given(sizes, limits)
+def test_generation_size_is_one_the_model_takes(size: Size, model: Limits) -> None:
+    generation = generation_size(size, model)
+    assert generation.width % model.multiple == generation.height % model.multiple == 0
+    assert generation.shortest >= model.min_size
+    assert generation.pixels <= model.max_pixels
+
+
+@given(sizes, limits)
+def test_generation_size_keeps_the_aspect(size: Size, model: Limits) -> None:
+    generation = generation_size(size, model)
+    thinnest = model.min_size**2 / model.max_pixels
+    if min(size.aspect, 1 / size.aspect) > 2 * thinnest:
+        # half a multiple on each side, of the shorter side at most
+        tolerance = math.log(1 + model.multiple / generation.shortest)
+        assert abs(math.log(generation.aspect / size.aspect)) <= tolerance
+
+
+@given(sizes, limits)
+def test_generation_is_near_the_native_area_or_the_pictures_own(size: Size, model: Limits) -> None:
+    generation = generation_size(size, model)
+    assert generation.pixels >= 0.7 * min(model.native_size**2, model.max_pixels)
+    thin_side = model.native_size * min(size.aspect, 1 / size.aspect) ** 0.5
+    if thin_side >= model.min_size:
+        assert generation.pixels <= 1.4 * max(size.pixels, model.native_size**2)
+
+
+@given(sizes, limits)
+def test_a_generation_size_stays(size: Size, model: Limits) -> None:
+    generation = generation_size(size, model)
+    assert generation_size(generation, model) == generation
+
+
+@pytest.mark.parametrize(
+    ("selection", "box"),
+    [
+        (Box(900, 500, 1, 1), Box(836, 436, 128, 128)),
+        (Box(10, 10, 1, 1), Box(0, 0, 128, 128)),
+        (Box(100, 100, 300, 200), Box(26, 24, 448, 352)),
+        (Box(0, 0, 1920, 1080), Box(0, 0, 1920, 1080)),
+        (Box(1900, 1000, 500, 500), Box(1792, 920, 128, 160)),
+    ],
+)
+def test_context_box_of_known_cases(selection: Box, box: Box) -> None:
+    assert context_box(selection, Box(0, 0, 1920, 1080), MODELS["starter"]) == box
+
+
+@given(boxes, boxes, limits)
+def test_context_box_holds_the_selection_and_stays_inside(
+    selection: Box, bounds: Box, model: Limits
+) -> None:
+    inside = selection.intersect(bounds)
+    if inside is None:
+        with pytest.raises(ValueError, match="outside"):
+            context_box(selection, bounds, model)
+        return
+    box = context_box(selection, bounds, model)
+    assert bounds.contains(box)
+    assert box.contains(inside)
+    least = Size(
+        min(model.native_size // 2, bounds.width), min(model.native_size // 2, bounds.height)
+    )
+    assert box.width >= least.width
+    assert box.height >= least.height
+
+
+@given(boxes, limits)
+def test_context_box_without_borders_gives_context_all_round(selection: Box, model: Limits) -> None:
+    box = context_box(selection, selection.pad(10_000), model)
+    least = model.native_size // 8
+    assert selection.x - box.x >= least - 1
+    assert selection.y - box.y >= least - 1
+    assert box.right - selection.right >= least - 1
+    assert box.bottom - selection.bottom >= least - 1
+    assert box.width % model.multiple == box.height % model.multiple == 0
+    assert box.size.shortest >= box.size.longest // 2 - model.multiple

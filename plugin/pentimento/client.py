@@ -18,6 +18,7 @@ from errors import JobFailed, PluginError, ServerRefused, ServerUnreachable
 from i18n import _
 
 CONNECT_SECONDS = 5
+HEALTH_SECONDS = 8
 ANSWER_SECONDS = 30
 PIXELS_SECONDS = 120
 SILENCE_SECONDS = 15  # an event stream sends at least a comment every 5 s
@@ -48,13 +49,13 @@ class Client:
 
     def check(self) -> Dict[str, Any]:
         """The server's status, once it is known to be Pentimento and to take the token."""
-        health = self._json("GET", "/v1/health")
+        health = self._json("GET", "/v1/health", seconds=HEALTH_SECONDS)
         if health.get("name") != "pentimento":
             raise self._stranger()
-        return self._json("GET", "/v1/status")
+        return self.status()
 
     def status(self) -> Dict[str, Any]:
-        return self._json("GET", "/v1/status")
+        return self._json("GET", "/v1/status", seconds=HEALTH_SECONDS)
 
     def models(self) -> list:
         return self._json("GET", "/v1/models")["models"]
@@ -147,10 +148,12 @@ class Client:
                 "bad_answer",
             ) from error
 
-    def _json(self, method: str, path: str, body: Any = None) -> Dict[str, Any]:
+    def _json(
+        self, method: str, path: str, body: Any = None, seconds: float = ANSWER_SECONDS
+    ) -> Dict[str, Any]:
         data = None if body is None else json.dumps(body).encode()
         headers = {} if body is None else {"Content-Type": "application/json"}
-        _status, _headers, answer = self._exchange(method, path, data, headers)
+        _status, _headers, answer = self._exchange(method, path, data, headers, seconds)
         try:
             parsed = json.loads(answer)
         except ValueError:

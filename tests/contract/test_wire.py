@@ -1,0 +1,134 @@
+"""The plug-in's plain-data protocol and the server's models say the same."""
+
+from __future__ import annotations
+
+import re
+import sys
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pentimento.jobs import record
+
+REPO = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(REPO / "plugin" / "pentimento"))
+import options
+import wire
+
+MODES = {
+    "image_to_image": wire.IMG2IMG,
+    "regenerate_selection": wire.INPAINT,
+    "text_to_image": wire.TXT2IMG,
+}
+# What the plug-in leaves to the server's defaults or does not offer yet.
+UNUSED = {"vae", "loras", "controls", "observe", "preview", "backend"}
+
+
+def values_for(option):
+    if option.kind == options.CHOICE:
+        return st.sampled_from([choice.nick for choice in option.choices])
+    if option.kind == options.BOOLEAN:
+        return st.booleans()
+    if option.kind == options.DOUBLE:
+        return st.floats(option.minimum, option.maximum)
+    if option.kind in (options.INT, options.UINT):
+        return st.integers(option.minimum, option.maximum)
+    if option.name == "model":
+        return st.sampled_from(["", "starter", "my-model_1.5"])
+    return st.text(st.characters(exclude_characters="\x00", codec="utf-8"), max_size=40)
+
+
+def any_values(key):
+    named = {option.name: values_for(option) for option in options.BY_KEY[key].options}
+    return st.fixed_dictionaries(named)
+
+
+def pictures(mode):
+    source = wire.Pixels("rgba-u8", 2, 1, bytes(8)) if mode != wire.TXT2IMG else None
+    mask = wire.Pixels("y-u8", 2, 1, bytes(2)) if mode == wire.INPAINT else None
+    return source, mask
+
+
+@pytest.mark.parametrize("key", MODES)
+@given(data=st.data())
+def test_every_job_is_accepted(key, data):
+    values = data.draw(any_values(key))
+    mode = MODES[key]
+    body = wire.job_request(mode, values, wire.seed_of(values), *pictures(mode))
+    accepted = record.JobRequest.model_validate(body)
+    assert accepted.mode == mode
+    assert accepted.prompt == values["prompt"]
+    assert accepted.interactive
+    assert accepted.composite is (mode != wire.INPAINT)
+    if mode != wire.TXT2IMG:
+        assert accepted.strength == options.strength_of(values)
+
+
+@pytest.mark.parametrize("key", MODES)
+@given(data=st.data())
+def test_every_plan_is_accepted(key, data):
+    values = data.draw(any_values(key))
+    box = wire.Box(-5, 3, 40, 30)
+    body = wire.plan_request(MODES[key], values, wire.Box(0, 0, 100, 80), box, box)
+    accepted = record.PlanRequest.model_validate(body)
+    assert accepted.source is not None
+    assert wire.Box.from_rect(accepted.source.model_dump()) == box
+
+
+@pytest.mark.parametrize("key", MODES)
+@given(data=st.data())
+def test_a_recorded_job_can_be_sent_again(key, data):
+    mode = MODES[key]
+    first = wire.job_request(mode, data.draw(any_values(key)), 1, *pictures(mode))
+    for kept in (
+        record.JobRequest.model_validate(first).model_dump(mode="json"),
+        record.JobRequest.model_validate(first).compact(),
+    ):
+        again = record.JobRequest.model_validate(wire.again_request(kept, 2, *pictures(mode)))
+        assert (again.mode, again.seed, again.count) == (mode, 2, 1)
+        assert again.prompt == first.get("prompt", "")
+        assert again.steps == first.get("steps")
+
+
+def test_every_field_of_a_job_is_used_or_left_on_purpose():
+    full = {option.name: option.default for action in options.ACTIONS for option in action.options}
+    full |= {"prompt": "a", "negative-prompt": "b", "steps": 9, "guidance": 3.0, "model": "m"}
+    full |= {"sampler": "ddim", "grow": 2, "feather": 3, "width": 64, "height": 64}
+    source, mask = pictures(wire.INPAINT)
+    sent = set(wire.job_request(wire.INPAINT, full, 1, source, mask))
+    assert sent | UNUSED == set(record.JobRequest.model_fields)
+
+
+def test_the_protocol_text_names_the_fields_of_a_job():
+    text = (REPO / "docs" / "protocol.md").read_text(encoding="utf-8")
+    table = text.split("## Job fields")[1].split("## ")[0]
+    rows = [line.split("|")[1] for line in table.splitlines() if line.startswith("| `")]
+    named = {name for row in rows for name in re.findall(r"`(\w+)`", row)}
+    assert named | {"backend"} == set(record.JobRequest.model_fields)
+
+
+def test_samplers_are_the_same():
+    assert tuple(choice.value for choice in options.SAMPLERS if choice.value) == record.SAMPLERS
+
+
+def test_pixel_formats_are_the_same():
+    theirs = {kind.value: kind.bytes_per_pixel for kind in record.PixelFormat}
+    assert theirs == wire.BYTES_PER_PIXEL
+
+
+def test_final_states_are_the_same():
+    assert set(wire.FINAL) == {status.value for status in record.JobStatus if status.final}
+
+
+def test_seeds_fit_for_the_last_of_many_pictures():
+    assert options.SEED.maximum + options.COUNT.maximum < record.MAX_SEED
+    assert options.COUNT.maximum == wire.MAX_COUNT
+
+
+@pytest.mark.parametrize("length", [0, 7, 9])
+def test_pixels_of_another_length_are_refused(length):
+    header = wire.Pixels("rgba-u8", 2, 1, b"").content_type
+    with pytest.raises(ValueError, match="bytes instead of 8"):
+        wire.Pixels.from_answer(header, bytes(length))

@@ -17,6 +17,6 @@ exec unshare "${namespaces[@]}" bash -c '
   mount -t tmpfs tmpfs "$root/tmp"
   mkdir -p "$root/$work"
   mount --bind "$work" "$root/$work"
-  exec chroot "$root" /usr/bin/env -i HOME="$work/home" LANG="${LANG:-C.UTF-8}" \
-    LANGUAGE="${LANGUAGE:-}" PATH=/usr/sbin:/usr/bin:/sbin:/bin TERM=dumb "$@"
+  exec chroot "$root" /usr/bin/env -i HOME="$work/home" LANG=C.UTF-8 \
+    PATH=/usr/sbin:/usr/bin:/sbin:/bin TERM=dumb "$@"
 ' _ "$root" "$work" "$@"

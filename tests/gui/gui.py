@@ -32,19 +32,15 @@ class GuiError(AssertionError):
 class Gui:
     """A GIMP on a screen of its own. Any method of stage.Stage can be called on it."""
 
-    def __init__(self, root: Path, data: Path | None = None, language: str = "") -> None:
+    def __init__(self, root: Path, data: Path | None = None) -> None:
         self.folder = tempfile.TemporaryDirectory(prefix="pentimento-gui-", dir="/tmp")
         self.work = Path(self.folder.name)
         self.data = data or self.work / "data"
-        environment = {**os.environ, "LANGUAGE": language}
-        if language:
-            environment["LANG"] = f"{language}.UTF-8"
         self.process = subprocess.Popen(
             [HERE / "enter.sh", root, self.work, "python3", f"{HOST}{HERE}/stage.py", self.work],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
-            env=environment,
             start_new_session=True,
         )
 

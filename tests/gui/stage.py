@@ -36,7 +36,7 @@ class Stage:
 
     # Start and end
 
-    def start(self, plugins, size="1400x900", manager="xfwm4", environment=None):
+    def start(self, plugins, size="1400x900", manager="xfwm4", language="", environment=None):
         """Starts screen, buses, window manager and GIMP; gives the seconds GIMP took."""
         os.environ.update(environment or {})
         os.environ.update(
@@ -47,6 +47,8 @@ class Stage:
             GTK_A11Y="atspi",
             GTK_OVERLAY_SCROLLING="0",
         )
+        if language:
+            self.speak(language)
         self.install(plugins)
         self.screen(size)
         self.bus()
@@ -57,6 +59,12 @@ class Stage:
         path = os.path.join(self.work, name)
         os.makedirs(path, mode=mode, exist_ok=True)
         return path
+
+    def speak(self, language):
+        """Makes programs speak a language that the root has texts for, but no locale of."""
+        name = language + ".UTF-8"
+        shutil.copytree("/usr/lib/locale/C.utf8", os.path.join(self.folder("locale"), name))
+        os.environ.update(LOCPATH=self.folder("locale"), LANG=name)
 
     def install(self, plugins):
         """Copies the plug-in folders and links the few of GIMP's own that are needed."""

@@ -22,7 +22,7 @@ from i18n import _
 WIDTH = 600
 PROMPT_LINES, NEGATIVE_LINES = 4, 2
 LINE_HEIGHT = 20  # px, at GIMP's default font; the view grows with its text from here
-NUMBER_CHARACTERS = 8  # enough for "automatic", the same for all so that they align
+NUMBER_CHARACTERS = 9  # enough for "automatic", the same for all so that they align
 ZERO_IS_AUTOMATIC = ("steps", "guidance", "width", "height")
 PLAIN = ("prompt", "negative-prompt", "random-seed", "seed")  # not what a plan depends on
 LINKS = (

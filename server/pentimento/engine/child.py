@@ -63,6 +63,7 @@ class EngineChild:
         self._hello: asyncio.Future[dict[str, Any]] = asyncio.get_running_loop().create_future()
         self._kills_before = _oom_kills()
         self._hung = False
+        self._stopping = False
         self._tasks = [asyncio.create_task(self._read()), asyncio.create_task(self._watch())]
 
     @classmethod
@@ -137,6 +138,7 @@ class EngineChild:
 
     async def stop(self) -> None:
         """Ends the process, politely first, and waits for it."""
+        self._stopping = True
         with suppress(OSError):
             if self._process.stdin:
                 self._process.stdin.close()
@@ -241,6 +243,13 @@ class EngineChild:
                 "engine_hung",
                 "The engine stopped answering and was ended.",
                 "Run the job again: a new engine starts by itself.",
+                details=details,
+            )
+        if self._stopping:
+            return JobFailed(
+                "engine_died",
+                "The engine was stopped while it computed.",
+                "Run the job again.",
                 details=details,
             )
         return JobFailed(

@@ -36,6 +36,7 @@ class Components:
         self._device = device
         self._budget = device.cache_budget() if budget is None else budget
         self._parts: OrderedDict[Hashable, _Part] = OrderedDict()  # least recently used first
+        self._facts: dict[Hashable, Any] = {}
         self._job = 0
         self.loads: list[str] = []
 
@@ -60,6 +61,12 @@ class Components:
         self._parts.move_to_end(key)
         return part.value
 
+    def known(self, key: Hashable, find: Callable[[], Any]) -> Any:
+        """Something small about a part that takes time to find; kept for good."""
+        if key not in self._facts:
+            self._facts[key] = find()
+        return self._facts[key]
+
     def bring(self, *modules: nn.Module) -> None:
         """Puts these modules on the device, moving others off it when there is no room."""
         if self._device.is_cpu:
@@ -80,10 +87,6 @@ class Components:
     def drop_unused(self) -> None:
         """Forgets everything the present job has not touched."""
         self._shrink(0)
-        self._device.release()
-
-    def clear(self) -> None:
-        self._parts.clear()
         self._device.release()
 
     def _shrink(self, budget: int) -> None:
@@ -125,6 +128,3 @@ class PromptCache:
                 self._kept.popitem(last=False)
         self._kept.move_to_end(key)
         return self._kept[key]
-
-    def clear(self) -> None:
-        self._kept.clear()

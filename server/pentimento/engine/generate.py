@@ -22,6 +22,7 @@ from pentimento.engine.model import LoadedModel, Shared
 from pentimento.engine.pictures import Canvas
 from pentimento.engine.sampling import SAMPLERS
 from pentimento.engine.stop import StopFlag
+from pentimento.errors import JobFailed
 from pentimento.imaging import pixels
 from pentimento.imaging.geometry import Size
 from pentimento.jobs.record import Mode
@@ -112,7 +113,7 @@ class Generation:
         with self._clock.phase("denoise"):
             found = denoise(model, plan, image, seed, self._emit, self._stop)
         if not torch.isfinite(found).all():
-            raise failures.no_picture("denoising")
+            raise self._no_picture(model, "denoising")
         with self._clock.phase("decode"):
             picture = self._decode(model, found)
         with self._clock.phase("save"):
@@ -133,8 +134,14 @@ class Generation:
         with stoppable([vae], self._stop), self._tiled(vae):
             picture = latents.decode(vae, found)
         if not np.isfinite(picture).all():
-            raise failures.no_picture("decoding")
+            raise self._no_picture(model, "decoding")
         return picture
+
+    def _no_picture(self, model: LoadedModel, stage: str) -> JobFailed:
+        broken = model.broken_part()
+        if broken:
+            return failures.model_damaged(broken, f"{broken.name} holds values that are no numbers")
+        return failures.no_picture(stage)
 
     @contextmanager
     def _tiled(self, vae: Any) -> Iterator[None]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -54,7 +55,7 @@ class LoadedModel:
             self._folder.identity("."),
             self._folder.identity(self.family.denoiser),
         )
-        found: str = self._shared.components.get(key, "fingerprint", self._folder.fingerprint)
+        found: str = self._shared.components.known(key, self._folder.fingerprint)
         return found
 
     def embeddings(self, prompt: str, negative: str, *, guided: bool) -> Embeddings:
@@ -79,12 +80,18 @@ class LoadedModel:
     def latent_rgb(self) -> LatentRgb:
         """The map for previews; fitting it needs the VAE."""
         key = ("latent_rgb", self._folder.identity("vae"), self._folder.identity("."))
-        found: LatentRgb = self._shared.components.get(
+        found: LatentRgb = self._shared.components.known(
             key,
-            "latent_rgb",
             lambda: LatentRgb.of(self._folder.data_sheet(), self.vae, self.factor),
         )
         return found
+
+    def broken_part(self) -> Path | None:
+        """The folder of a part whose weights hold values that are not numbers."""
+        for name in (self.family.denoiser, "vae"):
+            if not all(bool(w.isfinite().all()) for w in self._part(name).parameters()):
+                return self._spec.path / name
+        return None
 
     @torch.inference_mode()
     def _embed(self, prompt: str, negative: str, guided: bool) -> Embeddings:

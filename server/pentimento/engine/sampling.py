@@ -49,6 +49,7 @@ class Training:
     @classmethod
     def of(cls, config: dict[str, Any]) -> Training:
         options = {key: config[key] for key in TRAINING_KEYS if key in config}
+        options["steps_offset"] = 1  # of no effect on our levels; diffusers warns of anything else
         alphas = np.maximum(schedules.alphas_cumprod(options), SMALLEST_ALPHA)
         return cls(options, alphas)
 

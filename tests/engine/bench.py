@@ -1,0 +1,129 @@
+"""Builders for jobs, a bench to run them on in this process, and what they gave."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from tests.support.tiny_models import NATIVE
+
+from pentimento.backends.base import Event, PixelFile, Preview, Result, Step, Task
+from pentimento.engine.messages import EngineJob, ModelSpec
+from pentimento.engine.stop import StopFlag
+from pentimento.engine.worker import Worker
+from pentimento.imaging import pixels
+from pentimento.jobs.record import JobRequest, PixelFormat
+from pentimento.models import Registry
+
+MODELS = ("sd15", "sdxl", "starter")
+IMAGE, MASK = "a" * 64, "b" * 64  # blob ids
+DEFAULTS: dict[str, Any] = {
+    "prompt": "a red ball",
+    "steps": 4,
+    "strength": 1.0,
+    "guidance": 3.5,
+    "seed": 7,
+    "sampler": "Euler",
+    "preview": False,
+}
+
+
+@dataclass
+class Outcome:
+    """What a job emitted and answered."""
+
+    events: list[Event] = field(default_factory=list)
+    facts: dict[str, Any] = field(default_factory=dict)
+
+    def of(self, kind: type) -> list[Any]:
+        return [event for event in self.events if isinstance(event, kind)]
+
+    @property
+    def steps(self) -> list[Step]:
+        return self.of(Step)
+
+    @property
+    def previews(self) -> list[Preview]:
+        return self.of(Preview)
+
+    @property
+    def images(self) -> list[Result]:
+        return [result for result in self.of(Result) if result.kind == "image"]
+
+    def pixels(self, index: int = 0) -> np.ndarray:
+        """`(h, w, 4)` in the result's depth."""
+        return pixels.load(self.images[index].file)
+
+
+@dataclass
+class Bench:
+    """Runs jobs in this process; models have `models_dir/<id>` as their folders."""
+
+    worker: Worker
+    registry: Registry
+    folder: Path
+    number: int = 0
+
+    def job(self, model: str = "sd15", **wanted: Any) -> EngineJob:
+        """`source` and `mask` are arrays, everything else a field of the request."""
+        self.number += 1
+        where = self.folder / str(self.number)
+        where.mkdir()
+        inputs = {}
+        for name, blob in (("source", IMAGE), ("mask", MASK)):
+            if name in wanted:
+                inputs[blob] = store(wanted[name], where / f"{name}.raw")
+                wanted[name] = {"blob": blob}
+        request = JobRequest.model_validate(DEFAULTS | {"model": model} | wanted)
+        return EngineJob(Task(str(self.number), request, inputs, where / "out"), self.spec(model))
+
+    def spec(self, model: str) -> ModelSpec:
+        """The starter may work at sizes it was not trained for, to be quick."""
+        spec = ModelSpec.of(self.registry.get(model))
+        return replace(spec, native_size=32, min_size=32) if model == "starter" else spec
+
+    def run(
+        self,
+        job: EngineJob,
+        *,
+        on_event: Callable[[Event], None] | None = None,
+        stop: StopFlag | None = None,
+    ) -> Outcome:
+        outcome = Outcome()
+
+        def emit(event: Event) -> None:
+            outcome.events.append(event)
+            if on_event:
+                on_event(event)
+
+        outcome.facts = self.worker.run(job, emit, stop or StopFlag())
+        return outcome
+
+    def make(self, model: str = "sd15", **wanted: Any) -> Outcome:
+        return self.run(self.job(model, **wanted))
+
+
+def store(picture: np.ndarray, path: Path) -> PixelFile:
+    """An array as a raw file in the format that fits its depth."""
+    if picture.ndim == 2:
+        return _stored(picture[..., None], PixelFormat.Y_U8, path)
+    formats = {"uint8": "rgba-u8", "uint16": "rgba-u16", "float32": "rgba-f32"}
+    return _stored(picture, PixelFormat(formats[picture.dtype.name]), path)
+
+
+def _stored(picture: np.ndarray, format: PixelFormat, path: Path) -> PixelFile:
+    path.write_bytes(np.ascontiguousarray(picture).tobytes())
+    return PixelFile(path, picture.shape[1], picture.shape[0], format)
+
+
+def photo(width: int = NATIVE, height: int = NATIVE, seed: int = 3) -> np.ndarray:
+    """`(h, w, 4)` u8: soft colours with some grain, half of it not quite opaque."""
+    rng = np.random.default_rng(seed)
+    y, x = np.mgrid[0:height, 0:width]
+    soft = np.stack([x / width, y / height, (x + y) / (width + height)], axis=-1) * 200
+    colour = np.clip(soft + rng.normal(20, 6, soft.shape), 0, 255)
+    alpha = np.where(x < width // 2, 255, 180)[..., None]
+    return np.concatenate([colour, alpha], axis=-1).astype(np.uint8)

@@ -1,0 +1,46 @@
+"""A data directory with tiny models and a worker in this process."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from tests.engine.bench import Bench
+from tests.support.tiny_models import write_sd15, write_sdxl
+
+from pentimento.engine import quiet
+from pentimento.engine.worker import Worker
+from pentimento.models import Registry
+
+
+@pytest.fixture(scope="session", autouse=True)
+def light_and_quiet() -> None:
+    """One thread: more of them only get in the way of tiny models on a busy machine."""
+    os.environ.setdefault("PENTIMENTO_THREADS", "1")
+    os.environ["PENTIMENTO_DEVICE"] = "cpu"
+    quiet.silence()
+
+
+@pytest.fixture(scope="session")
+def data_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A data directory with the tiny models in it."""
+    folder = tmp_path_factory.mktemp("data")
+    write_sd15(folder / "models" / "sd15")
+    write_sdxl(folder / "models" / "sdxl")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def registry(data_dir: Path) -> Registry:
+    return Registry(data_dir)
+
+
+@pytest.fixture(scope="session")
+def worker() -> Worker:
+    return Worker()
+
+
+@pytest.fixture
+def bench(worker: Worker, registry: Registry, tmp_path: Path) -> Bench:
+    return Bench(worker, registry, tmp_path)

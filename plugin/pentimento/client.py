@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import socket
 import threading
 import time
 from typing import Any, Callable, Dict, Iterator, Optional, Tuple
@@ -219,7 +220,7 @@ class Client:
         return ServerRefused(status, message, hint, code)
 
     def _unreachable(self, error: Exception) -> ServerUnreachable:
-        reason = _("it does not answer in time") if isinstance(error, TimeoutError) else error
+        reason = _("it does not answer in time") if isinstance(error, (TimeoutError, socket.timeout)) else error
         return ServerUnreachable(
             _("The Pentimento server at {url} can't be reached: {reason}").format(
                 url=self.url, reason=reason

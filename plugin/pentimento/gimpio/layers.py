@@ -44,15 +44,19 @@ def place(
     with _one_undo_step(image):
         placed: List[Any] = []
         try:
-            for number, picture in reversed(list(enumerate(pictures))):
-                layer = _insert(image, above, box, picture, mask, placed)
+            parent, position = _place_above(image, above)
+            for number, picture in enumerate(pictures):
+                layer = _new_layer(image, picture, box)
+                _insert(image, layer, parent, position + number)
+                placed.append(layer)
+                _dress(layer, picture, mask)
                 layer.set_visible(number == 0)
         except Exception:
             for layer in placed:
                 image.remove_layer(layer)
             raise
-        image.set_selected_layers(placed[-1:])
-    return placed[::-1]
+        image.set_selected_layers(placed[:1])
+    return placed
 
 
 def new_image(pictures: List[Picture]) -> Any:
@@ -87,10 +91,7 @@ def _one_undo_step(image):
         image.undo_group_end()
 
 
-def _insert(image, above, box: Box, picture: Picture, mask, placed: List[Any]) -> Any:
-    layer = _new_layer(image, picture)
-    layer.set_offsets(box.x, box.y)  # before it is in a group, whose position may be locked
-    parent, position = _place_above(image, above)
+def _insert(image, layer, parent, position: int) -> None:
     if not image.insert_layer(layer, parent, position):
         raise NotPossible(
             _("GIMP does not take a new layer there: {reason}").format(
@@ -99,11 +100,12 @@ def _insert(image, above, box: Box, picture: Picture, mask, placed: List[Any]) -
             _("Unlock the layer group, or select a layer outside of it, and try again."),
             "not_inserted",
         )
-    placed.append(layer)
+
+
+def _dress(layer, picture: Picture, mask: Optional[Pixels]) -> None:
     if mask is not None:
         _add_mask(layer, mask)
     metadata.attach(layer, picture.record)
-    return layer
 
 
 def _place_above(image, above):
@@ -113,10 +115,17 @@ def _place_above(image, above):
     return above.get_parent(), image.get_item_position(above)
 
 
-def _new_layer(image, picture: Picture) -> Any:
-    """A layer with the picture's pixels, not yet in the image."""
-    if not pixels.unknown_space(image):
-        return _filled(image, picture)
+def _new_layer(image, picture: Picture, box: Box) -> Any:
+    """A layer with the picture's pixels at its place, not yet in the image: in a group whose
+    position is locked it could not be moved any more."""
+    unknown = pixels.unknown_space(image)
+    layer = _converted(image, picture) if unknown else _filled(image, picture)
+    layer.set_offsets(box.x, box.y)
+    return layer
+
+
+def _converted(image, picture: Picture) -> Any:
+    """For a profile that GEGL can't convert to: GIMP converts a whole image to it."""
     draft = Gimp.Image.new_with_precision(
         picture.pixels.width,
         picture.pixels.height,

@@ -1,0 +1,225 @@
+"""What the actions do besides placing one layer: several pictures, repetition, new images, last
+values, the server and the doctor."""
+
+import json
+import os
+from pathlib import Path
+
+import batch
+import scenes
+from gi.repository import Gimp
+
+from snapshot import differences, snapshot
+
+QUICK = {"steps": 2}
+
+
+def record_of(layer):
+    data = layer.get_parasite("pentimento-job").get_data()
+    return json.loads(bytes(value & 255 for value in data))
+
+
+def place_of(layer):
+    _ok, x, y = layer.get_offsets()
+    return [x, y, layer.get_width(), layer.get_height()]
+
+
+def described(layer):
+    record = record_of(layer)
+    return {
+        "name": layer.get_name(),
+        "place": place_of(layer),
+        "visible": layer.get_visible(),
+        "seed": record["seed"],
+        "origin": record["origin"],
+        "job": record["job"],
+        "request": record["record"]["request"],
+    }
+
+
+def siblings(layer):
+    parent = layer.get_parent()
+    others = parent.get_children() if parent else layer.get_image().get_layers()
+    return [other.get_id() for other in others]
+
+
+def several_pictures():
+    image, drawables = scenes.group()
+    options = {"prompt": "  two\nwords ", "strength": 0.0, "random_seed": False, "seed": 7}
+    _status, _error, values = batch.call("img2img", image, drawables, count=3, **options)
+    order = siblings(drawables[0])
+    ids = [layer.get_id() for layer in values["layers"]]
+    return {
+        "layers": [described(layer) for layer in values["layers"]],
+        "first_returned_alone": values["layer"] == values["layers"][0],
+        "stacked_above_source": order[order.index(drawables[0].get_id()) - 3 :][:3] == ids,
+        "selected": [layer.get_id() for layer in image.get_selected_layers()] == ids[:1],
+    }
+
+
+def same_seed():
+    image, drawables = scenes.offset()
+    found = []
+    for _run in range(2):
+        options = {"prompt": "x", "strength": 0.7, "random_seed": False, "seed": 5, **QUICK}
+        _status, _error, values = batch.call("img2img", image, drawables, **options)
+        found.append(batch.read(values["layer"]))
+    return {"equal": found[0] == found[1], "changed": found[0] != batch.read(drawables[0])}
+
+
+def text_to_new_image():
+    before = len(Gimp.get_images())
+    status, error, values = batch.call("txt2img", prompt="a hill", width=64, height=96, **QUICK)
+    image = values["image"]
+    return {
+        "status": status,
+        "error": error,
+        "size": [image.get_width(), image.get_height()],
+        "layers": [described(layer) for layer in image.get_layers()],
+        "undo": image.undo_is_enabled(),
+        "new_images": len(Gimp.get_images()) - before,
+        "opaque": set(batch.read(values["layer"])[3::4]) == {255},
+    }
+
+
+def text_to_layer():
+    image, drawables = scenes.group()
+    _status, _error, values = batch.call("txt2img", image, drawables, width=64, height=64, **QUICK)
+    order = siblings(values["layer"])
+    return {
+        "place": place_of(values["layer"]),
+        "same_image": values["image"] == image,
+        "above_selected": order.index(values["layer"].get_id()) + 1
+        == order.index(drawables[0].get_id()),
+    }
+
+
+def again(scene, source):
+    """A fill repeated: same place and mask, another seed, from the same source."""
+    image, drawables = getattr(scenes, scene)()
+    image.select_ellipse(Gimp.ChannelOps.REPLACE, 30, 20, 30, 24)
+    Gimp.Selection.feather(image, 6)
+    options = {"prompt": "boat", "strength": 0.8, "source": source, **QUICK}
+    _status, _error, values = batch.call("regenerate-selection", image, drawables, **options)
+    first = values["layer"]
+    Gimp.Selection.none(image)
+    status, error, values = batch.call("generate-again", image, [first])
+    if status != "success":
+        return {"status": status, "error": error}
+    second = values["layer"]
+    return {
+        "status": status,
+        "first": described(first),
+        "second": described(second),
+        "same_mask": batch.read(first.get_mask(), pixels_format="Y u8")
+        == batch.read(second.get_mask(), pixels_format="Y u8"),
+        "same_source": record_of(first)["record"]["request"]["source"]
+        == record_of(second)["record"]["request"]["source"],
+        "right_above": siblings(first).index(first.get_id())
+        == siblings(first).index(second.get_id()) + 1,
+    }
+
+
+def again_without_source():
+    image, drawables = scenes.offset()
+    _status, _error, values = batch.call("img2img", image, drawables, strength=0.0)
+    image.remove_layer(drawables[0])
+    status, error, _values = batch.call("generate-again", image, [values["layer"]])
+    return {"status": status, "error": error}
+
+
+def again_without_mask():
+    image, drawables = scenes.offset()
+    image.select_rectangle(Gimp.ChannelOps.REPLACE, 20, 20, 9, 9)
+    _status, _error, values = batch.call("regenerate-selection", image, drawables, strength=0.0)
+    values["layer"].remove_mask(Gimp.MaskApplyMode.DISCARD)
+    status, error, _values = batch.call("generate-again", image, [values["layer"]])
+    return {"status": status, "error": error}
+
+
+def grown_selection():
+    """Grow and feather: the mask is wider than the selection, and only there pixels change."""
+    image, drawables = scenes.full()
+    image.select_rectangle(Gimp.ChannelOps.REPLACE, 40, 30, 10, 10)
+    seen = batch.visible(image)
+    _status, _error, values = batch.call(
+        "regenerate-selection", image, drawables, grow=4, feather=3, **QUICK
+    )
+    layer = values["layer"]
+    x, y, width, _height = place_of(layer)
+    mask = batch.read(layer.get_mask(), pixels_format="Y u8")
+    now = batch.visible(image)
+    image_width = image.get_width()
+    leaked = 0
+    for number in range(len(now) // 4):
+        column, row = number % image_width - x, number // image_width - y
+        inside = 0 <= column < width and 0 <= row < len(mask) // width
+        value = mask[row * width + column] if inside else 0
+        same = now[4 * number : 4 * number + 4] == seen[4 * number : 4 * number + 4]
+        leaked += value == 0 and not same
+    return {"masked": sum(value > 0 for value in mask), "full": mask.count(255), "leaked": leaked}
+
+
+def last_values():
+    """What an interactive run left behind is used again; GIMP keeps it in this file."""
+    folder = os.path.join(batch.WORK, "config", "plug-in-settings")
+    os.makedirs(folder, exist_ok=True)
+    name = "GimpProcedureConfigRun-plug-in-pentimento-img2img.last"
+    with open(os.path.join(folder, name), "w") as file:
+        file.write('(prompt "kept from before")\n(strength 0.0)\n(random-seed no)\n(seed 4242)\n')
+    image, drawables = scenes.offset()
+    status, error, values = batch.call(
+        "img2img", image, drawables, mode=Gimp.RunMode.WITH_LAST_VALS
+    )
+    if status != "success":
+        return {"status": status, "error": error}
+    layer = values["layer"]
+    return {"status": status, "name": layer.get_name(), "place": place_of(layer)}
+
+
+def reports():
+    _status, _error, report = batch.call("server")
+    _status, _error, doctor = batch.call("doctor")
+    return {"server": report["report"], "doctor": doctor["report"]}
+
+
+def kept_address():
+    path = os.path.join(batch.WORK, "config", "pentimento.json")
+    bad = batch.call("server", command="set", url="ftp://nowhere", token="x")
+    wrong = batch.call("server", command="set", url="http://127.0.0.1:9", token="secret")
+    mode = oct(os.stat(path).st_mode & 0o777)
+    image, drawables = scenes.offset()
+    before = snapshot(image)
+    failed = batch.call("img2img", image, drawables)
+    changed = differences(before, snapshot(image))
+    batch.call("server", command="set", url="", token="")
+    good = batch.call("img2img", image, drawables, strength=0.0)
+    settings = Path(batch.WORK, "config", "plug-in-settings")
+    leaks = [file.name for file in settings.glob("*") if "secret" in file.read_text()]
+    return {
+        "bad": bad[:2],
+        "set": wrong[:2],
+        "mode": mode,
+        "failed": failed[:2],
+        "changed_by_failure": changed,
+        "good": good[:2],
+        "leaks": leaks,
+    }
+
+
+batch.answer(
+    {
+        "several pictures": several_pictures(),
+        "same seed": same_seed(),
+        "text to a new image": text_to_new_image(),
+        "text to a layer": text_to_layer(),
+        "again from a layer": again("group", "layer"),
+        "again from the canvas": again("offset", "visible"),
+        "again without source": again_without_source(),
+        "again without mask": again_without_mask(),
+        "grown selection": grown_selection(),
+        "last values": last_values(),
+        "reports": reports(),
+        "kept address": kept_address(),
+    }
+)

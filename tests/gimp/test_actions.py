@@ -1,0 +1,104 @@
+"""What the actions do in real GIMP besides placing one layer: answers of inside/actions.py."""
+
+from __future__ import annotations
+
+import pytest
+
+pytestmark = pytest.mark.gimp
+
+
+@pytest.fixture
+def facts(answers):
+    return lambda name: answers("actions.py")[name]
+
+
+def test_several_pictures_are_stacked_and_only_the_first_shows(facts):
+    found = facts("several pictures")
+    assert [layer["seed"] for layer in found["layers"]] == [7, 8, 9]
+    assert [layer["name"] for layer in found["layers"]] == [f"two words · {n}" for n in (7, 8, 9)]
+    assert [layer["visible"] for layer in found["layers"]] == [True, False, False]
+    assert {tuple(layer["place"]) for layer in found["layers"]} == {(13, 9, 64, 48)}
+    assert found["first_returned_alone"]
+    assert found["stacked_above_source"]
+    assert found["selected"]
+
+
+def test_the_same_seed_gives_the_same_pixels(facts):
+    assert facts("same seed") == {"equal": True, "changed": True}
+
+
+def test_text_without_an_image_makes_one(facts):
+    found = facts("text to a new image")
+    assert found["status"] == "success", found["error"]
+    assert found["size"] == [64, 96]
+    assert found["new_images"] == 1
+    assert [layer["place"] for layer in found["layers"]] == [[0, 0, 64, 96]]
+    assert found["opaque"]
+    assert found["undo"]
+
+
+def test_text_becomes_a_layer_in_the_middle(facts):
+    found = facts("text to a layer")
+    assert found["place"] == [18, 8, 64, 64]
+    assert found["same_image"]
+    assert found["above_selected"]
+
+
+@pytest.mark.parametrize("case", ["again from a layer", "again from the canvas"])
+def test_generate_again_repeats_the_job_with_another_seed(facts, case):
+    found = facts(case)
+    assert found["status"] == "success", found["error"]
+    first, second = found["first"], found["second"]
+    assert second["place"] == first["place"]
+    assert second["seed"] != first["seed"]
+    assert second["origin"] == first["job"] != second["job"]
+    for field in ("prompt", "mode", "strength", "steps", "sampler", "guidance", "model"):
+        assert second["request"][field] == first["request"][field]
+    assert found["same_mask"]
+    assert found["same_source"]
+    assert found["right_above"]
+
+
+def test_generate_again_tells_that_its_source_is_gone(facts):
+    found = facts("again without source")
+    assert found["status"] == "execution-error"
+    assert found["error"].startswith("The layer that this result was made from is gone.")
+
+
+def test_generate_again_tells_that_its_mask_is_gone(facts):
+    found = facts("again without mask")
+    assert found["status"] == "execution-error"
+    assert found["error"].startswith("The layer has lost its mask")
+
+
+def test_a_grown_selection_is_in_the_layer_mask(facts):
+    found = facts("grown selection")
+    assert found["masked"] > 18 * 18  # 10 px grown by 4 on each side, and its soft edge
+    assert found["leaked"] == 0
+
+
+def test_last_values_are_used_again(facts):
+    found = facts("last values")
+    assert found["status"] == "success", found["error"]
+    assert found["name"] == "kept from before · 4242"
+    assert found["place"] == [13, 9, 64, 48]
+
+
+def test_the_reports_tell_where_the_server_is_without_the_token(facts, companion):
+    found = facts("reports")
+    assert f"The server runs at {companion.url}." in found["server"]
+    assert "✓ Server" in found["doctor"]
+    assert "✓ Models" in found["doctor"]
+    assert companion.token not in found["server"] + found["doctor"]
+
+
+def test_the_address_is_kept_for_the_owner_only_and_used(facts):
+    found = facts("kept address")
+    assert found["bad"][0] == "execution-error"
+    assert found["set"][0] == "success"
+    assert found["mode"] == "0o600"
+    assert found["failed"][0] == "execution-error"
+    assert "http://127.0.0.1:9 can't be reached" in found["failed"][1]
+    assert found["changed_by_failure"] == []
+    assert found["good"] == ["success", ""]
+    assert found["leaks"] == []

@@ -1,0 +1,1 @@
+"""Makes the starter model from nothing: scenes, autoencoder, denoiser, export, measurement."""

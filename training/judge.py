@@ -1,0 +1,105 @@
+"""A small classifier that names the thing in a picture, trained on generator pictures only.
+
+    python -m training.judge OUT.pt --minutes 4
+
+It measures the starter model and is not shipped.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from training.autoencoder import to_tensor
+from training.checkpoint import one_thread
+from training.scenes.canvas import Array
+from training.scenes.studies import STUDY_KINDS, study
+from training.scenes.styles import apply_style
+
+SIDE = 64
+
+
+class Judge(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        layers: list[nn.Module] = []
+        for before, after in ((3, 24), (24, 48), (48, 96), (96, 128)):
+            layers += [nn.Conv2d(before, after, 3, 2, 1), nn.BatchNorm2d(after), nn.ReLU()]
+            layers += [nn.Conv2d(after, after, 3, 1, 1), nn.BatchNorm2d(after), nn.ReLU()]
+        self.features = nn.Sequential(*layers)
+        self.head = nn.Linear(128, len(STUDY_KINDS))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.head(self.features(x).amax((2, 3)))
+
+    @torch.no_grad()
+    def names(self, pictures: list[Array]) -> list[str]:
+        """The kind it sees in each picture (any size)."""
+        x = F.interpolate(to_tensor(np.stack(pictures)), (SIDE, SIDE), mode="area")
+        return [STUDY_KINDS[i] for i in self(x).argmax(1)]
+
+
+def batch(rng: np.random.Generator, size: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """Studies, some softened: a generated picture is not as sharp as a drawn one."""
+    pictures, kinds = [], []
+    for _ in range(size):
+        cv, facts, _caption = study(rng, SIDE, SIDE, simple=rng.random() < 0.5)
+        img = apply_style(cv.img, "oil", rng) if rng.random() < 0.15 else cv.img
+        pictures.append(np.clip(img * 255, 0, 255).astype(np.uint8))
+        kinds.append(STUDY_KINDS.index(facts.things[0].kind))
+    x = to_tensor(np.stack(pictures))
+    if rng.random() < 0.5:
+        small = int(rng.integers(20, 60))
+        soft = F.interpolate(x, (small, small), mode="area")
+        x = F.interpolate(soft, (SIDE, SIDE), mode="bilinear")
+    return x + 0.05 * torch.randn_like(x), torch.tensor(kinds)
+
+
+def train(out: Path, minutes: float) -> None:
+    torch.manual_seed(0)
+    rng = np.random.default_rng(77)
+    judge = Judge()
+    optimizer = torch.optim.AdamW(judge.parameters(), 2e-3, weight_decay=1e-2)
+    start = time.time()
+    while (spent := (time.time() - start) / 60) < minutes:
+        for group in optimizer.param_groups:
+            group["lr"] = 2e-3 * (1 - spent / minutes) + 1e-5
+        x, y = batch(rng, 48)
+        loss = F.cross_entropy(judge(x), y)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    torch.save(judge.state_dict(), out)
+    print(f"accuracy on 960 new generator pictures: {accuracy(judge.eval()):.3f}")
+
+
+@torch.no_grad()
+def accuracy(judge: Judge, batches: int = 20) -> float:
+    rng = np.random.default_rng(123456)
+    torch.manual_seed(1)
+    hits = []
+    for _ in range(batches):
+        x, y = batch(rng, 48)
+        hits.append(float((judge(x).argmax(1) == y).float().mean()))
+    return float(np.mean(hits))
+
+
+def load(path: Path) -> Judge:
+    judge = Judge()
+    judge.load_state_dict(torch.load(path, weights_only=True))
+    return judge.eval()
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description="Train the classifier that scores kinds.")
+    parser.add_argument("out", type=Path)
+    parser.add_argument("--minutes", type=float, default=4)
+    args = parser.parse_args()
+    one_thread()
+    train(args.out, args.minutes)

@@ -1,0 +1,93 @@
+"""Procedural captioned scenes: the whole training set of the starter model.
+
+`make_scene(rng, w, h)` gives a picture, its caption and its facts (every object with kind, colour
+and box), so that generated pictures can be scored with the generator's own knowledge. Nothing is
+read from disk: every pixel is computed here.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from training.scenes.canvas import Array, Canvas
+from training.scenes.captions import (
+    add_style,
+    describe,
+    maybe_style,
+    scene_caption,
+    with_junk,
+)
+from training.scenes.landscape import Facts, Thing, landscape
+from training.scenes.palette import STYLES, TIMES
+from training.scenes.studies import photo_like, study, texture
+from training.scenes.styles import apply_style
+
+__all__ = ["Facts", "Thing", "make_scene"]
+
+
+def make_scene(
+    rng: np.random.Generator, w: int = 256, h: int = 256, style: str = "", simple: bool = False
+) -> tuple[Array, str, Facts]:
+    """RGB (h, w, 3) uint8, caption, facts.
+
+    `simple` is the "objects first" part of the curriculum: one large object, calm texture, few
+    words. `style` fixes the style where the picture takes one.
+    """
+    r = rng.random()
+    if not style and rng.random() < (0.12 if simple else 0.3):
+        style = str(rng.choice(list(STYLES)))
+    if r < (0.55 if simple else 0.72):
+        img, facts, caption = _outdoors(
+            rng, w, h, style, simple, closeup=r < (0.10 if simple else 0.20)
+        )
+    elif r < 0.89:
+        cv, facts, caption = study(rng, w, h, simple)
+        img = cv.img
+        caption = maybe_style(rng, caption, style)
+    elif r < (0.93 if simple else 0.94):
+        cv, facts, caption = texture(rng, w, h)
+        img, style = cv.img, ""
+    else:
+        cv, facts, caption = photo_like(rng, w, h)
+        img, style = cv.img, ""
+        if rng.random() < 0.6:
+            style = str(rng.choice(["oil", "watercolor", "pencil"], p=[0.5, 0.35, 0.15]))
+            caption = add_style(rng, caption, style)
+    facts.style = style
+    img = apply_style(np.ascontiguousarray(img), style, rng)
+    caption = with_junk(rng, caption).strip()
+    return np.clip(img * 255 + 0.5, 0, 255).astype(np.uint8), caption, facts
+
+
+def _outdoors(
+    rng: np.random.Generator, w: int, h: int, style: str, simple: bool, closeup: bool
+) -> tuple[Array, Facts, str]:
+    zoom = rng.uniform(1.5, 2.6) if closeup else 1
+    cv, facts = landscape(rng, int(w * zoom), int(h * zoom), simple)
+    facts.style = style
+    if not closeup:
+        return cv.img, facts, scene_caption(rng, facts, simple)
+    if facts.everything:
+        img, caption = _closeup(cv, facts, w, h)
+    else:
+        x, y = int(rng.integers(0, cv.w - w + 1)), int(rng.integers(0, cv.h - h + 1))
+        img = cv.img[y : y + h, x : x + w]
+        caption = str(rng.choice(TIMES[facts.time].words)) + ", " + facts.ground_words
+    return img, facts, maybe_style(rng, caption, style)
+
+
+def _closeup(cv: Canvas, facts: Facts, w: int, h: int) -> tuple[Array, str]:
+    """A crop around one object: what a job on a selection sees. Keeps only that object in
+    `facts`; others may still be in the picture, unnamed."""
+    rng = cv.rng
+    thing = facts.everything[int(rng.integers(len(facts.everything)))]
+    left, top, right, bottom = thing.box
+    x = int(np.clip((left + right) / 2 + w * rng.uniform(-0.15, 0.15) - w / 2, 0, cv.w - w))
+    y = int(np.clip((top + bottom) / 2 + h * rng.uniform(-0.15, 0.15) - h / 2, 0, cv.h - h))
+    thing.size = thing.place = ""
+    thing.box = (left - x, top - y, right - x, bottom - y)
+    facts.body, facts.things = None, [thing]
+    caption = describe(rng, thing)
+    if rng.random() < 0.5:
+        caption += ", " + str(rng.choice(TIMES[facts.time].words))
+    return cv.img[y : y + h, x : x + w], caption

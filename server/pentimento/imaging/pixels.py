@@ -41,7 +41,7 @@ LUMA = np.array([0.2126, 0.7152, 0.0722])  # Rec. 709, on the encoded values
 
 def load(file: PixelFile) -> np.ndarray:
     """`(h, w, 4)` in the depth of the file. Raises BadInput("bad_image") when it is damaged."""
-    return _with_alpha(_read(file))
+    return with_alpha(_read(file))
 
 
 def load_mask(file: PixelFile) -> np.ndarray:
@@ -49,7 +49,7 @@ def load_mask(file: PixelFile) -> np.ndarray:
     picture = _read(file)
     if picture.shape[2] == 1 and picture.dtype == np.uint8:
         return np.ascontiguousarray(picture[..., 0])
-    rgba = to_float(_with_alpha(picture)).astype(np.float64)
+    rgba = to_float(with_alpha(picture)).astype(np.float64)
     grey = np.clip(rgba[..., :3] @ LUMA, 0, 1) * np.clip(rgba[..., 3], 0, 1)
     return np.rint(grey * 255).astype(np.uint8)
 
@@ -100,7 +100,7 @@ def convert(picture: np.ndarray, format: PixelFormat) -> np.ndarray:
     if channels == 1 and values.shape[2] > 1:
         values = to_depth(to_float(values[..., :3]) @ LUMA.astype(np.float32), stored)[..., None]
     elif channels == 4:
-        values = _with_alpha(values)
+        values = with_alpha(values)
     else:
         values = values[..., :channels]
     return np.ascontiguousarray(values, dtype=stored)
@@ -138,7 +138,7 @@ def _read(file: PixelFile) -> np.ndarray:
     return shaped.astype(stored.newbyteorder("="), copy=False)
 
 
-def _with_alpha(picture: np.ndarray) -> np.ndarray:
+def with_alpha(picture: np.ndarray) -> np.ndarray:
     """Grey and opaque pictures as RGBA."""
     if picture.shape[2] == 4:
         return picture

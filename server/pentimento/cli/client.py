@@ -1,0 +1,199 @@
+"""The server as seen from the shell: HTTP calls whose failures are sentences."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import requests
+
+from pentimento.errors import PentimentoError
+from pentimento.imaging.geometry import Size
+from pentimento.jobs.record import JobStatus, PixelFormat
+from pentimento.paths import server_file
+
+CONNECT_SECONDS = 5.0
+ANSWER_SECONDS = 60.0
+WAIT_SECONDS = 2  # of one long poll; an interactive job counts as followed while it lasts
+START_SECONDS = 30.0
+RAW = "application/x-pixels"
+
+
+class ServerError(PentimentoError):
+    """The server cannot be reached, or it refused a call; sentences as for all errors."""
+
+
+@dataclass(frozen=True, slots=True)
+class RawPicture:
+    """Raw pixels as the server sent them."""
+
+    data: bytes
+    size: Size
+    format: PixelFormat
+
+
+class Client:
+    """One server. Every method raises ServerError."""
+
+    def __init__(self, url: str, token: str) -> None:
+        self.url = url.rstrip("/")
+        self._session = requests.Session()
+        self._session.trust_env = False  # a proxy has no business with loopback
+        self._session.headers["Authorization"] = f"Bearer {token}"
+
+    def health(self) -> dict[str, Any]:
+        return self._json("GET", "/v1/health")
+
+    def status(self) -> dict[str, Any]:
+        return self._json("GET", "/v1/status")
+
+    def send_picture(self, data: bytes, content_type: str) -> str:
+        """Sends a picture and answers its blob id."""
+        headers = {"Content-Type": content_type}
+        return str(self._json("PUT", "/v1/blobs", data=data, headers=headers)["id"])
+
+    def has_picture(self, blob: str) -> bool:
+        return self._call("HEAD", f"/v1/blobs/{blob}", accept=(404,)).status_code == 200
+
+    def send_job(self, request: dict[str, Any]) -> str:
+        """Queues a job and answers its id."""
+        return str(self._json("POST", "/v1/jobs", json=request)["id"])
+
+    def follow(self, job: str) -> Iterator[dict[str, Any]]:
+        """Snapshots of the job as it changes, the final one last."""
+        since = -1
+        while True:
+            query = {"wait": WAIT_SECONDS, "since": since}
+            snapshot = self._json("GET", f"/v1/jobs/{job}", params=query)
+            since = snapshot["rev"]
+            yield snapshot
+            if JobStatus(snapshot["status"]).final:
+                return
+
+    def cancel(self, job: str) -> None:
+        self._json("DELETE", f"/v1/jobs/{job}")
+
+    def result(self, job: str, index: int) -> RawPicture:
+        answer = self._call("GET", f"/v1/jobs/{job}/images/{index}", headers={"Accept": RAW})
+        described = dict(
+            part.strip().partition("=")[::2]
+            for part in answer.headers["Content-Type"].split(";")[1:]
+        )
+        size = Size(int(described["width"]), int(described["height"]))
+        return RawPicture(answer.content, size, PixelFormat(described["format"]))
+
+    def _json(self, method: str, path: str, **options: Any) -> dict[str, Any]:
+        answer = self._call(method, path, **options)
+        try:
+            return dict(answer.json())
+        except ValueError as error:
+            raise _not_ours(self.url) from error
+
+    def _call(
+        self, method: str, path: str, *, accept: tuple[int, ...] = (), **options: Any
+    ) -> requests.Response:
+        try:
+            answer = self._session.request(
+                method, self.url + path, timeout=(CONNECT_SECONDS, ANSWER_SECONDS), **options
+            )
+        except requests.ConnectionError as error:
+            raise _unreachable(self.url) from error
+        except requests.Timeout as error:
+            raise ServerError(
+                "server_silent",
+                f"The server at {self.url} does not answer.",
+                "`pentimento doctor` looks for the reason.",
+            ) from error
+        if answer.status_code >= 400 and answer.status_code not in accept:
+            raise _refusal(answer, self.url)
+        return answer
+
+
+def connect(data_dir: Path) -> Client:
+    """The running server of this data folder. Raises ServerError when there is none."""
+    found = server_file(data_dir)
+    if found is None:
+        raise ServerError(
+            "server_not_running", "The server is not running.", "Start it with `pentimento serve`."
+        )
+    client = Client(found.url, found.token)
+    client.health()
+    return client
+
+
+def connect_or_start(data_dir: Path) -> tuple[Client, bool]:
+    """The running server, or a new one that stays; tells whether it was started."""
+    try:
+        return connect(data_dir), False
+    except ServerError:
+        return _start(data_dir), True
+
+
+def _start(data_dir: Path) -> Client:
+    """Starts `pentimento serve` apart from this terminal and waits until it answers."""
+    log = data_dir / "logs" / "start.log"
+    log.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    command = [sys.executable, "-m", "pentimento", "serve", "--data-dir", str(data_dir)]
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            start_new_session=True,
+        )
+    deadline = time.monotonic() + START_SECONDS
+    while time.monotonic() < deadline and process.poll() is None:
+        found = server_file(data_dir)
+        if found is not None and found.pid == process.pid:
+            try:
+                return connect(data_dir)
+            except ServerError:
+                pass  # its file is there before its port
+        time.sleep(0.05)
+    said = log.read_text("utf-8", errors="replace").strip().splitlines()
+    reason = f" It said: {said[-1]}" if said else ""
+    raise ServerError(
+        "server_not_started",
+        f"The server could not be started.{reason}",
+        f"Its messages are in {log}; `pentimento doctor` looks for the reason.",
+    )
+
+
+def _refusal(answer: requests.Response, url: str) -> ServerError:
+    """The error body of docs/protocol.md as an exception."""
+    try:
+        error = answer.json()["error"]
+        message = str(error["message"])
+        for field in error["details"].get("fields", ()):
+            message += f"\n  {field['field']}: {field['message']}"
+        return ServerError(
+            error["code"],
+            message,
+            error["hint"],
+            status=answer.status_code,
+            details=error["details"],
+        )
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return _not_ours(url)
+
+
+def _unreachable(url: str) -> ServerError:
+    return ServerError(
+        "server_not_running",
+        f"Nothing answers at {url}.",
+        "Start the server with `pentimento serve`.",
+    )
+
+
+def _not_ours(url: str) -> ServerError:
+    return ServerError(
+        "not_pentimento",
+        f"What answers at {url} is not a Pentimento server.",
+        "End the other program, or start the server with another port: `pentimento serve --port`.",
+    )

@@ -1,0 +1,148 @@
+"""`pentimento run`: one job from the shell, by the running server or (`--local`) without one."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from pydantic import ValidationError
+
+from pentimento.cli import pictures
+from pentimento.cli.jobfile import JobFile, read_record, write_record
+from pentimento.cli.progress import Bar
+from pentimento.cli.runners import LocalRunner, Outcome, Runner, ServerRunner
+from pentimento.errors import Cancelled, PentimentoError
+from pentimento.jobs.record import BlobRef, JobRequest, Mode
+from pentimento.paths import data_dir
+
+FAILED, WRONG_USE, INTERRUPTED = 1, 2, 130
+NOT_YET_KNOWN = "0" * 64  # stands for a blob until it is sent
+
+
+def command(
+    output: Annotated[Path, typer.Option(help="Where the picture goes: .png, .jpg or .webp.")],
+    mode: Annotated[
+        str | None, typer.Option(help="txt2img, img2img or inpaint; else by the input.")
+    ] = None,
+    input: Annotated[
+        Path | None, typer.Option(exists=True, dir_okay=False, help="The source picture.")
+    ] = None,
+    mask: Annotated[
+        Path | None, typer.Option(exists=True, dir_okay=False, help="White is regenerated.")
+    ] = None,
+    prompt: Annotated[str | None, typer.Option(help="What the picture should show.")] = None,
+    negative: Annotated[str | None, typer.Option(help="What it should not show.")] = None,
+    strength: Annotated[float | None, typer.Option(help="0 keeps the source, 1 is new.")] = None,
+    steps: Annotated[int | None, typer.Option(help="1 to 200; else the model's own.")] = None,
+    guidance: Annotated[float | None, typer.Option(help="How closely to follow the words.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Same seed, same picture.")] = None,
+    sampler: Annotated[str | None, typer.Option(help='For example "DPM++ 2M Karras".')] = None,
+    model: Annotated[str | None, typer.Option(help="See `pentimento models list`.")] = None,
+    count: Annotated[int | None, typer.Option(help="Pictures, with seed, seed + 1 ...")] = None,
+    width: Annotated[int | None, typer.Option(help="px, txt2img only.")] = None,
+    height: Annotated[int | None, typer.Option(help="px, txt2img only.")] = None,
+    record: Annotated[Path | None, typer.Option(help="Write the job's record here.")] = None,
+    from_record: Annotated[
+        Path | None,
+        typer.Option(exists=True, dir_okay=False, help="Run a record again; options override it."),
+    ] = None,
+    local: Annotated[bool, typer.Option("--local", help="Compute here, without a server.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
+    data: Annotated[Path | None, typer.Option("--data-dir", help="The data folder.")] = None,
+) -> None:
+    """Make a picture, or change one."""
+    given = {
+        "mode": mode,
+        "prompt": prompt,
+        "negative_prompt": negative,
+        "strength": strength,
+        "steps": steps,
+        "guidance": guidance,
+        "seed": seed,
+        "sampler": sampler,
+        "model": model,
+        "count": count,
+        "width": width,
+        "height": height,
+    }
+    try:
+        pictures.check_output(output)
+        job = _job(given, read_record(from_record) if from_record else JobFile(), input, mask)
+    except PentimentoError as error:
+        _complain(error)
+        raise typer.Exit(WRONG_USE) from None
+    runner: Runner = LocalRunner(data_dir(data)) if local else ServerRunner(data_dir(data))
+    outcome = _run(runner, job, quiet=as_json)
+    files = _write(outcome, output)
+    if record:
+        write_record(record, outcome.record, job)
+    _tell(outcome, files, as_json=as_json)
+
+
+def _job(given: dict[str, Any], base: JobFile, source: Path | None, mask: Path | None) -> JobFile:
+    """The record's job with the options over it, checked; a wrong value raises BadInput."""
+    files = base.with_files(source, mask)
+    fields = base.request | {key: value for key, value in given.items() if value is not None}
+    fields.pop("source", None)
+    fields.pop("mask", None)
+    if "mode" not in fields:
+        fields["mode"] = _mode_of(files).value
+    if fields["mode"] != Mode.TXT2IMG:
+        fields = {key: value for key, value in fields.items() if key not in ("width", "height")}
+    fields |= {key: BlobRef(blob=NOT_YET_KNOWN) for key in files.paths()}
+    try:
+        request = JobRequest(**fields)
+    except ValidationError as error:
+        raise _wrong_values(error) from None
+    return JobFile(request.compact(), files.source, files.mask)
+
+
+def _mode_of(files: JobFile) -> Mode:
+    if files.mask:
+        return Mode.INPAINT
+    return Mode.IMG2IMG if files.source else Mode.TXT2IMG
+
+
+def _wrong_values(error: ValidationError) -> PentimentoError:
+    lines = []
+    for problem in error.errors():
+        field = ".".join(str(part) for part in problem["loc"])
+        text = problem["msg"].removeprefix("Value error, ")
+        lines.append(f"{field}: {text}" if field else text)
+    return PentimentoError("bad_request", "; ".join(lines), "`pentimento run --help` lists all.")
+
+
+def _run(runner: Runner, job: JobFile, *, quiet: bool) -> Outcome:
+    with Bar(quiet=quiet) as bar:
+        try:
+            return runner.run(job, bar)
+        except (KeyboardInterrupt, Cancelled):
+            runner.cancel()
+            bar.stop()
+            typer.echo("Cancelled.", err=True)
+            raise typer.Exit(INTERRUPTED) from None
+
+
+def _write(outcome: Outcome, output: Path) -> list[Path]:
+    count = len(outcome.pictures)
+    files = [pictures.numbered(output, index, count) for index in range(count)]
+    for picture, file in zip(outcome.pictures, files, strict=True):
+        pictures.write_result(picture, file)
+    return files
+
+
+def _tell(outcome: Outcome, files: list[Path], *, as_json: bool) -> None:
+    if as_json:
+        answer = {"files": [str(file) for file in files], "record": outcome.record}
+        typer.echo(json.dumps(answer, indent=2))
+        return
+    for index, file in enumerate(files):
+        typer.echo(f"{file} (seed {outcome.record['request']['seed'] + index})")
+
+
+def _complain(error: PentimentoError) -> None:
+    typer.echo(f"pentimento: {error.message}", err=True)
+    if error.hint:
+        typer.echo(error.hint, err=True)

@@ -1,0 +1,49 @@
+"""`pentimento status`: the running server in a few lines."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from pentimento.cli.client import connect
+from pentimento.paths import data_dir
+
+
+def command(
+    data: Annotated[
+        Path | None, typer.Option("--data-dir", help="The data folder of the server.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the server's answer.")] = False,
+) -> None:
+    """Show the running server; exit code 1 when there is none."""
+    status = connect(data_dir(data)).status()
+    typer.echo(json.dumps(status, indent=2) if as_json else "\n".join(_lines(status)))
+
+
+def _lines(status: dict[str, Any]) -> list[str]:
+    engine, queue, disk = status["engine"], status["queue"], status["disk"]
+    about = ", ".join(
+        text
+        for text in (
+            engine.get("state"),
+            engine.get("device"),
+            f"{engine['memory_mb']} MB" if engine.get("memory_mb") else "",
+        )
+        if text
+    )
+    return [
+        f"pentimento {status['version']}, process {status['pid']}, "
+        f"up {_duration(status['uptime_seconds'])}",
+        f"data    {status['data_dir']}",
+        f"engine  {about}",
+        f"queue   {queue['running']} running, {queue['queued']} waiting (at most {queue['limit']})",
+        f"disk    {disk['used_mb']} of {disk['limit_mb']} MB used, {disk['free_mb']} MB free",
+    ]
+
+
+def _duration(seconds: float) -> str:
+    minutes, hours = int(seconds) // 60 % 60, int(seconds) // 3600
+    return f"{hours} h {minutes} min" if hours else f"{minutes} min {int(seconds) % 60} s"

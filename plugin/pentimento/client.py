@@ -220,7 +220,9 @@ class Client:
         return ServerRefused(status, message, hint, code)
 
     def _unreachable(self, error: Exception) -> ServerUnreachable:
-        reason = _("it does not answer in time") if isinstance(error, (TimeoutError, socket.timeout)) else error
+        reason = getattr(error, "strerror", None) or str(error).strip() or type(error).__name__
+        if isinstance(error, (TimeoutError, socket.timeout)):
+            reason = _("it does not answer in time")
         return ServerUnreachable(
             _("The Pentimento server at {url} can't be reached: {reason}").format(
                 url=self.url, reason=reason

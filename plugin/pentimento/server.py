@@ -154,8 +154,10 @@ def can_start() -> bool:
 def how_to_start() -> str:
     """What a person does to get the server running."""
     command = _command()
-    if not command:
+    if not command and not own_file():
         return _("Install it first: run install.sh of Pentimento.")
+    if not command:
+        return _("Start it in a terminal:") + "\npentimento serve"
     by_hand = " ".join(shlex.quote(part) for part in command)
     if sandbox():
         reason = _("GIMP is a {sandbox} here and may not start programs.").format(sandbox=sandbox())

@@ -59,43 +59,59 @@ class HeadlessGimp:
         described = {"url": url, "token": token, "pid": 0, "version": "test"}
         (self.data / "server.json").write_text(json.dumps(described))
 
-    def run(self, script: str, arguments: object = None, *, timeout: float = 300) -> dict:
+    def run(
+        self,
+        script: str,
+        arguments: object = None,
+        *,
+        timeout: float = 120,
+        variables: dict[str, str] | None = None,
+    ) -> dict:
         """Runs inside/SCRIPT in GIMP with `arguments`; what it handed to `batch.answer`."""
-        with self.started(script, arguments) as process:
-            try:
-                output, _ = process.communicate(timeout=timeout)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                output, _ = process.communicate()
-                raise AssertionError(f"GIMP still ran after {timeout} s\n{output}") from None
+        with self.started(script, arguments, variables) as process:
+            return self.finish(script, process, timeout=timeout)
+
+    def finish(self, script: str, process: subprocess.Popen, *, timeout: float) -> dict:
+        """Waits for the end of a started file; what it handed to `batch.answer`."""
+        try:
+            output, _ = process.communicate(timeout=timeout)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            output, _ = process.communicate()
+            raise AssertionError(f"GIMP still ran after {timeout} s\n{output}") from None
         answer = self.work / "answer.json"
         assert answer.exists(), f"{script} gave no answer, exit {process.returncode}\n{output}"
         found = json.loads(answer.read_text())
         found["output"] = output
         return found
 
-    def started(self, script: str, arguments: object = None) -> subprocess.Popen:
+    def started(
+        self, script: str, arguments: object = None, variables: dict[str, str] | None = None
+    ) -> subprocess.Popen:
         """GIMP running inside/SCRIPT, not waited for."""
         (self.work / "answer.json").unlink(missing_ok=True)
         (self.work / "arguments.json").write_text(json.dumps(arguments))
         code = f"exec(compile(open('{self.work}/inside/{script}').read(), '{script}', 'exec'))"
         command = f"import sys; sys.path.insert(0, '{self.work}/inside'); {code}"
-        return self.console(["--batch-interpreter=python-fu-eval", "-b", command])
+        return self.console(["--batch-interpreter=python-fu-eval", "-b", command], variables)
 
-    def console(self, arguments: list[str]) -> subprocess.Popen:
+    def console(
+        self, arguments: list[str], variables: dict[str, str] | None = None
+    ) -> subprocess.Popen:
         """gimp-console with these arguments, then --quit."""
-        variables = [
-            f"GIMP3_DIRECTORY={self.config}",
-            f"PENTIMENTO_DATA={self.data}",
-            f"PENTIMENTO_TEST_WORK={self.work}",
-        ]
+        environment = {
+            "GIMP3_DIRECTORY": self.config,
+            "PENTIMENTO_DATA": self.data,
+            "PENTIMENTO_TEST_WORK": self.work,
+            **(variables or {}),
+        }
         return subprocess.Popen(
             [
                 str(ENTER),
                 str(self.root),
                 str(self.work),
                 "env",
-                *variables,
+                *(f"{name}={value}" for name, value in environment.items()),
                 *("gimp-console", "-i", "-d", "-f", "-s", "--quit"),
                 *arguments,
             ],

@@ -85,6 +85,9 @@ class Gui:
         path.write_bytes(inside.read_bytes())
         return path
 
+    def alive(self) -> bool:
+        return self.process.poll() is None
+
     def close(self) -> None:
         assert self.process.stdin
         self.process.stdin.close()

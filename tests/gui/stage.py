@@ -10,7 +10,6 @@ import signal
 import socket
 import subprocess
 import sys
-import threading
 import time
 import traceback
 
@@ -32,7 +31,6 @@ class Stage:
         self.config = os.path.join(work, "gimp")
         self.batch = os.path.join(work, "batch.sock")
         self.processes = []
-        self.pending = None
 
     # Start and end
 
@@ -145,23 +143,6 @@ class Stage:
                 stream.flush()
                 return json.loads(stream.readline())
 
-    def begin(self, source):
-        """Starts Python inside GIMP that blocks, as one that opens a dialog does."""
-        self.answer = None
-
-        def go():
-            self.answer = self.python(source, timeout=600)
-
-        self.pending = threading.Thread(target=go, daemon=True)
-        self.pending.start()
-
-    def finish(self, timeout=60):
-        """The answer of what `begin` started."""
-        self.pending.join(timeout)
-        if self.pending.is_alive():
-            raise TimeoutError("the code inside GIMP did not end")
-        return self.answer
-
     # Menus, windows, widgets
 
     def menu(self, label):
@@ -237,6 +218,31 @@ class Stage:
     def choices(self, title, name):
         combo = self.widget(title, name, "combo box")
         return [item.get_name() for item in widgets.options(combo)]
+
+    def group_text(self, title, group):
+        """The texts of all labels in a named group of widgets."""
+        return widgets.labels(self.widget(title, group))
+
+    def all_text(self, title):
+        """Everything a window says."""
+        return widgets.labels(self.wait_window(title))
+
+    def widget_showing(self, title, name):
+        """Waits until a widget can be seen."""
+        self.widget(title, name)
+
+    def nameless(self, title):
+        """Roles of the widgets in a window that a screen reader could say nothing about."""
+        return widgets.nameless(self.wait_window(title))
+
+    def progress_cancel(self):
+        """Presses the Cancel button beside GIMP's own progress bar."""
+        gimp = widgets.application("gimp")
+
+        def look():
+            return widgets.find(gimp, "button|push button", "Cancel")
+
+        widgets.press(until(look, 20, "the progress bar's Cancel button"))
 
     def dump(self, title):
         return widgets.dump(self.wait_window(title))

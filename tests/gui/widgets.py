@@ -121,6 +121,31 @@ def choose(combo, label):
     combo.get_selection_iface().select_child(labels.index(label))
 
 
+NEED_NAMES = "text|spin button|slider|combo box|check box|toggle button|button|push button|entry"
+
+
+def nameless(root):
+    """Roles of showing controls below `root` without a name; what is inside a combo box or a spin
+    button belongs to it."""
+    if matches(root, NEED_NAMES, "", True):
+        return [root.get_role_name()]
+    if matches(root, "combo box|spin button", None, True):
+        return []
+    found = []
+    for index in range(root.get_child_count()):
+        found += nameless(root.get_child_at_index(index))
+    return found
+
+
+def labels(root):
+    """The texts of all showing labels and texts below `root`, a line each."""
+    found = []
+    for node in walk(root):
+        if matches(node, "label|text", None, True):
+            found.append(text(node) or node.get_name() or "")
+    return "\n".join(found)
+
+
 def dump(root):
     """The tree below `root` as text, for people who write tests."""
     lines = []

@@ -1,0 +1,182 @@
+"""A GIMP window together with its server, and what tests say about them in one line each."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from tests.gimp.companion import Companion
+from tests.gui.gui import HOST, Gui
+
+REPO = Path(__file__).resolve().parents[2]
+EVIDENCE = REPO / "tests" / "out" / "gui"
+SNAPSHOT = REPO / "tests" / "gimp" / "snapshot.py"
+RESULT_SECONDS = 120  # for a job of a few steps on a busy machine, the engine's start included
+SCENE = """
+image = Gimp.Image.new({width}, {height}, Gimp.ImageBaseType.RGB)
+layer = Gimp.Layer.new(image, "scene", {width}, {height}, Gimp.ImageType.RGB_IMAGE, 100,
+                       Gimp.LayerMode.NORMAL)
+image.insert_layer(layer, None, 0)
+Gimp.context_set_foreground(Gegl.Color.new("rgb(0.20, 0.35, 0.60)"))
+layer.fill(Gimp.FillType.FOREGROUND)
+Gimp.context_set_foreground(Gegl.Color.new("rgb(0.70, 0.55, 0.30)"))
+image.select_rectangle(Gimp.ChannelOps.REPLACE, 0, {height} // 2, {width}, {height} // 2)
+layer.edit_fill(Gimp.FillType.FOREGROUND)
+Gimp.Selection.none(image)
+{more}
+display = Gimp.Display.new(image)
+image.clean_all()
+Gimp.displays_flush()
+"""
+CLOSE_ALL = """
+for image in Gimp.get_images(): image.clean_all()
+for number in range(1, 200):
+    if Gimp.Display.id_is_valid(number): Gimp.Display.get_by_id(number).delete()
+"""
+FEATHERED = """
+image.select_ellipse(Gimp.ChannelOps.REPLACE, 100, 70, 120, 90)
+Gimp.Selection.feather(image, 16)
+"""
+
+
+def wait(condition: Callable[[], Any], seconds: float, what: str) -> Any:
+    """The first true answer of `condition`; fails when none comes in time."""
+    end = time.monotonic() + seconds
+    while True:
+        answer = condition()
+        if answer:
+            return answer
+        assert time.monotonic() < end, f"{what}: not within {seconds} s"
+        time.sleep(0.05)
+
+
+class Session:
+    def __init__(self, root: Path) -> None:
+        self.gui = Gui(root)
+        self.data = self.gui.data
+        self.data.mkdir()
+        self.server = Companion(self.data)
+
+    def __enter__(self) -> Session:
+        self.server.__enter__()
+        self.described = (self.data / "server.json").read_text()
+        self.seconds_to_start = self.gui.start()
+        self.gui.python(SNAPSHOT.read_text())
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.gui.close()
+        self.server.__exit__()
+        self._end_server_started_in_gimp()
+
+    def tidy(self) -> None:
+        """No image, no dialog, no message; the shared server where the plug-in looks for it."""
+        for title in self.gui.titles():
+            if title and not title.endswith(("GIMP", "GNU Image Manipulation Program")):
+                self.gui.keys(title, "Escape")
+        self.gui.python(CLOSE_ALL)
+        (self.data / "server.json").write_text(self.described)
+        (self.data / "install.json").unlink(missing_ok=True)
+
+    def keep_evidence(self, name: str) -> None:
+        """What the screen showed at the end of a test, for a person to look at."""
+        self.gui.shot(EVIDENCE / f"{name}.png")
+
+    # The image
+
+    def open_scene(self, width: int = 320, height: int = 224, more: str = "") -> None:
+        """A two-coloured image on the screen, clean, with an empty undo history but for itself."""
+        self.gui.python(SCENE.format(width=width, height=height, more=more))
+        self.gui.window(f"{width}x{height}")
+
+    def read(self, expression: str) -> Any:
+        """The value of a Python expression inside GIMP, by JSON."""
+        return json.loads(self.gui.python(f"import json\nprint(json.dumps({expression}))"))
+
+    def snapshot(self) -> Any:
+        return self.read("snapshot(image)")
+
+    def differences(self, before: Any) -> list[str]:
+        """What of the image is not as it was."""
+        told = self.gui.python(f"import json\nbefore = json.loads({json.dumps(before)!r})")
+        assert not told
+        return self.read("differences(before, json.loads(json.dumps(snapshot(image))))")
+
+    def layers(self) -> list[dict[str, Any]]:
+        """Name and box of each layer, topmost first."""
+        return self.read(
+            "[{'name': l.get_name(), 'box': [*list(l.get_offsets())[1:], l.get_width(),"
+            " l.get_height()], 'mask': l.get_mask() is not None} for l in image.get_layers()]"
+        )
+
+    def wait_for_layers(self, count: int) -> list[dict[str, Any]]:
+        return wait(
+            lambda: (found := self.layers()) and len(found) == count and found,
+            RESULT_SECONDS,
+            f"{count} layers, or a message: {self.message()!r}",
+        )
+
+    # Dialogs
+
+    def open_dialog(self, title: str) -> str:
+        self.gui.menu(title + "...")
+        return self.gui.window(title)
+
+    def status_line(self, title: str) -> str:
+        return self.gui.group_text(title, "What will happen")
+
+    def wait_for_status(self, title: str, part: str, seconds: float = 30) -> str:
+        """The status line once it contains `part`."""
+
+        def look() -> str:
+            text = self.status_line(title)
+            return text if part in text else ""
+
+        try:
+            return wait(look, seconds, part)
+        except AssertionError:
+            raise AssertionError(f"no {part!r} in {self.status_line(title)!r}") from None
+
+    def message(self) -> str:
+        """The text of GIMP's message window, empty when there is none."""
+        for title in self.gui.titles():
+            if "Message" in title:
+                return self.gui.all_text(title)
+        return ""
+
+    def wait_for_message(self, part: str, seconds: float = 30) -> str:
+        return wait(
+            lambda: (text := self.message()) and part in text and text, seconds, f"message {part!r}"
+        )
+
+    # The server
+
+    def jobs(self) -> list[dict[str, Any]]:
+        """Snapshots of the server's jobs, newest first."""
+        return self.server.ask("/v1/jobs")["jobs"]
+
+    def point_to(self, url: str, token: str) -> None:
+        """Makes the plug-in look for its server somewhere else."""
+        (self.data / "server.json").write_text(json.dumps({"url": url, "token": token}))
+
+    def let_gimp_start_servers(self) -> None:
+        """Writes install.json, as install.sh does, so that the command works from inside the root:
+        it goes through a chroot back to this machine."""
+        inner = ["/usr/bin/env", f"PYTHONPATH={REPO / 'server'}", f"PENTIMENTO_DATA={self.data}"]
+        command = ["/usr/sbin/chroot", HOST, *inner, sys.executable, "-m", "pentimento", "serve"]
+        described = {"command": command, "version": "test"}
+        (self.data / "install.json").write_text(json.dumps(described))
+
+    def _end_server_started_in_gimp(self) -> None:
+        described = self.data / "server.json"
+        if not described.exists() or described.read_text() == self.described:
+            return
+        pid = json.loads(described.read_text()).get("pid")
+        if pid and "pentimento" in Path(f"/proc/{pid}/cmdline").read_text():
+            os.kill(pid, signal.SIGTERM)

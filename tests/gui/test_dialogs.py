@@ -1,0 +1,120 @@
+"""What the dialogs show, and that they tell the truth when the server is away."""
+
+from __future__ import annotations
+
+import pytest
+from tests.gui.session import FEATHERED, wait
+
+pytestmark = pytest.mark.gui
+TITLE = "Image to Image"
+
+
+def test_choosing_a_preset_sets_the_number_and_moving_the_number_says_custom(gimp):
+    gimp.open_scene()
+    gui, title = gimp.gui, gimp.open_dialog(TITLE)
+    gui.choose(title, "How much to change", "Repaint")
+    wait(lambda: gui.value(title, "Strength") == pytest.approx(0.8), 5, "0.8")
+    gui.set_value(title, "Strength", 0.63)
+    wait(lambda: gui.choice(title, "How much to change") == "Custom", 5, "Custom")
+    gui.set_value(title, "Strength", 0.2)
+    wait(lambda: gui.choice(title, "How much to change") == "Touch up", 5, "Touch up")
+
+
+def test_the_status_line_follows_strength_and_steps(gimp):
+    gimp.open_scene()
+    gui, title = gimp.gui, gimp.open_dialog(TITLE)
+    gui.choose(title, "How much to change", "New")
+    gui.choose(title, "Quality", "Preview")
+    gimp.wait_for_status(title, "· 12 steps")
+    gui.choose(title, "How much to change", "Restyle")
+    assert " of 12 steps" in gimp.wait_for_status(title, " of ")
+    gui.set_value(title, "Strength", 0)
+    gimp.wait_for_status(title, "nothing is computed")
+
+
+def test_the_models_of_the_server_can_be_chosen(gimp):
+    gimp.open_scene()
+    gui, title = gimp.gui, gimp.open_dialog(TITLE)
+    gimp.wait_for_status(title, "Sends")
+    gui.press(title, "More options")
+    known = [model["title"] for model in gimp.server.ask("/v1/models")["models"]]
+    assert set(known) <= set(gui.choices(title, "Model"))
+
+
+@pytest.mark.parametrize("title", ["Image to Image", "Regenerate Selection", "Text to Image"])
+def test_everything_fits_on_a_small_screen(gimp, title):
+    gimp.open_scene(more=FEATHERED)
+    gimp.open_dialog(title)
+    gimp.wait_for_status(title, "px")
+    gimp.gui.press(title, "More options")
+    gimp.gui.press(title, "Negative prompt")
+    gimp.gui.widget_showing(title, "Steps")
+    assert gimp.gui.geometry(title)["HEIGHT"] <= 860
+
+
+@pytest.mark.parametrize("title", ["Image to Image", "Regenerate Selection", "Text to Image"])
+def test_every_widget_has_a_name_for_screen_readers(gimp, title):
+    gimp.open_scene(more=FEATHERED)
+    gimp.open_dialog(title)
+    gimp.gui.press(title, "More options")
+    assert gimp.gui.nameless(title) == []
+
+
+def test_with_the_server_away_the_dialog_opens_and_says_so(gimp):
+    gimp.open_scene()
+    before = gimp.snapshot()
+    gimp.point_to("http://127.0.0.1:9", "whatever")
+    title = gimp.open_dialog(TITLE)
+    gimp.wait_for_status(title, "http://127.0.0.1:9 can't be reached")
+    gimp.gui.press(title, "Generate")
+    gimp.wait_for_message("http://127.0.0.1:9 can't be reached")
+    assert gimp.differences(before) == []
+
+
+def test_a_wrong_token_is_told_with_the_remedy(gimp):
+    gimp.open_scene()
+    before = gimp.snapshot()
+    gimp.point_to(gimp.server.url, "wrong")
+    title = gimp.open_dialog(TITLE)
+    gimp.wait_for_status(title, "does not take this plug-in's token")
+    gimp.gui.press(title, "Generate")
+    assert "Filters > Pentimento > Server" in gimp.wait_for_message("token")
+    assert gimp.differences(before) == []
+
+
+def test_the_server_dialog_tells_the_state_and_tests_another_address(gimp):
+    title = gimp.open_dialog("Server")
+    gui = gimp.gui
+    wait(lambda: gimp.server.url in gui.group_text(title, "State of the server"), 10, "its address")
+    gui.set_text(title, "Address", gimp.server.url)
+    gui.set_text(title, "Token", "wrong")
+    gui.press(title, "Test Connection")
+    wait(lambda: "does not take" in gui.all_text(title), 10, "refusal")
+    gui.set_text(title, "Token", gimp.server.token)
+    gui.press(title, "Test Connection")
+    wait(lambda: "takes the token" in gui.all_text(title), 10, "success")
+    gui.press(title, "Close")
+    gui.gone(title)
+
+
+def test_the_server_dialog_starts_and_stops_a_server(gimp):
+    gimp.let_gimp_start_servers()
+    (gimp.data / "server.json").unlink()
+    gui, title = gimp.gui, gimp.open_dialog("Server")
+    state = "State of the server"
+    wait(lambda: "is not running" in gui.group_text(title, state), 10, "not running")
+    assert gui.sensitive(title, "Start")
+    gui.press(title, "Start")
+    wait(lambda: "The server runs at" in gui.group_text(title, state), 40, "running")
+    gui.press(title, "Stop")
+    wait(lambda: "The server runs at" not in gui.group_text(title, state), 20, "stopped")
+    wait(lambda: gui.sensitive(title, "Start"), 10, "Start again")
+
+
+def test_the_doctor_finds_all_well_and_says_what_is_not(gimp):
+    gui, title = gimp.gui, gimp.open_dialog("Doctor")
+    wait(lambda: "All is well." in gui.all_text(title), 20, "all well")
+    gimp.point_to("http://127.0.0.1:9", "whatever")
+    gui.press(title, "Check Again")
+    wait(lambda: "http://127.0.0.1:9 can't be reached" in gui.all_text(title), 20, "the fault")
+    assert "✗" in gui.all_text(title)

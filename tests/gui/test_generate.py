@@ -1,0 +1,115 @@
+"""The generating actions as a person does them: menu, dialog, Generate, undo."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from tests.gui.session import FEATHERED, RESULT_SECONDS, wait
+
+pytestmark = pytest.mark.gui
+MODE = {"Image to Image": "img2img", "Regenerate Selection": "inpaint"}
+
+
+def fill_in(gimp, title, prompt, strength=None, steps=3):
+    """Types a prompt and sets few steps; gives the seed that is set."""
+    gui = gimp.gui
+    gui.set_text(title, "Prompt", prompt)
+    if gui.checked(title, "Random seed"):
+        gui.press(title, "Random seed")
+    gui.set_value(title, "Seed value", 7)
+    if strength is not None:
+        gui.choose(title, "How much to change", strength)
+    gui.press(title, "More options")
+    gui.set_value(title, "Steps", steps)
+    gimp.wait_for_status(title, f"{steps} steps")
+
+
+def undo_and_redo(gimp, before, layers_after):
+    """One Ctrl+Z gives the image back exactly, Ctrl+Y the result."""
+    after = gimp.snapshot()
+    gimp.gui.keys("GIMP", "ctrl+z")
+    wait(lambda: len(gimp.layers()) == len(before["layers"]), 10, "undo")
+    assert gimp.differences(before) == []
+    gimp.gui.keys("GIMP", "ctrl+y")
+    wait(lambda: len(gimp.layers()) == layers_after, 10, "redo")
+    assert [d for d in gimp.differences(after) if "dirty" not in d] == []
+
+
+def test_image_to_image_makes_a_layer_at_the_source_and_one_undo_takes_it_back(gimp):
+    gimp.open_scene()
+    before = gimp.snapshot()
+    title = gimp.open_dialog("Image to Image")
+    fill_in(gimp, title, "a lighthouse at dusk", "Restyle")
+    status = gimp.status_line(title)
+    assert "Sends 320 × 224 px to the server on this computer" in status
+    gimp.gui.press(title, "Generate")
+    made, source = gimp.wait_for_layers(2)
+    assert made["name"] == "a lighthouse at dusk · 7"
+    assert made["box"] == source["box"] == [0, 0, 320, 224]
+    record = gimp.jobs()[0]["record"]["request"]
+    assert (record["mode"], record["strength"], record["seed"]) == ("img2img", 0.5, 7)
+    undo_and_redo(gimp, before, 2)
+
+
+def test_regenerated_selection_is_masked_by_the_selection_and_one_undo_takes_it_back(gimp):
+    gimp.open_scene(more=FEATHERED)
+    before = gimp.snapshot()
+    title = gimp.open_dialog("Regenerate Selection")
+    fill_in(gimp, title, "a boat", "New")
+    assert re.search(r"Sends \d+ × \d+ px around the selection", gimp.status_line(title))
+    gimp.gui.press(title, "Generate")
+    made, _source = gimp.wait_for_layers(2)
+    assert made["name"] == "a boat · 7"
+    assert made["mask"]
+    assert gimp.read(MASK_DIFFERENCE) == 0
+    undo_and_redo(gimp, before, 2)
+
+
+MASK_DIFFERENCE = """(lambda l, s: (lambda r: sum(a != b for a, b in zip(
+    l.get_mask().get_buffer().get(Gegl.Rectangle.new(0, 0, r.width, r.height), 1.0, "Y u8", 0),
+    s.get_buffer().get(r, 1.0, "Y u8", 0))))(
+    Gegl.Rectangle.new(*list(l.get_offsets())[1:], l.get_width(), l.get_height()))
+)(image.get_layers()[0], image.get_selection())"""
+
+
+def test_generate_again_adds_a_layer_with_another_seed(gimp):
+    gimp.open_scene()
+    title = gimp.open_dialog("Image to Image")
+    fill_in(gimp, title, "hills")
+    gimp.gui.press(title, "Generate")
+    gimp.wait_for_layers(2)
+    gimp.gui.menu("Generate Again")
+    newest, first, _source = gimp.wait_for_layers(3)
+    assert first["name"] == "hills · 7"
+    assert re.fullmatch(r"hills · \d+", newest["name"])
+    assert newest["name"] != first["name"]
+    assert newest["box"] == first["box"]
+
+
+def test_text_to_image_without_an_image_opens_a_new_one(gimp):
+    title = gimp.open_dialog("Text to Image")
+    fill_in(gimp, title, "a red barn", steps=2)
+    gimp.gui.set_value(title, "Width", 128)
+    gimp.gui.set_value(title, "Height", 96)
+    gimp.wait_for_status(title, "128 × 96 px")
+    gimp.gui.press(title, "Generate")
+    gimp.gui.window("128x96", RESULT_SECONDS)
+    gimp.gui.python("image = Gimp.get_images()[0]")
+    (layer,) = gimp.layers()
+    assert layer["name"] == "a red barn · 7"
+    assert layer["box"] == [0, 0, 128, 96]
+
+
+def test_cancel_in_the_progress_bar_ends_the_job_on_the_server(gimp):
+    gimp.open_scene()
+    before = gimp.snapshot()
+    title = gimp.open_dialog("Image to Image")
+    fill_in(gimp, title, "never finished", "New", steps=200)
+    gimp.gui.press(title, "Generate")
+    job = wait(
+        lambda: next((j for j in gimp.jobs() if j["status"] == "running"), None), 60, "a job"
+    )
+    gimp.gui.progress_cancel()
+    wait(lambda: gimp.server.ask(f"/v1/jobs/{job['id']}")["status"] == "cancelled", 5, "cancelled")
+    assert gimp.differences(before) == []

@@ -12,6 +12,8 @@ import shutil
 import subprocess
 from pathlib import Path
 
+import table_profile
+
 REPO = Path(__file__).resolve().parents[2]
 PLUGIN = REPO / "plugin" / "pentimento"
 INSIDE = Path(__file__).parent / "inside"
@@ -36,6 +38,7 @@ class HeadlessGimp:
         self.data = work / "data"
         (self.data / "logs").mkdir(parents=True)
         (work / "home").mkdir()
+        table_profile.write(work / "table.icc")
         self._install()
 
     def _install(self) -> None:

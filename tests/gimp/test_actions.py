@@ -102,3 +102,12 @@ def test_the_address_is_kept_for_the_owner_only_and_used(facts):
     assert found["changed_by_failure"] == []
     assert found["good"] == ["success", ""]
     assert found["leaks"] == []
+
+
+def test_a_profile_of_tables_is_converted_both_ways(facts):
+    found = facts("profile of tables")
+    assert found["status"] == "success", found["error"]
+    assert found["converted"]
+    assert found["sent_srgb"]
+    assert found["difference"] <= 5  # of 255: GIMP's own conversions there and back
+    assert found["profile"] == "Pentimento test tables"

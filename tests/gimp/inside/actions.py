@@ -1,6 +1,7 @@
 """What the actions do besides placing one layer: several pictures, repetition, new images, last
 values, the server and the doctor."""
 
+import hashlib
 import json
 import os
 from pathlib import Path
@@ -207,6 +208,32 @@ def kept_address():
     }
 
 
+def table_profile():
+    """A profile made of tables, which GEGL can't convert: the pixels sent must be sRGB all the
+    same, and what comes back must be in the image's own numbers."""
+    image, drawables = scenes.table_profile()
+    layer = drawables[0]
+    copy = image.duplicate()
+    intent = Gimp.ColorRenderingIntent.RELATIVE_COLORIMETRIC
+    copy.convert_color_profile(Gimp.ColorProfile.new_rgb_srgb(), intent, True)
+    truth = batch.read(copy.get_layers()[0])
+    copy.delete()
+    status, error, values = batch.call("img2img", image, drawables, strength=0.0)
+    if status != "success":
+        return {"status": status, "error": error}
+    size = f"rgba-u8;{layer.get_width()};{layer.get_height()};".encode()
+    sent = record_of(values["layer"])["record"]["request"]["source"]["blob"]
+    pairs = zip(batch.read(layer), batch.read(values["layer"]), strict=True)
+    profile = image.get_color_profile()
+    return {
+        "status": status,
+        "converted": truth != batch.read(layer),
+        "sent_srgb": sent == hashlib.sha256(size + truth).hexdigest(),
+        "difference": max(abs(one - other) for one, other in pairs),
+        "profile": profile.get_label() if profile else None,
+    }
+
+
 batch.answer(
     {
         "several pictures": several_pictures(),
@@ -221,5 +248,6 @@ batch.answer(
         "last values": last_values(),
         "reports": reports(),
         "kept address": kept_address(),
+        "profile of tables": table_profile(),
     }
 )

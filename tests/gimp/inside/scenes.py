@@ -1,9 +1,11 @@
 """Images for the tests, one function each. A scene gives the image and its selected drawables; the
 first one is what a result has to go above."""
 
-from batch import add_layer, new_image, write
+import os
+
+from batch import WORK, add_layer, new_image, write
 from cases import CANVAS
-from gi.repository import Gimp
+from gi.repository import Gimp, Gio
 
 OFFSET = (13, 9)
 
@@ -202,3 +204,11 @@ def channel():
     made = Gimp.Channel.new_from_component(image, Gimp.ChannelType.RED, "red")
     image.insert_channel(made, None, 0)
     return image, [made]
+
+
+def table_profile():
+    file = Gio.File.new_for_path(os.path.join(WORK, "table.icc"))
+    image = _blank(profile=Gimp.ColorProfile.new_from_file(file))
+    layer = add_layer(image, *OFFSET, width=32, height=24)
+    write(layer, bytes(v for n in range(32 * 24) for v in (100 + n % 60, 120, 110 + n // 24, 255)))
+    return image, [layer]

@@ -111,3 +111,12 @@ def test_a_profile_of_tables_is_converted_both_ways(facts):
     assert found["sent_srgb"]
     assert found["difference"] <= 5  # of 255: GIMP's own conversions there and back
     assert found["profile"] == "Pentimento test tables"
+
+
+def test_an_image_closed_meanwhile_is_a_sentence(facts):
+    sentence = "The image was closed before the result was there.\nOpen it again"
+    assert [text.startswith(sentence) for text in facts("closed image")] == [True, True]
+
+
+def test_a_result_whose_source_is_gone_meanwhile_is_kept(facts):
+    assert facts("removed source") == {"place": [3, 4, 1, 1], "top": True}

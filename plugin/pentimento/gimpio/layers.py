@@ -40,7 +40,7 @@ def place(
     """New layers at `box` above the layer `above` (None, or gone meanwhile: on top of the stack),
     the first picture topmost and the others hidden below it. All of it is one undo step, or nothing
     is left of it."""
-    check_open(image)
+    sources.check_open(image)
     with _one_undo_step(image):
         placed: List[Any] = []
         try:
@@ -71,15 +71,6 @@ def new_image(pictures: List[Picture]) -> Any:
         image.delete()
         raise
     return image
-
-
-def check_open(image) -> None:
-    if not image.is_valid():
-        raise NotPossible(
-            _("The image was closed before the result was there."),
-            _("The result is kept on the server for a while; open the image and generate again."),
-            "image_closed",
-        )
 
 
 @contextmanager

@@ -32,6 +32,7 @@ class Source:
 
     def read(self, box: Box) -> Pixels:
         """sRGB pixels of a box of the canvas at a depth that loses nothing."""
+        check_open(self.image)
         wanted = pixels.transport_format(self.image)
         if not self.stored:
             shown = self.layers or None
@@ -77,6 +78,15 @@ def check_image(image) -> None:
             _("There is a floating selection."),
             _("Anchor it with Layer > Anchor Layer, or make a layer of it, and try again."),
             "floating_selection",
+        )
+
+
+def check_open(image) -> None:
+    if not image.is_valid():
+        raise NotPossible(
+            _("The image was closed before the result was there."),
+            _("Open it again and repeat the action."),
+            "image_closed",
         )
 
 

@@ -4,6 +4,7 @@ values, the server and the doctor."""
 import hashlib
 import json
 import os
+import sys
 from pathlib import Path
 
 import batch
@@ -234,6 +235,43 @@ def table_profile():
     }
 
 
+def closed_image():
+    """The image goes while the plug-in waits for the server: the same code as in the plug-in, run
+    with an image that is gone."""
+    sys.path.append(os.path.join(batch.WORK, "config", "plug-ins", "pentimento"))
+    from errors import NotPossible
+    from gimpio import layers, sources
+    from wire import Box, Pixels
+
+    image, drawables = scenes.offset()
+    box = Box(0, 0, 1, 1)
+    source = sources.choose(image, drawables, "layer")
+    pictures = [layers.Picture(Pixels("rgba-u8", 1, 1, bytes(4)), "gone", {})]
+    image.delete()
+    told = []
+    for attempt in (
+        lambda: source.read(box),
+        lambda: layers.place(image, drawables[0], box, pictures),
+    ):
+        try:
+            attempt()
+        except NotPossible as error:
+            told.append(str(error))
+    return told
+
+
+def removed_source():
+    """The source layer goes while the plug-in waits: the result is placed on top, not lost."""
+    from gimpio import layers
+    from wire import Box, Pixels
+
+    image, drawables = scenes.group()
+    pictures = [layers.Picture(Pixels("rgba-u8", 1, 1, bytes(4)), "kept", {})]
+    image.remove_layer(drawables[0])
+    (layer,) = layers.place(image, drawables[0], Box(3, 4, 1, 1), pictures)
+    return {"place": place_of(layer), "top": image.get_layers()[0] == layer}
+
+
 batch.answer(
     {
         "several pictures": several_pictures(),
@@ -249,5 +287,7 @@ batch.answer(
         "reports": reports(),
         "kept address": kept_address(),
         "profile of tables": table_profile(),
+        "closed image": closed_image(),
+        "removed source": removed_source(),
     }
 )

@@ -2,6 +2,57 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
 
-def command() -> None:
-    """Start the server."""
+import typer
+
+from pentimento.errors import BadInput
+
+LOOPBACK = ("127.0.0.1", "::1", "localhost")
+
+
+class LogLevel(StrEnum):
+    DEBUG = "debug"
+    INFO = "info"
+    WARNING = "warning"
+    ERROR = "error"
+
+
+class BackendName(StrEnum):
+    LOCAL = "local"
+
+
+def command(
+    host: Annotated[
+        str, typer.Option(help="The address to listen at; loopback only.")
+    ] = "127.0.0.1",
+    port: Annotated[
+        int, typer.Option(min=0, max=65535, help="The port; 0 takes any free one.")
+    ] = 0,
+    backend: Annotated[
+        BackendName, typer.Option(help="Where pictures are computed.")
+    ] = BackendName.LOCAL,
+    data_dir: Annotated[
+        Path | None,
+        typer.Option(
+            help="Where jobs, models and the token are kept; PENTIMENTO_DATA sets it too."
+        ),
+    ] = None,
+    log_level: Annotated[
+        LogLevel, typer.Option(help="What logs/server.log tells.")
+    ] = LogLevel.INFO,
+) -> None:
+    """Start the server, and run it until it is told to end."""
+    from pentimento.api.serving import serve
+    from pentimento.api.settings import Settings, default_data_dir
+
+    if host not in LOOPBACK:
+        raise BadInput(
+            "foreign_host",
+            f"The server listens on this machine only, not at {host}.",
+            "Leave --host out.",
+        )
+    folder = (data_dir or default_data_dir()).expanduser().resolve()
+    serve(Settings(folder, host, port, log_level.value))

@@ -1,0 +1,190 @@
+"""The answers of the calls as schemas: for the OpenAPI document and for tests."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pentimento.jobs.record import JobRequest, Mode, Plan, Strict
+
+__all__ = ["Plan"]
+
+
+class Health(Strict):
+    name: Literal["pentimento"]
+    version: str
+    status: Literal["ok"]
+
+
+class EngineState(Strict):
+    state: Literal["stopped", "starting", "idle", "busy", "failed"]
+    device: str | None
+    pid: int | None
+    memory_mb: int | None
+    loaded: list[Any]
+
+
+class Engine(Strict):
+    engine: EngineState
+
+
+class QueueState(Strict):
+    running: str | None
+    queued: int
+    limit: int
+
+
+class Disk(Strict):
+    free_mb: int
+    used_mb: int
+    limit_mb: int
+
+
+class Status(Strict):
+    name: Literal["pentimento"]
+    version: str
+    pid: int
+    uptime_seconds: float
+    data_dir: str
+    backend: str
+    engine: EngineState
+    queue: QueueState
+    disk: Disk
+
+
+class Model(Strict):
+    id: str
+    title: str
+    family: str
+    native_size: int
+    multiple: int
+    min_size: int
+    max_pixels: int
+    default_steps: int
+    default_guidance: float
+    default_sampler: str
+    licence: str
+    note: str
+    bytes: int
+    default: bool
+    ok: bool
+    problem: str
+
+
+class Models(Strict):
+    models: list[Model]
+
+
+class Missing(Strict):
+    what: str
+    why: str
+
+
+class Formats(Strict):
+    files: list[str]
+    raw: str
+    pixels: list[str]
+
+
+class Capabilities(Strict):
+    modes: list[str]
+    samplers: list[str]
+    formats: Formats
+    limits: dict[str, float]
+    models: list[Model]
+    missing: list[Missing]
+
+
+class BlobAnswer(Strict):
+    id: str
+    width: int
+    height: int
+    expires_at: str
+
+
+class Urls(Strict):
+    self: str
+    events: str
+    cancel: str
+
+
+class Accepted(Strict):
+    id: str
+    status: Literal["queued", "running", "succeeded", "failed", "cancelled"]
+    queue_position: int | None
+    urls: Urls
+
+
+class ErrorParts(Strict):
+    code: str
+    message: str
+    hint: str
+    details: dict[str, Any]
+
+
+class Error(Strict):
+    error: ErrorParts
+
+
+class ProgressParts(Strict):
+    phase: Literal["queued", "loading", "denoising", "saving", "done"]
+    message: str
+    step: int
+    steps: int
+    image: int
+    images: int
+    fraction: float
+    eta_seconds: float | None
+
+
+class Image(Strict):
+    index: int
+    url: str
+    width: int
+    height: int
+    format: str
+    seed: int
+    facts: dict[str, Any]
+
+
+class Mask(Strict):
+    url: str
+    width: int
+    height: int
+
+
+class Preview(Strict):
+    url: str
+    rev: int
+
+
+class Record(Strict):
+    request: JobRequest
+    server_version: str
+    facts: dict[str, Any]
+
+
+class Snapshot(Strict):
+    id: str
+    rev: int
+    status: Literal["queued", "running", "succeeded", "failed", "cancelled"]
+    mode: Mode
+    client: str
+    created_at: str
+    started_at: str | None
+    finished_at: str | None
+    expires_at: str
+    queue_position: int | None
+    progress: ProgressParts
+    images: list[Image]
+    mask: Mask | None
+    preview: Preview | None
+    error: ErrorParts | None
+    record: Record
+
+
+class Jobs(Strict):
+    jobs: list[Snapshot]
+
+
+class Ending(Strict):
+    status: Literal["shutting_down"]

@@ -1,0 +1,67 @@
+"""The table of all calls: the router and the OpenAPI document are made from it."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from pydantic import BaseModel
+from starlette.requests import Request
+from starlette.responses import Response
+
+from pentimento.api import blobs, engine, events, health, images, jobs, models, openapi, plan
+from pentimento.jobs.record import JobRequest, PlanRequest
+
+Endpoint = Callable[[Request], Awaitable[Response]]
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One row. `answer` names a schema of `answers`, or is a content type."""
+
+    method: str
+    path: str
+    endpoint: Endpoint
+    summary: str
+    status: int = 200
+    answer: str = "application/json"
+    body: type[BaseModel] | None = None
+    query: tuple[str, ...] = ()
+    headers: tuple[str, ...] = ()
+
+
+PNG_OR_RAW = "image/png"
+
+CALLS = (
+    Call("GET", "/v1/health", health.health, "Whether it lives; open to all", answer="Health"),
+    Call("GET", "/v1/status", health.status, "Engine, queue and disk", answer="Status"),
+    Call("GET", "/v1/models", models.models, "Installed models", answer="Models"),
+    Call("GET", "/v1/capabilities", models.capabilities, "What works", answer="Capabilities"),
+    Call("POST", "/v1/plan", plan.plan, "What a job would do", answer="Plan", body=PlanRequest),
+    Call("PUT", "/v1/blobs", blobs.put, "Send a picture", 201, "BlobAnswer"),
+    Call("HEAD", "/v1/blobs/{id}", blobs.head, "Whether a picture is there", answer=""),
+    Call(
+        *("POST", "/v1/jobs", jobs.create, "Start a job", 202, "Accepted", JobRequest),
+        headers=("Idempotency-Key",),
+    ),
+    Call(
+        *("GET", "/v1/jobs", jobs.listing, "Jobs, newest first", 200, "Jobs"),
+        query=("client", "status", "limit"),
+    ),
+    Call(
+        *("GET", "/v1/jobs/{id}", jobs.show, "A job, or its next change", 200, "Snapshot"),
+        query=("wait", "since"),
+    ),
+    Call(
+        *("GET", "/v1/jobs/{id}/events", events.events, "Its events", 200, "text/event-stream"),
+        headers=("Last-Event-ID",),
+    ),
+    Call("GET", "/v1/jobs/{id}/preview", images.preview, "Newest preview", 200, "image/jpeg"),
+    Call("GET", "/v1/jobs/{id}/images/{n}", images.image, "A result", 200, PNG_OR_RAW),
+    Call("GET", "/v1/jobs/{id}/mask", images.mask, "The effective mask", 200, PNG_OR_RAW),
+    Call("DELETE", "/v1/jobs/{id}", jobs.cancel, "Cancel a job", answer="Snapshot"),
+    Call("POST", "/v1/engine/start", engine.start, "Warm the engine up", answer="Engine"),
+    Call("POST", "/v1/engine/stop", engine.stop, "Give its memory back", answer="Engine"),
+    Call("POST", "/v1/shutdown", engine.shutdown, "End the server", 202, "Ending"),
+    Call("GET", "/v1/openapi.json", openapi.document, "This document"),
+)

@@ -1,0 +1,51 @@
+"""GET /v1/models and /v1/capabilities."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import asdict
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from pentimento.api import services
+from pentimento.jobs.blobs import FILE_TYPES, RAW_TYPE
+from pentimento.jobs.plan import DEFAULT_STRENGTH
+from pentimento.jobs.record import MAX_PROMPT, SAMPLERS, PixelFormat
+from pentimento.models import ModelInfo
+
+LATER = "This version of the server cannot do it yet."
+MISSING = ("outpaint", "upscale", "edit", "vae", "loras", "controls", "observe")
+TOLD_LIMITS = ("json_body", "file_body", "pixels", "side", "queued", "result_age", "blob_age")
+
+
+async def models(request: Request) -> Response:
+    found = await asyncio.to_thread(services.of(request).registry.list)
+    return JSONResponse({"models": [info.as_json() for info in found]})
+
+
+async def capabilities(request: Request) -> Response:
+    server = services.of(request)
+    found = await asyncio.to_thread(server.registry.list)
+    limits = asdict(server.settings.limits)
+    return JSONResponse(
+        {
+            "modes": [mode.value for mode in DEFAULT_STRENGTH],
+            "samplers": list(SAMPLERS),
+            "formats": {
+                "files": list(FILE_TYPES),
+                "raw": RAW_TYPE,
+                "pixels": [format.value for format in PixelFormat],
+            },
+            "limits": {name: limits[name] for name in TOLD_LIMITS}
+            | {"prompt": MAX_PROMPT, "steps": 200, "count": 16},
+            "models": [info.as_json() for info in found],
+            "missing": [{"what": what, "why": LATER} for what in MISSING] + _damaged(found),
+        }
+    )
+
+
+def _damaged(found: Any) -> list[dict[str, str]]:
+    broken: list[ModelInfo] = [info for info in found if not info.ok]
+    return [{"what": f"model {info.id}", "why": info.problem} for info in broken]

@@ -1,0 +1,20 @@
+"""POST /v1/plan: geometry in, plan out."""
+
+from __future__ import annotations
+
+import asyncio
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from pentimento.api import services
+from pentimento.api.bodies import read_json
+from pentimento.jobs.plan import make_plan
+from pentimento.jobs.record import PlanRequest
+
+
+async def plan(request: Request) -> Response:
+    server = services.of(request)
+    wanted = await read_json(request, PlanRequest, server.settings.limits)
+    made = await asyncio.to_thread(make_plan, wanted, server.registry, server.timings.estimate)
+    return Response(made.model_dump_json(), media_type="application/json")

@@ -1,0 +1,62 @@
+"""Where the server keeps its things and how much it takes. Every limit has its home here."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from pentimento.jobs.plan import MAX_PIXELS
+from pentimento.jobs.record import MAX_SIDE
+
+MIB = 2**20
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Sizes in bytes or px, times in seconds."""
+
+    json_body: int = MIB
+    file_body: int = 256 * MIB  # an encoded picture; raw ones are bounded by `pixels`
+    pixels: int = MAX_PIXELS
+    side: int = MAX_SIDE
+    queued: int = 32
+    connections: int = 256
+    result_age: float = 7 * 86_400
+    result_bytes: int = 8 * 1024 * MIB
+    blob_age: float = 86_400
+    blob_bytes: int = 4 * 1024 * MIB
+    disk_reserve: int = 256 * MIB  # free space that is never used up
+    lease: float = 3  # an interactive job nobody follows for so long is cancelled
+    heartbeat: float = 4  # between comments on an event stream
+    wait: float = 60  # longest long poll
+    head_seconds: float = 10  # for the headers of a request
+    chunk_seconds: float = 10  # for the next part of a body
+    body_seconds: float = 30  # for a whole body, plus one second per MiB
+    drain_seconds: float = 2  # how long a refused body is still read, so that the answer arrives
+    farewell_seconds: float = 1.2  # for connections, and again for the backend, at the end
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """One server. `port` 0 means any free one."""
+
+    data_dir: Path
+    host: str = "127.0.0.1"
+    port: int = 0
+    log_level: str = "info"
+    limits: Limits = field(default_factory=Limits)
+
+    @property
+    def log_file(self) -> Path:
+        return self.data_dir / "logs" / "server.log"
+
+
+def default_data_dir() -> Path:
+    """PENTIMENTO_DATA, or the platform's place for a user's data."""
+    chosen = os.environ.get("PENTIMENTO_DATA")
+    if chosen:
+        return Path(chosen)
+    from platformdirs import user_data_dir
+
+    return Path(user_data_dir("pentimento", appauthor=False))

@@ -1,0 +1,100 @@
+"""Whether a job is taken: defaults filled in, pictures there and of fitting sizes, room on disk."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+from pentimento.backends.base import PixelFile
+from pentimento.errors import BadInput
+from pentimento.imaging.geometry import Size
+from pentimento.jobs import plan, space
+from pentimento.jobs.blobs import Blobs
+from pentimento.jobs.record import JobRequest, PixelFormat
+from pentimento.models import Registry
+
+KEY_LENGTH = 128
+
+
+@dataclass(frozen=True, slots=True)
+class Admitted:
+    """`request` has nothing left to choose; `inputs` maps blob id to file."""
+
+    request: JobRequest
+    inputs: dict[str, PixelFile]
+
+    @property
+    def changes_nothing(self) -> bool:
+        return self.request.source is not None and self.request.strength == 0
+
+
+class Admission:
+    def __init__(self, registry: Registry, blobs: Blobs, data_dir: Path, reserve: int) -> None:
+        self._registry = registry
+        self._blobs = blobs
+        self._data_dir = data_dir
+        self._reserve = reserve
+
+    async def admit(self, request: JobRequest) -> Admitted:
+        """Raises BadInput, TooLarge, NotFound or disk_full for a job that is not taken."""
+        if request.observe:
+            raise _unsupported_field("observe")
+        inputs = await self.inputs(request)
+        source = inputs[request.source.blob] if request.source else None
+        size = Size(source.width, source.height) if source else None
+        if request.mask and size:
+            _check_mask(inputs[request.mask.blob], size)
+        resolved = await asyncio.to_thread(plan.resolve, request, self._registry, size)
+        await asyncio.to_thread(self._check_space, resolved, source)
+        return Admitted(resolved, inputs)
+
+    async def inputs(self, request: JobRequest) -> dict[str, PixelFile]:
+        """The pictures of a request; their blobs live on from now."""
+        wanted = {ref.blob for ref in (request.source, request.mask) if ref}
+        return {blob_id: self._blobs.file(await self._blobs.get(blob_id)) for blob_id in wanted}
+
+    def _check_space(self, request: JobRequest, source: PixelFile | None) -> None:
+        width = source.width if source else request.width or 1
+        height = source.height if source else request.height or 1
+        format = (source.format if source else None) or PixelFormat.RGBA_U8
+        need = width * height * format.bytes_per_pixel * request.count
+        space.require(self._data_dir, need, self._reserve)
+
+
+def check_key(key: str | None) -> str | None:
+    """An idempotency key that can be kept; None for none."""
+    if key is None or (0 < len(key) <= KEY_LENGTH and key.isascii() and key.isprintable()):
+        return key
+    message = f"must be 1 to {KEY_LENGTH} printable ASCII characters"
+    raise BadInput(
+        "bad_request",
+        f"The Idempotency-Key {message}.",
+        details={"fields": [{"field": "Idempotency-Key", "message": message}]},
+    )
+
+
+def body_hash(request: JobRequest) -> str:
+    """Equal for requests that mean the same, however they were written."""
+    canonical = json.dumps(request.model_dump(mode="json"), sort_keys=True)
+    return hashlib.sha256(canonical.encode()).hexdigest()
+
+
+def _check_mask(mask: PixelFile, size: Size) -> None:
+    if (mask.width, mask.height) != (size.width, size.height):
+        raise BadInput(
+            "size_mismatch",
+            f"The mask is {mask.width} × {mask.height} px, its source {size}.",
+            "Send a mask of the same size as the source.",
+        )
+
+
+def _unsupported_field(name: str) -> BadInput:
+    return BadInput(
+        "unsupported",
+        f"“{name}” cannot be used yet.",
+        "Leave it out.",
+        details={"fields": [{"field": name, "message": "is reserved"}]},
+    )

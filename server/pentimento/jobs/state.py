@@ -1,0 +1,159 @@
+"""What is known of a job and kept: the part that is stored, and its form in the protocol."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from pentimento import __version__
+from pentimento.jobs.record import JobRequest, JobStatus
+
+
+@dataclass(frozen=True, slots=True)
+class JobEvent:
+    """A change, as the event stream tells it."""
+
+    rev: int
+    name: str
+    data: dict[str, Any]
+
+
+@dataclass(slots=True)
+class Progress:
+    phase: str = "queued"  # queued loading denoising saving done
+    message: str = ""
+    step: int = 0
+    steps: int = 0
+    image: int = 0
+    images: int = 1
+    fraction: float = 0.0
+    eta_seconds: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """A result on disk; `file` (raw) and `png` are names in the job's folder."""
+
+    index: int
+    file: str
+    width: int
+    height: int
+    format: str
+    seed: int
+    facts: dict[str, Any] = field(default_factory=dict)
+    png: str | None = None  # the very file that was sent, where nothing was changed
+
+
+@dataclass(slots=True)
+class JobState:
+    id: str
+    request: JobRequest
+    created_at: float  # all times: seconds since 1970
+    max_age: float
+    expires_at: float = 0.0
+    status: JobStatus = JobStatus.QUEUED
+    rev: int = 1
+    started_at: float | None = None
+    finished_at: float | None = None
+    progress: Progress = field(default_factory=Progress)
+    images: list[Stored] = field(default_factory=list)
+    mask: Stored | None = None
+    error: dict[str, Any] | None = None
+    facts: dict[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.expires_at = self.expires_at or self.created_at + self.max_age
+
+    def end(self, status: JobStatus) -> None:
+        self.status = status
+        self.finished_at = time.time()
+        self.expires_at = self.finished_at + self.max_age
+        self.progress.phase = "done"
+        self.progress.message = ""
+        self.progress.eta_seconds = None
+
+    def as_json(self) -> dict[str, Any]:
+        """For the store; `from_json` reads it."""
+        plain = {name: getattr(self, name) for name in PLAIN}
+        return plain | {
+            "request": self.request.model_dump(mode="json"),
+            "status": self.status.value,
+            "progress": asdict(self.progress),
+            "images": [asdict(image) for image in self.images],
+            "mask": asdict(self.mask) if self.mask else None,
+        }
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> JobState:
+        return cls(
+            **{name: data[name] for name in PLAIN},
+            request=JobRequest.model_validate(data["request"]),
+            status=JobStatus(data["status"]),
+            progress=Progress(**data["progress"]),
+            images=[Stored(**image) for image in data["images"]],
+            mask=Stored(**data["mask"]) if data["mask"] else None,
+        )
+
+
+PLAIN = (
+    *("id", "created_at", "max_age", "expires_at", "rev", "started_at", "finished_at"),
+    *("error", "facts"),
+)
+
+
+def snapshot(
+    state: JobState, *, queue_position: int | None, preview: dict[str, Any] | None
+) -> dict[str, Any]:
+    """The snapshot of docs/protocol.md."""
+    mask = state.mask
+    return {
+        "id": state.id,
+        "rev": state.rev,
+        "status": state.status.value,
+        "mode": state.request.mode.value,
+        "client": state.request.client,
+        "created_at": iso(state.created_at),
+        "started_at": iso(state.started_at),
+        "finished_at": iso(state.finished_at),
+        "expires_at": iso(state.expires_at),
+        "queue_position": queue_position,
+        "progress": asdict(state.progress),
+        "images": [image_json(state.id, image) for image in state.images],
+        "mask": mask
+        and {"url": f"/v1/jobs/{state.id}/mask", "width": mask.width, "height": mask.height},
+        "preview": preview,
+        "error": state.error,
+        "record": {
+            "request": record_request(state.request),
+            "server_version": __version__,
+            "facts": state.facts,
+        },
+    }
+
+
+def record_request(request: JobRequest) -> dict[str, Any]:
+    """With everything that decides the picture written out, defaults of the rest left out."""
+    names = ("strength", "steps", "guidance", "seed", "model", "sampler", "width", "height")
+    decided = {name: getattr(request, name) for name in names}
+    return request.compact() | {name: v for name, v in decided.items() if v is not None}
+
+
+def image_json(job_id: str, image: Stored) -> dict[str, Any]:
+    return {
+        "index": image.index,
+        "url": f"/v1/jobs/{job_id}/images/{image.index}",
+        "width": image.width,
+        "height": image.height,
+        "format": image.format,
+        "seed": image.seed,
+        "facts": image.facts,
+    }
+
+
+def iso(seconds: float | None) -> str | None:
+    """ISO 8601 in UTC, to the millisecond."""
+    if seconds is None:
+        return None
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds")

@@ -54,7 +54,7 @@ def inspect(folder: Path, model_id: str) -> ModelInfo:
     try:
         return _read(folder, bare)
     except Damaged as damage:
-        return replace(bare, ok=False, problem=f"{_capital(str(damage))}.")
+        return replace(bare, ok=False, problem=f"{damage}.")
     except OSError as error:
         reason = error.strerror or type(error).__name__
         return replace(bare, ok=False, problem=f"The folder cannot be read: {reason}.")
@@ -68,7 +68,7 @@ def _read(folder: Path, bare: ModelInfo) -> ModelInfo:
     scheduler = read_json(folder / "scheduler" / "scheduler_config.json")
     if unet.get("in_channels") != vae.get("latent_channels"):
         raise Damaged(
-            f"its UNet takes {unet.get('in_channels')} channels and its VAE makes "
+            f"Its UNet takes {unet.get('in_channels')} channels and its VAE makes "
             f"{vae.get('latent_channels')}; inpainting and edit checkpoints of this kind are not "
             "supported, the ordinary checkpoint of the same model does inpainting too"
         )
@@ -77,10 +77,10 @@ def _read(folder: Path, bare: ModelInfo) -> ModelInfo:
     info = _with_sheet(guessed, folder / DATA_SHEET)
     for name in TOKENIZERS[family]:
         if not (folder / name).is_dir():
-            raise Damaged(f"the folder {name} is missing")
+            raise Damaged(f"The folder {name} is missing")
     for name in WEIGHTED[family]:
         if not (folder / name).is_dir():
-            raise Damaged(f"the folder {name} is missing")
+            raise Damaged(f"The folder {name} is missing")
         check_component(folder / name)
     return info
 
@@ -107,7 +107,7 @@ def _family(index: dict[str, Any]) -> str:
         for prefix, family in FAMILIES:
             if name.startswith(prefix):
                 return family
-    raise Damaged(f"models of the kind {name or '(none)'} are not supported yet")
+    raise Damaged(f"Models of the kind {name or '(none)'} are not supported yet")
 
 
 def _from_configs(
@@ -209,7 +209,3 @@ def _bytes(folder: Path) -> int:
             if entry.suffix not in PICKLE_SUFFIXES and entry.is_file():
                 total += entry.stat().st_size
     return total
-
-
-def _capital(text: str) -> str:
-    return text[:1].upper() + text[1:]

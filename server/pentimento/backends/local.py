@@ -82,9 +82,8 @@ class LocalBackend:
         if self._starting:
             self._starting.cancel()
             await asyncio.gather(self._starting, return_exceptions=True)
-        child, self._child = self._child, None
-        if child:
-            await child.stop()
+        if self._child:
+            await self._child.stop()
 
     def _state(self, child: EngineChild | None) -> str:
         if self._starting:
@@ -118,7 +117,10 @@ class LocalBackend:
 
     async def _spawn(self) -> EngineChild:
         try:
-            if self._child is None or not self._child.alive:
+            if self._child and not self._child.alive:
+                await self._child.stop()  # its memory is to be free before the next one starts
+                self._child = None
+            if self._child is None:
                 self._child = await EngineChild.start(self._log, self._patience, self._python)
             self._failed = False
             return self._child
@@ -139,8 +141,7 @@ class LocalBackend:
         async def sleep() -> None:
             await asyncio.sleep(self._idle_seconds)
             if self._child and not self._child.busy and not self._starting:
-                child, self._child = self._child, None
-                await child.stop()
+                await asyncio.shield(self._child.stop())
 
         self._stay_awake()
         self._idle = asyncio.create_task(sleep())

@@ -105,7 +105,9 @@ class EngineChild:
 
     @property
     def alive(self) -> bool:
-        return self._process.returncode is None and not self._tasks[0].done()
+        """Whether it can take a job."""
+        ended = self._process.returncode is not None or self._tasks[0].done()
+        return not ended and not self._stopping
 
     @property
     def busy(self) -> bool:
@@ -139,14 +141,7 @@ class EngineChild:
     async def stop(self) -> None:
         """Ends the process, politely first, and waits for it."""
         self._stopping = True
-        with suppress(OSError):
-            if self._process.stdin:
-                self._process.stdin.close()
-        try:
-            await asyncio.wait_for(self._process.wait(), GOODBYE)
-        except TimeoutError:
-            self._kill()
-            await self._process.wait()
+        await self._end()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
     async def _send(self, message: frames.Message) -> None:
@@ -166,8 +161,7 @@ class EngineChild:
                 body = await self._process.stdout.readexactly(text + binary)
                 self._handle(frames.unpack(body[:text]), body[text:])
         except (asyncio.IncompleteReadError, frames.BrokenStream, ConnectionError):
-            self._kill()
-            await self._process.wait()
+            await self._end()
         finally:
             self._bury()
 
@@ -223,9 +217,25 @@ class EngineChild:
         stalled = now - self._pulse.moved > self._patience.stall
         return silent or stalled or not self._pulse.alive
 
+    async def _end(self) -> None:
+        self._hang_up()
+        try:
+            await asyncio.wait_for(self._process.wait(), GOODBYE)
+        except TimeoutError:
+            self._kill()
+            await self._process.wait()
+
+    def _hang_up(self) -> None:
+        """The engine leaves when its stdin closes."""
+        with suppress(OSError):
+            if self._process.stdin:
+                self._process.stdin.close()
+
     def _kill(self) -> None:
-        with suppress(ProcessLookupError):
-            self._process.kill()
+        """Not `Process.kill`: it may reap the child itself, and its exit code is lost (asyncio)."""
+        if self._process.returncode is None:
+            with suppress(ProcessLookupError):
+                os.kill(self._process.pid, getattr(signal, "SIGKILL", signal.SIGTERM))
 
     def _bury(self) -> None:
         """Tells everybody who waits that the engine has ended, and why."""

@@ -5,9 +5,11 @@ from __future__ import annotations
 import errno
 from pathlib import Path
 
+import cv2
 import torch
 
 from pentimento.errors import JobFailed
+from pentimento.imaging.geometry import Size
 
 # As InvokeAI's list: drivers report a full memory in many ways besides torch.OutOfMemoryError.
 MEMORY_WORDS = (
@@ -18,6 +20,8 @@ MEMORY_WORDS = (
     "not enough memory",
     "can't allocate memory",
     "cannot allocate memory",
+    "insufficient memory",  # OpenCV
+    "failed to allocate",
     "std::bad_alloc",
 )
 
@@ -27,17 +31,17 @@ def is_out_of_memory(error: BaseException) -> bool:
         return True
     if isinstance(error, OSError):
         return error.errno == errno.ENOMEM
-    return isinstance(error, RuntimeError) and any(
-        word in str(error).lower() for word in MEMORY_WORDS
-    )
+    if not isinstance(error, RuntimeError | cv2.error):
+        return False
+    return any(word in str(error).lower() for word in MEMORY_WORDS)
 
 
-def out_of_memory(width: int, height: int, device: str) -> JobFailed:
+def out_of_memory(size: Size, device: str) -> JobFailed:
     return JobFailed(
         "out_of_memory",
-        f"There is not enough memory to work at {width} × {height} px on {device}.",
+        f"There is not enough memory for a picture of {size} px ({device}).",
         "Use a smaller area or a smaller model, or close other programs that use the memory.",
-        details={"width": width, "height": height, "device": device},
+        details={"width": size.width, "height": size.height, "device": device},
     )
 
 

@@ -54,14 +54,14 @@ class Generation:
         self._thrifty = thrifty
         self._request = job.task.request
         self._clock = Stopwatch()
-        self.size = (0, 0)  # px at which the model works
+        self.size = Size(1, 1)  # of the result, px
 
     def run(self) -> dict[str, Any]:
         """Saves and emits every picture; answers the facts of the whole job."""
         self._emit(Loading("Preparing"))
         with self._clock.phase("read"):
             canvas = pictures.open_canvas(self._job)
-            self.size = (canvas.generation.width, canvas.generation.height)
+            self.size = canvas.size
         with self._clock.phase("load"):
             model = LoadedModel(self._shared, self._job.model, self._emit, self._stop)
             model.read()
@@ -77,6 +77,7 @@ class Generation:
             "model_fingerprint": model.fingerprint(),
             "loaded": list(self._shared.components.loads),
             "phases": self._clock.seconds,
+            "tiled": self._thrifty,
         }
 
     def _plan(self, model: LoadedModel, canvas: Canvas) -> Plan:
@@ -130,6 +131,19 @@ class Generation:
             self._emit(Result(image, file, seed, facts))
 
     def _decode(self, model: LoadedModel, found: Tensor) -> np.ndarray:
+        try:
+            picture = self._decoded(model, found)
+        except Exception as error:
+            if self._thrifty or not failures.is_out_of_memory(error):
+                raise
+            self._thrifty = True
+        else:
+            return picture
+        # Out of the except block, whose trace held the tensors: the steps need not run again.
+        self._shared.components.drop_unused()
+        return self._decoded(model, found)
+
+    def _decoded(self, model: LoadedModel, found: Tensor) -> np.ndarray:
         vae = model.vae()
         with stoppable([vae], self._stop), self._tiled(vae):
             picture = latents.decode(vae, found)

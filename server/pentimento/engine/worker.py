@@ -24,6 +24,7 @@ from pentimento.engine.messages import EngineJob
 from pentimento.engine.model import Shared
 from pentimento.engine.stop import StopFlag
 from pentimento.errors import Cancelled, PentimentoError
+from pentimento.imaging.geometry import Size
 
 log = logging.getLogger("pentimento.engine")
 
@@ -67,13 +68,13 @@ class Worker:
             self._make_room()
             facts = self._last_attempt(job, emit, stop)
         seconds = round(time.monotonic() - started, 3)
-        return facts | self.hello() | {"seconds": seconds, "memory_retry": retried}
+        return facts | self.hello() | {"seconds": seconds}
 
     def _last_attempt(self, job: EngineJob, emit: Emit, stop: StopFlag) -> dict[str, Any]:
         try:
             return self._attempt(job, emit, stop, thrifty=True)
         except _OutOfMemory as error:
-            failed = failures.out_of_memory(error.width, error.height, self._device.name)
+            failed = failures.out_of_memory(error.size, self._device.name)
         self._make_room()
         raise failed
 
@@ -88,7 +89,7 @@ class Worker:
         except Exception as error:
             log.exception("job %s", job.task.job_id)
             if failures.is_out_of_memory(error):
-                raise _OutOfMemory(*generation.size) from None
+                raise _OutOfMemory(generation.size) from None
             if failures.is_disk_full(error):
                 raise failures.disk_full(job.task.output_dir) from None
             raise failures.internal(error) from None
@@ -99,6 +100,6 @@ class Worker:
 
 
 class _OutOfMemory(Exception):
-    def __init__(self, width: int, height: int) -> None:
+    def __init__(self, size: Size) -> None:
         super().__init__()
-        self.width, self.height = width, height
+        self.size = size

@@ -1,0 +1,131 @@
+# shellcheck shell=bash disable=SC2154 # variables of install.sh
+# The installation for a user, and its removal.
+
+data_dir() {
+  if [ -n "${PENTIMENTO_DATA:-}" ]; then
+    printf '%s\n' "$PENTIMENTO_DATA"
+  elif [ "$(uname)" = Darwin ]; then
+    printf '%s\n' "$HOME/Library/Application Support/pentimento"
+  else
+    printf '%s\n' "${XDG_DATA_HOME:-$HOME/.local/share}/pentimento"
+  fi
+}
+
+unit_file() { printf '%s\n' "${XDG_CONFIG_HOME:-$HOME/.config}/systemd/user/pentimento.service"; }
+command_link() { printf '%s\n' "$HOME/.local/bin/pentimento"; }
+
+install_for_user() {
+  local data count=0 dir
+  data=$(data_dir)
+  [ "$with_server" = no ] || install_server "$data"
+  while IFS= read -r dir; do
+    install_plugin "$dir"
+    say "Plug-in:  $dir/plug-ins/pentimento"
+    count=$((count + 1))
+  done < <(find_gimp_dirs | sort -u)
+  [ "$service" = no ] || install_service
+  if [ $count = 0 ]; then
+    say "No GIMP 3 was found. Install GIMP 3.0 or newer, start it once, and run ./install.sh again;"
+    say "or name its configuration folder: ./install.sh --gimp-dir ~/.config/GIMP/3.0"
+  else
+    say "Done. Restart GIMP and open Filters > Pentimento. It starts the server when it needs it."
+  fi
+}
+
+install_server() {
+  local data=$1 venv=$1/venv source
+  need_python
+  (umask 077 && mkdir -p "$data")
+  stop_server "$data"
+  make_venv "$venv"
+  install_torch "$venv"
+  say "Installing the server ..."
+  # From a copy: a build in the checkout would pick up files of earlier versions.
+  source=$(mktemp -d)
+  cp -R "$here/server" "$here/pyproject.toml" "$here/README.md" "$here/LICENSE" "$source"
+  rm -rf "$source/server/"*.egg-info
+  "$venv/bin/python" -m pip install --quiet --disable-pip-version-check "$source"
+  "$venv/bin/python" -m pip install --quiet --disable-pip-version-check \
+    --force-reinstall --no-deps "$source"
+  rm -rf "$source"
+  write_install_json "$data"
+  mkdir -p "$(dirname "$(command_link)")"
+  ln -sf "$venv/bin/pentimento" "$(command_link)"
+  say "Server:   $venv"
+  say "Command:  $(command_link) (try: pentimento doctor)"
+}
+
+# How the plug-in starts the server: never with GIMP's own Python.
+write_install_json() {
+  "$1/venv/bin/python" - "$1" <<'PYTHON'
+import json, os, sys
+from pathlib import Path
+
+from pentimento import __version__
+
+target = Path(sys.argv[1], "install.json")
+command = [str(Path(sys.argv[1], "venv", "bin", "python")), "-m", "pentimento", "serve"]
+draft = target.with_suffix(".new")
+with open(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+    json.dump({"command": command, "version": __version__}, file)
+draft.replace(target)
+PYTHON
+}
+
+install_service() {
+  command -v systemctl >/dev/null || die "--service needs systemd"
+  mkdir -p "$(dirname "$(unit_file)")"
+  cat >"$(unit_file)" <<UNIT
+[Unit]
+Description=Pentimento, generative painting for GIMP
+
+[Service]
+ExecStart="$(data_dir)/venv/bin/python" -m pentimento serve
+Restart=on-failure
+
+[Install]
+WantedBy=default.target
+UNIT
+  systemctl --user daemon-reload
+  systemctl --user enable --now pentimento.service
+  say "Service:  $(unit_file)"
+}
+
+# A running server would keep the old code; it starts again with the next job.
+stop_server() {
+  local python="$1/venv/bin/python" pid
+  [ -e "$1/server.json" ] && [ -x "$python" ] || return 0
+  pid=$("$python" -c 'import json, sys; print(json.load(open(sys.argv[1]))["pid"])' \
+    "$1/server.json" 2>/dev/null) || return 0
+  # Only if that process really is a server of ours: numbers are used again after a crash.
+  if tr '\0' ' ' 2>/dev/null <"/proc/$pid/cmdline" | grep -q 'pentimento.* serve'; then
+    kill "$pid" 2>/dev/null || return 0
+    timeout 10 tail --pid="$pid" -f /dev/null || true
+  fi
+}
+
+uninstall_for_user() {
+  local data dir
+  data=$(data_dir)
+  if [ -e "$(unit_file)" ]; then
+    systemctl --user disable --now pentimento.service 2>/dev/null || true
+    rm -f "$(unit_file)"
+  fi
+  stop_server "$data"
+  while IFS= read -r dir; do
+    [ -d "$dir/plug-ins/pentimento" ] || continue
+    rm -rf "$dir/plug-ins/pentimento"
+    say "Removed $dir/plug-ins/pentimento"
+  done < <(find_gimp_dirs | sort -u)
+  if [ -L "$(command_link)" ] && [ "$(readlink "$(command_link)")" = "$data/venv/bin/pentimento" ]; then
+    rm "$(command_link)"
+  fi
+  rm -rf "$data/venv" "$data/install.json"
+  if [ "$purge" = yes ]; then
+    rm -rf "$data"
+    say "Removed $data"
+  elif [ -d "$data" ]; then
+    rmdir "$data" 2>/dev/null || say "Kept $data (models and results); --purge removes it too."
+  fi
+  say "Pentimento is uninstalled."
+}

@@ -7,6 +7,7 @@ root=$(readlink -f "$1") work=$(readlink -f "$2")
 shift 2
 namespaces=(--mount --propagation private)
 [ "$(id -u)" = 0 ] || namespaces+=(--user --map-root-user)
+# shellcheck disable=SC2016
 exec unshare "${namespaces[@]}" bash -c '
   set -eu
   root=$1 work=$2

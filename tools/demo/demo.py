@@ -1,4 +1,4 @@
-"""The demo: a real photograph repainted in real GIMP by the starter model, everything on this machine.
+"""The demo: a real photograph repainted in real GIMP by the starter model, all on this machine.
 
 Starts a server of its own, runs in_gimp.py inside gimp-console with the plug-in installed in a
 configuration folder of its own, and says which pictures to look at.

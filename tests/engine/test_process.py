@@ -107,6 +107,7 @@ def test_a_job_goes_through_the_process(front: Front) -> None:
     assert status["state"] == "idle"
     assert status["pid"] != os.getpid()
     assert status["memory_mb"] > 50
+    assert set(status["loaded"]) == {"unet", "vae", "text_encoder", "tokenizer"}
 
 
 def test_the_front_stays_free_of_torch() -> None:

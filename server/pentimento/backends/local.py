@@ -113,6 +113,7 @@ class LocalBackend:
         """The one start in progress; a job that no longer waits for it does not stop it."""
         if self._starting is None:
             self._starting = asyncio.create_task(self._spawn())
+            self._starting.add_done_callback(_look_at_outcome)
         return self._starting
 
     async def _spawn(self) -> EngineChild:
@@ -145,6 +146,12 @@ class LocalBackend:
 
         self._stay_awake()
         self._idle = asyncio.create_task(sleep())
+
+
+def _look_at_outcome(starting: asyncio.Task[EngineChild]) -> None:
+    """A start that fails after the last job stopped waiting for it is no unhandled error."""
+    if not starting.cancelled():
+        starting.exception()
 
 
 def _damaged(entry: ModelInfo) -> JobFailed:

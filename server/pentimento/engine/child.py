@@ -175,6 +175,7 @@ class EngineChild:
                 self._feel(message, now)
             case _:
                 self._pulse.moved = now
+                self._pulse.state = message.get("state", self._pulse.state)
                 running = self._running.get(message["job_id"])
                 if running and not running.done.done():
                     self._deliver(running, message, binary)

@@ -137,7 +137,7 @@ class Engine:
             answer = {"type": "done", "facts": facts}
         with self._guard:
             self._running = None
-        self._front.send(answer | {"job_id": job_id})
+        self._front.send(answer | {"job_id": job_id, "state": worker.condition()})
 
 
 def main() -> None:

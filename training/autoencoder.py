@@ -8,6 +8,7 @@ Run it again with the same OUT to go on from the last checkpoint. No photograph 
 from __future__ import annotations
 
 import argparse
+import math
 import time
 from pathlib import Path
 
@@ -122,7 +123,8 @@ def train(out: Path, minutes: float, batch: int, peak_lr: float, seed: int) -> N
     model = new_autoencoder().to(memory_format=torch.channels_last)
     optimizer = torch.optim.AdamW(model.parameters(), peak_lr, betas=(0.9, 0.99), weight_decay=1e-3)
     checkpoint = out / "checkpoint.pt"
-    done = load_checkpoint(checkpoint, {"model": model, "optimizer": optimizer})
+    parts = {"model": model, "optimizer": optimizer}
+    done = load_checkpoint(checkpoint, parts)
     step, spent = int(done.get("step", 0)), float(done.get("seconds", 0.0))
     rng = np.random.default_rng(seed + 3 + step)
     torch.manual_seed(seed + step)
@@ -130,7 +132,7 @@ def train(out: Path, minutes: float, batch: int, peak_lr: float, seed: int) -> N
     start = saved = time.time()
     while (seconds := spent + time.time() - start) < minutes * 60:
         progress = seconds / 60 / minutes
-        lr = peak_lr * min(1, (step + 1) / 200) * (0.02 + 0.49 * (1 + np.cos(np.pi * progress)))
+        lr = peak_lr * min(1, (step + 1) / 200) * (0.02 + 0.49 * (1 + math.cos(math.pi * progress)))
         for group in optimizer.param_groups:
             group["lr"] = lr
         if step % 2 == 0:
@@ -146,7 +148,8 @@ def train(out: Path, minutes: float, batch: int, peak_lr: float, seed: int) -> N
         if time.time() - saved > SAVE_EVERY:
             saved = time.time()
             state = {"step": step, "seconds": spent + saved - start}
-            save_checkpoint(checkpoint, {"model": model, "optimizer": optimizer}, state)
+            save_checkpoint(checkpoint, parts, state)
+    save_checkpoint(checkpoint, parts, {"step": step, "seconds": spent + time.time() - start})
     finish(model.eval(), out, rng)
 
 

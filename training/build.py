@@ -39,7 +39,8 @@ MAX_TOKENS = 48
 """The longest caption has 46. 77, as in CLIP, is only padding and costs a small step dearly."""
 TEXT_WIDTH = 128
 EXTRA_WORDS = ["sun", "moon", "crescent", "boat", "background", "texture", "small", "big", "large"]
-EXTRA_WORDS += ["tiny", "left", "right", "middle", "photo", "photograph", "close", "up", "dark"]
+EXTRA_WORDS += ["tiny", "red", "left", "right", "middle"]
+EXTRA_WORDS += ["photo", "photograph", "close", "up", "dark"]
 START, END = "<|startoftext|>", "<|endoftext|>"
 SPLIT = (
     r"<\|startoftext\|>|<\|endoftext\|>|'s|'t|'re|'ve|'m|'ll|'d|[\p{L}]+|[\p{N}]|[^\s\p{L}\p{N}]+"

@@ -10,6 +10,7 @@ with WORLD=2) each train alone and average their weights every `--sync` steps.
 from __future__ import annotations
 
 import argparse
+import math
 import os
 import shutil
 import time
@@ -71,7 +72,7 @@ class Plan:
 
     def learning_rate(self, step: int, minutes: float) -> float:
         """Warm-up over 100 steps, then half a cosine down to `last_lr_share` of the peak."""
-        wave = 0.5 * (1 + np.cos(np.pi * min(1.0, minutes / self.minutes)))
+        wave = 0.5 * (1 + math.cos(math.pi * min(1.0, minutes / self.minutes)))
         share = self.last_lr_share + (1 - self.last_lr_share) * wave
         return self.peak_lr * min(1, (step + 1) / 100) * share
 

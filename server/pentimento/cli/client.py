@@ -52,6 +52,10 @@ class Client:
     def status(self) -> dict[str, Any]:
         return self._json("GET", "/v1/status")
 
+    def shut_down(self) -> None:
+        """Asks the server to end; it answers first."""
+        self._json("POST", "/v1/shutdown")
+
     def send_picture(self, data: bytes, content_type: str) -> str:
         """Sends a picture and answers its blob id."""
         headers = {"Content-Type": content_type}
@@ -66,11 +70,10 @@ class Client:
 
     def follow(self, job: str) -> Iterator[dict[str, Any]]:
         """Snapshots of the job as it changes, the final one last."""
-        since = -1
+        query: dict[str, int] = {}
         while True:
-            query = {"wait": WAIT_SECONDS, "since": since}
             snapshot = self._json("GET", f"/v1/jobs/{job}", params=query)
-            since = snapshot["rev"]
+            query = {"wait": WAIT_SECONDS, "since": snapshot["rev"]}
             yield snapshot
             if JobStatus(snapshot["status"]).final:
                 return

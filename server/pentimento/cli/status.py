@@ -39,9 +39,14 @@ def _lines(status: dict[str, Any]) -> list[str]:
         f"up {_duration(status['uptime_seconds'])}",
         f"data    {status['data_dir']}",
         f"engine  {about}",
-        f"queue   {queue['running']} running, {queue['queued']} waiting (at most {queue['limit']})",
+        f"queue   {_running(queue['running'])}, {queue['queued']} waiting "
+        f"(at most {queue['limit']})",
         f"disk    {disk['used_mb']} of {disk['limit_mb']} MB used, {disk['free_mb']} MB free",
     ]
+
+
+def _running(job: str | None) -> str:
+    return f"{job} running" if job else "nothing running"
 
 
 def _duration(seconds: float) -> str:

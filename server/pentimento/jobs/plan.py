@@ -26,7 +26,7 @@ MAX_PIXELS = 100_000_000  # of a result
 SEED_RANGE = 2**32  # random seeds stay short enough to be read and typed
 ENGINE_MB = 500  # torch, diffusers and transformers in a process, before any model
 WEIGHTS_IN_MEMORY = 2  # float16 on disk, float32 on a processor
-BYTES_PER_LATENT = 24_000  # activations of one denoising step at SD1.5's width, measured upwards
+ACTIVATION_BYTES = 375  # for each latent and channel; measured: 128 to 384 px, 32 channels
 
 
 def resolve(request: JobRequest, registry: Registry, source_size: Size | None) -> JobRequest:
@@ -132,7 +132,8 @@ def _levels(model: ModelInfo, steps: int, strength: float) -> tuple[int, float]:
 def _memory_mb(model: ModelInfo, generation: Size) -> int:
     """A rough estimate of the engine's peak."""
     weights = model.bytes * WEIGHTS_IN_MEMORY
-    activations = generation.pixels / model.latent_scale**2 * BYTES_PER_LATENT
+    latents = generation.pixels / model.latent_scale**2
+    activations = latents * model.unet_width * ACTIVATION_BYTES
     return ENGINE_MB + round((weights + activations) / 2**20)
 
 

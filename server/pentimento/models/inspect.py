@@ -140,9 +140,17 @@ def _from_configs(
         default_guidance=1.0 if few_steps else GUIDANCE[family],
         default_sampler="LCM" if few_steps else "DPM++ 2M Karras",
         latent_scale=scale,
+        unet_width=_width(unet),
         prediction_type=str(scheduler.get("prediction_type", "epsilon")),
         scheduler=scheduler,
     )
+
+
+def _width(unet: dict[str, Any]) -> int:
+    blocks = unet.get("block_out_channels")
+    if isinstance(blocks, list) and blocks and isinstance(blocks[0], int):
+        return blocks[0]
+    raise Damaged("unet/config.json does not say its block_out_channels")
 
 
 def _check_noise(scheduler: dict[str, Any]) -> None:

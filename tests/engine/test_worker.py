@@ -110,6 +110,14 @@ def test_the_last_preview_resembles_the_result(bench: Bench) -> None:
     assert likeness > 0.9
 
 
+def test_a_models_own_preview_map_counts(bench: Bench) -> None:
+    """Red only, from the first latent; the VAE is not even asked for."""
+    sheet = {"latent_rgb": {"matrix": [[1, 0], [0, 0], [0, 0]], "bias": [0, -1, -1]}}
+    shown = LatentRgb.of(sheet, lambda: pytest.fail("asked for the VAE"), 4)
+    picture = shown.picture(torch.tensor([[[[0.0, 1.0]], [[5.0, 5.0]]]]))
+    np.testing.assert_array_equal(picture, [[[127, 0, 0], [255, 0, 0]]])
+
+
 def test_a_preview_map_is_fitted_where_a_model_brings_none(bench: Bench) -> None:
     """Fitted on a made-up picture, it has to show another one."""
     folder = ModelFolder(bench.spec("starter").path)

@@ -44,13 +44,13 @@ class Differential:
         self._source, self._noise, self._mask, self._levels = source, noise, mask, levels
 
     def apply(self, step: int, latents: Tensor) -> Tensor:
-        """The latents after `step`, with the held places put back; VP scaling."""
+        """The latents after `step`, with the held places put back; VP scaling.
+
+        After the last step the noise is 0, so what is still held is the source exactly.
+        """
         following = step + 1
         keep = self._mask <= self._levels.local_strength(following)
-        if following == len(self._levels):
-            held = self._source
-        else:
-            held = noised(self._source, self._noise, self._levels, following)
+        held = noised(self._source, self._noise, self._levels, following)
         return torch.where(keep.to(latents.device), held.to(latents.device), latents)
 
     def shown(self, step: int, estimate: Tensor) -> Tensor:

@@ -1,0 +1,148 @@
+"""install.sh in a home of its own: the plug-in goes into every GIMP 3, and goes again without a
+trace. The server's part is run by the demo and by a user's installation, not here: it downloads."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+REPO = Path(__file__).resolve().parents[2]
+PLUGIN = REPO / "plugin" / "pentimento"
+FOLDERS = (
+    ".config/GIMP/3.0",
+    ".config/GIMP/3.2",
+    ".var/app/org.gimp.GIMP/config/GIMP/3.0",
+    "snap/gimp/current/.config/GIMP/3.0",
+)
+ELSEWHERE = "a folder with spaces/GIMP ü"
+
+
+class Home:
+    """A user's home with the folders of several GIMPs, other plug-ins in them."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        for folder in (*FOLDERS, ELSEWHERE, ".config/GIMP/2.10"):
+            other = path / folder / "plug-ins" / "other"
+            other.mkdir(parents=True)
+            (other / "other.py").write_text("not ours")
+        (path / ".config/GIMP/3.0/gimprc").write_text("(theme)")
+        self.plugins = [path / name / "plug-ins/pentimento" for name in (*FOLDERS, ELSEWHERE)]
+
+    def install(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        dropped = ("XDG_", "GIMP3_", "PENTIMENTO_")
+        kept = {k: v for k, v in os.environ.items() if not k.startswith(dropped)}
+        return subprocess.run(
+            [REPO / "install.sh", *arguments],
+            env={**kept, "HOME": str(self.path), "PATH": "/usr/bin:/bin"},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+
+    def install_plugin(self) -> subprocess.CompletedProcess[str]:
+        return self.install("--no-server", "--gimp-dir", str(self.path / ELSEWHERE))
+
+    def files(self) -> dict[str, bytes]:
+        """Contents of all files, and an empty value for every folder."""
+        return {
+            str(path.relative_to(self.path)): path.read_bytes() if path.is_file() else b""
+            for path in sorted(self.path.rglob("*"))
+        }
+
+
+@pytest.fixture
+def home(tmp_path):
+    return Home(tmp_path / "my home")
+
+
+def shipped() -> dict[str, bytes]:
+    return {
+        str(file.relative_to(PLUGIN)): file.read_bytes()
+        for file in PLUGIN.rglob("*")
+        if file.is_file() and "__pycache__" not in file.parts
+    }
+
+
+def test_the_plug_in_is_copied_whole_into_every_gimp(home):
+    ended = home.install_plugin()
+    assert ended.returncode == 0, ended.stderr
+    for plugin in home.plugins:
+        found = {str(f.relative_to(plugin)): f for f in plugin.rglob("*") if f.is_file()}
+        assert {name: file.read_bytes() for name, file in found.items()} == shipped()
+        assert os.access(found["pentimento.py"], os.X_OK)
+        assert str(plugin) in ended.stdout
+
+
+def test_a_second_run_repairs_and_makes_gimp_look_again(home):
+    home.install_plugin()
+    main = home.plugins[0] / "pentimento.py"
+    (home.plugins[0] / "of_an_earlier_version.py").write_text("stale")
+    main.write_text("damaged")
+    main.chmod(0o644)
+    os.utime(main, (1_000_000_000, 1_000_000_000))
+    ended = home.install_plugin()
+    assert ended.returncode == 0, ended.stderr
+    assert not (home.plugins[0] / "of_an_earlier_version.py").exists()
+    assert main.read_bytes() == (PLUGIN / "pentimento.py").read_bytes()
+    assert os.access(main, os.X_OK)
+    assert main.stat().st_mtime > (PLUGIN / "pentimento.py").stat().st_mtime
+
+
+def test_twice_is_the_same_as_once(home):
+    home.install_plugin()
+    once = home.files()
+    home.install_plugin()
+    assert home.files() == once
+
+
+def test_nothing_else_is_touched(home):
+    before = home.files()
+    home.install_plugin()
+    after = home.files()
+    assert {name: after.get(name) for name in before} == before
+    ours = [str(plugin.relative_to(home.path)) for plugin in home.plugins]
+    assert [name for name in after if name not in before and not name.startswith(tuple(ours))] == []
+
+
+def test_uninstall_leaves_nothing_behind(home):
+    before = home.files()
+    home.install_plugin()
+    home.install_plugin()
+    ended = home.install("--uninstall", "--gimp-dir", str(home.path / ELSEWHERE))
+    assert ended.returncode == 0, ended.stderr
+    assert home.files() == before
+
+
+def test_uninstall_keeps_results_and_purge_removes_them(home):
+    result = home.path / ".local/share/pentimento/jobs/1/0.raw"
+    result.parent.mkdir(parents=True)
+    result.write_text("a picture")
+    kept = home.install("--uninstall")
+    assert "Kept" in kept.stdout
+    assert result.exists()
+    assert home.install("--uninstall", "--purge").returncode == 0
+    assert not (home.path / ".local/share/pentimento").exists()
+
+
+def test_without_a_gimp_it_says_what_to_do(tmp_path):
+    home = Home(tmp_path / "home")
+    for folder in FOLDERS:
+        os.rename(home.path / folder, home.path / folder.replace("/", "_"))
+    ended = home.install("--no-server")
+    assert ended.returncode == 0
+    assert "No GIMP 3 was found" in ended.stdout
+
+
+@pytest.mark.parametrize("arguments", [["--nonsense"], ["--torch", "tpu"], ["--gimp-dir"]])
+def test_wrong_use_is_refused_before_anything_happens(home, arguments):
+    before = home.files()
+    ended = home.install(*arguments)
+    assert ended.returncode != 0
+    assert ended.stderr
+    assert home.files() == before

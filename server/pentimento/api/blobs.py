@@ -8,14 +8,17 @@ from starlette.responses import JSONResponse, Response
 from pentimento.api import services
 from pentimento.api.bodies import content_length, read_chunks
 from pentimento.jobs.blobs import parse_type
+from pentimento.jobs.record import PixelFormat
 from pentimento.jobs.state import iso
+
+LARGEST_PIXEL = max(format.bytes_per_pixel for format in PixelFormat)
 
 
 async def put(request: Request) -> Response:
     server = services.of(request)
     limits = server.settings.limits
     kind = parse_type(request.headers.get("content-type", ""))
-    most = max(kind.raw_bytes, 1) if kind.format else limits.file_body
+    most = limits.pixels * LARGEST_PIXEL if kind.format else limits.file_body
     announced = content_length(request)
     body = read_chunks(request, most, limits)
     blob, new = await server.blobs.receive(kind, announced, body)

@@ -51,7 +51,7 @@ async def _picture(request: Request, job: Job, stored: Stored) -> Response:
         kind = f"{RAW_TYPE}; format={stored.format}; width={file.width}; height={file.height}"
         return FileResponse(file.path, media_type=kind)
     sent = file.path.with_name(stored.png) if stored.png else None
-    if sent and await asyncio.to_thread(sent.is_file):
+    if sent is not None and await asyncio.to_thread(sent.is_file):
         return FileResponse(sent, media_type="image/png")
     return Response(await asyncio.to_thread(as_png, file), media_type="image/png")
 

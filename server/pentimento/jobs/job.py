@@ -50,7 +50,8 @@ class Job:
 
     def snapshot(self) -> dict[str, Any]:
         """The protocol's snapshot."""
-        preview = {"url": self._preview_url(), "rev": self.preview_rev} if self.preview else None
+        shown = self.preview and not self.final
+        preview = {"url": self._preview_url(), "rev": self.preview_rev} if shown else None
         position = None if self.final else self.queue_position
         return snapshot(self.state, queue_position=position, preview=preview)
 

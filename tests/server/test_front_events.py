@@ -1,0 +1,125 @@
+"""The event stream: order, resuming, heartbeats, and what happens when a client vanishes."""
+
+from __future__ import annotations
+
+import time
+
+from front import until
+
+from pentimento.api import answers
+
+
+def test_events_come_in_order_and_end_with_one_terminal_event(front):
+    job_id = front.start({"prompt": "slow", "steps": 4, "count": 2, "width": 4, "height": 4})
+    with front.events(job_id) as stream:
+        events = stream.rest()
+    names = [event.name for event in events]
+    assert names[0] == "snapshot"
+    assert names[-1] == "succeeded"
+    assert sum(name in ("succeeded", "failed", "cancelled") for name in names) == 1
+    assert names.count("image") == 2
+    steps = [(event.data["image"], event.data["step"]) for event in events if event.name == "step"]
+    assert steps == [(image, step) for image in range(2) for step in range(1, 5)]
+    fractions = [event.data["fraction"] for event in events if event.name == "step"]
+    assert fractions == sorted(fractions)
+    assert fractions[-1] == 1
+    ids = [event.id for event in events]
+    assert ids == sorted(set(ids))
+    answers.Snapshot.model_validate_json(front.call("GET", f"/v1/jobs/{job_id}").body)
+    assert events[-1].data == front.job(job_id)
+
+
+def test_an_eta_is_told_from_the_second_step_on(front):
+    job_id = front.start({"prompt": "slow", "steps": 10})
+    with front.events(job_id) as stream:
+        etas = [event.data["eta_seconds"] for event in stream.rest() if event.name == "step"]
+    assert all(eta is not None for eta in etas[-9:])
+    assert 0.1 < etas[-6] < 5
+    assert etas[-1] == 0
+
+
+def test_a_stream_resumes_where_it_broke_off(front):
+    job_id = front.start({"prompt": "slow", "steps": 12})
+    with front.events(job_id) as stream:
+        until(lambda: (event := stream.next()) and event.name == "step" and event.data["step"] == 3)
+        last = stream.seen[-1].id
+        before = [event.id for event in stream.seen]
+    with front.events(job_id, last) as stream:
+        after = stream.rest()
+    assert [event.id for event in after] == list(range(last + 1, after[-1].id + 1))
+    assert "snapshot" not in [event.name for event in after]
+    assert not set(before) & {event.id for event in after}
+    assert after[-1].name == "succeeded"
+
+
+def test_a_finished_job_streams_its_snapshot_and_end(front):
+    job_id = front.start({"steps": 1})
+    rev = front.finished(job_id)["rev"]
+    with front.events(job_id) as stream:
+        assert [event.name for event in stream.rest()] == ["snapshot", "succeeded"]
+    with front.events(job_id, rev) as stream:
+        assert [event.name for event in stream.rest()] == ["succeeded"]
+    with front.events(job_id, rev + 1000) as stream:
+        assert [event.name for event in stream.rest()] == ["snapshot", "succeeded"]
+
+
+def test_the_snapshot_comes_again_when_too_much_was_missed(front):
+    job_id = front.start({"steps": 200, "count": 3, "width": 4, "height": 4})
+    front.finished(job_id)
+    with front.events(job_id, 2) as stream:
+        assert [event.name for event in stream.rest()] == ["snapshot", "succeeded"]
+
+
+def test_waiting_jobs_tell_their_place_and_the_line_stays_alive(launch):
+    front = launch(heartbeat=0.2)
+    running = front.start({"prompt": "slow", "steps": 200})
+    waiting = [front.start({"steps": 1}) for _ in range(2)]
+    with front.events(waiting[1]) as stream:
+        assert stream.next().data["queue_position"] == 2
+        front.call("DELETE", f"/v1/jobs/{waiting[0]}")
+        assert stream.until("queued").data == {"queue_position": 1}
+        started = time.monotonic()
+        until(lambda: time.monotonic() - started > 1)
+        front.call("DELETE", f"/v1/jobs/{running}")
+        assert stream.until("succeeded")
+    assert stream.comments >= 3
+
+
+def test_an_interactive_job_is_cancelled_when_its_client_vanishes(launch):
+    front = launch(lease=1)
+    others = front.start({"prompt": "slow", "steps": 40, "client": "other"})
+    job_id = front.start({"prompt": "slow", "steps": 200, "interactive": True})
+    with front.events(job_id) as stream:
+        assert stream.until("step")
+        assert front.job(others)["status"] == "succeeded"
+        left = time.monotonic()
+    # Looking at the job itself would count as following it.
+    cancelled = until(lambda: front.call("GET", "/v1/jobs?status=cancelled").json["jobs"], 5)
+    assert [job["id"] for job in cancelled] == [job_id]
+    assert time.monotonic() - left > 0.9
+
+
+def test_an_interactive_job_that_nobody_ever_follows_is_cancelled(launch):
+    front = launch(lease=0.5)
+    job_id = front.start({"prompt": "slow", "steps": 200, "interactive": True})
+    listed = until(lambda: front.call("GET", "/v1/jobs?status=cancelled").json["jobs"], 5)
+    assert [job["id"] for job in listed] == [job_id]
+
+
+def test_jobs_of_others_go_on_when_a_client_vanishes(front):
+    job_id = front.start({"prompt": "slow", "steps": 30})
+    with front.events(job_id) as stream:
+        stream.until("step")
+    assert front.finished(job_id)["status"] == "succeeded"
+
+
+def test_a_followed_interactive_job_runs_to_its_end(launch):
+    front = launch(lease=0.5)
+    job_id = front.start({"prompt": "slow", "steps": 40, "interactive": True})
+    with front.events(job_id) as stream:
+        assert stream.rest()[-1].name == "succeeded"
+    polled = front.start({"prompt": "slow", "steps": 40, "interactive": True})
+    job = {"rev": 0, "status": "queued"}
+    while job["status"] in ("queued", "running"):
+        job = front.call("GET", f"/v1/jobs/{polled}?wait=10&since={job['rev'] + 10}").json
+    assert job["status"] == "succeeded"

@@ -4,6 +4,7 @@ trace. The server's part is run by the demo and by a user's installation, not he
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -32,11 +33,11 @@ class Home:
         (path / ".config/GIMP/3.0/gimprc").write_text("(theme)")
         self.plugins = [path / name / "plug-ins/pentimento" for name in (*FOLDERS, ELSEWHERE)]
 
-    def install(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+    def install(self, *arguments: str, checkout: Path = REPO) -> subprocess.CompletedProcess[str]:
         dropped = ("XDG_", "GIMP3_", "PENTIMENTO_")
         kept = {k: v for k, v in os.environ.items() if not k.startswith(dropped)}
         return subprocess.run(
-            [REPO / "install.sh", *arguments],
+            ["bash", checkout / "install.sh", *arguments],
             env={**kept, "HOME": str(self.path), "PATH": "/usr/bin:/bin"},
             stdin=subprocess.DEVNULL,
             capture_output=True,
@@ -92,6 +93,17 @@ def test_a_second_run_repairs_and_makes_gimp_look_again(home):
     assert main.read_bytes() == (PLUGIN / "pentimento.py").read_bytes()
     assert os.access(main, os.X_OK)
     assert main.stat().st_mtime > (PLUGIN / "pentimento.py").stat().st_mtime
+
+
+def test_a_checkout_without_run_bits_is_fine(home, tmp_path):
+    """As unpacked from a ZIP file."""
+    checkout = tmp_path / "unpacked"
+    for part in ("tools", "plugin"):
+        shutil.copytree(REPO / part, checkout / part, copy_function=shutil.copyfile)
+    shutil.copyfile(REPO / "install.sh", checkout / "install.sh")
+    ended = home.install("--no-server", checkout=checkout)
+    assert ended.returncode == 0, ended.stderr
+    assert os.access(home.plugins[0] / "pentimento.py", os.X_OK)
 
 
 def test_twice_is_the_same_as_once(home):

@@ -15,6 +15,7 @@ SUCCEEDED, FAILED, CANCELLED = "succeeded", "failed", "cancelled"
 FINAL = (SUCCEEDED, FAILED, CANCELLED)
 
 BYTES_PER_PIXEL = {"rgba-u8": 4, "rgb-u8": 3, "rgba-u16": 8, "rgba-f32": 16, "y-u8": 1}
+OPAQUE_ALPHA = {"rgba-u8": b"\xff", "rgba-u16": b"\xff\xff", "rgba-f32": b"\x00\x00\x80\x3f"}
 RAW_TYPE = "application/x-pixels"
 MAX_COUNT = 16
 
@@ -60,6 +61,14 @@ class Pixels:
         digest = hashlib.sha256(f"{self.format};{self.width};{self.height};".encode())
         digest.update(self.data)
         return digest.hexdigest()
+
+    def opaque(self) -> Pixels:
+        """The same colours without transparency."""
+        alpha, stride = OPAQUE_ALPHA.get(self.format, b""), BYTES_PER_PIXEL[self.format]
+        data = bytearray(self.data)
+        for place, value in enumerate(alpha, start=stride - len(alpha)):
+            data[place::stride] = bytes([value]) * (self.width * self.height)
+        return Pixels(self.format, self.width, self.height, bytes(data))
 
     @classmethod
     def from_answer(cls, content_type: str, data: bytes) -> Pixels:

@@ -132,3 +132,18 @@ def test_pixels_of_another_length_are_refused(length):
     header = wire.Pixels("rgba-u8", 2, 1, b"").content_type
     with pytest.raises(ValueError, match="bytes instead of 8"):
         wire.Pixels.from_answer(header, bytes(length))
+
+
+@pytest.mark.parametrize(
+    ("pixels_format", "clear", "opaque"),
+    [
+        ("rgb-u8", "010203 040506", "010203 040506"),
+        ("rgba-u8", "01020300 04050680", "010203ff 040506ff"),
+        ("rgba-u16", "0100020003000000", "010002000300ffff"),
+        ("rgba-f32", "000000000000003f0000003f00000000", "000000000000003f0000003f0000803f"),
+    ],
+)
+def test_opaque_pixels_keep_their_colours(pixels_format, clear, opaque):
+    data = bytes.fromhex(clear)
+    count = len(data) // wire.BYTES_PER_PIXEL[pixels_format]
+    assert wire.Pixels(pixels_format, count, 1, data).opaque().data == bytes.fromhex(opaque)

@@ -35,7 +35,9 @@ class LazyGroup(TyperGroup):
 def _load(name: str) -> Any:
     command = import_module(f"{__name__}.{name}").command
     if isinstance(command, typer.Typer):
-        return typer.main.get_command(command)
+        group = typer.main.get_command(command)
+        group.name = name
+        return group
     single = typer.Typer(add_completion=False)
     single.command(name)(command)
     return typer.main.get_command(single)

@@ -1,0 +1,126 @@
+"""The real server with the real engine and the starter model, over HTTP."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from front import Front, until
+
+RAW = {"Accept": "application/x-pixels"}
+ENGINE_SECONDS = 120  # the first job waits for torch to be imported
+SIDE = 64
+
+
+@pytest.fixture(scope="module")
+def real(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Front]:
+    running = Front(tmp_path_factory.mktemp("real"), None)
+    yield running
+    running.stop()
+
+
+def photo():
+    ramp = np.linspace(0, 255, SIDE, dtype=np.uint8)
+    picture = np.full((SIDE, SIDE, 4), 255, np.uint8)
+    picture[..., 0], picture[..., 1], picture[..., 2] = ramp, ramp[:, None], 90
+    return picture
+
+
+def pixels(front, job):
+    body = front.call("GET", job["images"][0]["url"], headers=RAW).body
+    return np.frombuffer(body, np.uint8).reshape(SIDE, SIDE, -1)
+
+
+def img2img(front, **changes):
+    source = front.blob(photo().tobytes(), SIDE, SIDE)
+    request = {"mode": "img2img", "source": source, "steps": 4, "seed": 7, "prompt": "a lake"}
+    return request | changes
+
+
+def test_strength_0_needs_no_engine(real):
+    job = real.finished(real.start(img2img(real, strength=0)))
+    assert np.array_equal(pixels(real, job), photo())
+    assert real.call("GET", "/v1/status").json["engine"]["state"] == "stopped"
+
+
+def test_a_photo_is_repainted_and_the_record_repeats_it(real):
+    job_id = real.start(img2img(real, strength=0.6))
+    with real.events(job_id) as stream:
+        names = [event.name for event in stream.rest()]
+    assert names[-1] == "succeeded", real.job(job_id)["error"]
+    assert "loading" in names
+    assert "step" in names
+    job = real.job(job_id)
+    assert not np.array_equal(pixels(real, job), photo())
+    again = real.finished(real.start(job["record"]["request"]), ENGINE_SECONDS)
+    assert np.array_equal(pixels(real, again), pixels(real, job))
+
+
+def test_outside_the_mask_every_pixel_is_the_sources(real):
+    mask = np.zeros((SIDE, SIDE), np.uint8)
+    mask[20:44, 20:44] = 255
+    request = img2img(real, mode="inpaint", mask=real.blob(mask.tobytes(), SIDE, SIDE, "y-u8"))
+    job = real.finished(real.start(request), ENGINE_SECONDS)
+    assert job["status"] == "succeeded", job["error"]
+    result = pixels(real, job)
+    assert np.array_equal(result[mask == 0], photo()[mask == 0])
+    assert not np.array_equal(result[mask == 255], photo()[mask == 255])
+
+
+def test_the_plan_knows_how_long_it_takes_after_a_job(real):
+    real.finished(real.start(img2img(real, strength=1.0)), ENGINE_SECONDS)
+    rect = {"width": SIDE, "height": SIDE}
+    plan = real.call("POST", "/v1/plan", {"mode": "img2img", "source": rect}).json
+    assert plan["seconds"] > 0
+
+
+def test_cancel_takes_effect_and_the_engine_goes_on_unchanged(real):
+    before = pixels(real, real.finished(real.start(img2img(real)), ENGINE_SECONDS))
+    long = real.start({"prompt": "x", "steps": 200, "count": 16, "width": 128, "height": 128})
+    until(lambda: real.job(long)["progress"]["step"] >= 1, ENGINE_SECONDS)
+    real.call("DELETE", f"/v1/jobs/{long}")
+    assert real.finished(long, 10)["status"] == "cancelled"
+    after = pixels(real, real.finished(real.start(img2img(real)), ENGINE_SECONDS))
+    assert np.array_equal(before, after)
+
+
+def test_a_killed_engine_fails_its_job_only_and_the_next_one_works(real):
+    long = real.start({"prompt": "x", "steps": 200, "count": 16, "width": 128, "height": 128})
+    until(lambda: real.job(long)["progress"]["step"] >= 1, ENGINE_SECONDS)
+    engine = real.call("GET", "/v1/status").json["engine"]["pid"]
+    os.kill(engine, signal.SIGKILL)
+    failed = real.finished(long, 10)
+    assert (failed["status"], failed["error"]["code"]) == ("failed", "engine_died")
+    assert real.call("GET", "/v1/health").status == 200
+    next_one = real.finished(real.start(img2img(real)), ENGINE_SECONDS)
+    assert next_one["status"] == "succeeded", next_one["error"]
+    assert real.call("GET", "/v1/status").json["engine"]["pid"] != engine
+
+
+def test_ending_in_the_middle_of_a_job_leaves_no_engine_behind(launch):
+    front = launch(real=True)
+    job_id = front.start({"prompt": "x", "steps": 200, "width": 128, "height": 128})
+    until(lambda: front.job(job_id)["progress"]["step"] >= 1, ENGINE_SECONDS)
+    engine = front.call("GET", "/v1/status").json["engine"]["pid"]
+    started = time.monotonic()
+    assert front.stop() == (0, "")
+    assert time.monotonic() - started < 3
+    until(lambda: not Path(f"/proc/{engine}").exists())
+
+
+def test_a_killed_front_leaves_no_engine_but_its_results_behind(real, launch):
+    done = real.finished(real.start(img2img(real)), ENGINE_SECONDS)
+    picture = pixels(real, done)
+    long = real.start({"prompt": "x", "steps": 200, "count": 16, "width": 128, "height": 128})
+    until(lambda: real.job(long)["progress"]["step"] >= 1, ENGINE_SECONDS)
+    engine = real.call("GET", "/v1/status").json["engine"]["pid"]
+    real.kill()
+    until(lambda: not Path(f"/proc/{engine}").exists())
+    restarted = launch(real=True, data=real.data)
+    assert np.array_equal(pixels(restarted, restarted.job(done["id"])), picture)
+    assert restarted.job(long)["error"]["code"] == "server_restarted"

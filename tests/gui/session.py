@@ -39,6 +39,7 @@ for image in Gimp.get_images(): image.clean_all()
 for number in range(1, 200):
     if Gimp.Display.id_is_valid(number): Gimp.Display.get_by_id(number).delete()
 """
+LAST_SETTINGS = "GimpProcedureConfigRun-"
 FEATHERED = """
 image.select_ellipse(Gimp.ChannelOps.REPLACE, 100, 70, 120, 90)
 Gimp.Selection.feather(image, 16)
@@ -62,6 +63,7 @@ class Session:
         self.data = self.gui.data
         self.data.mkdir()
         self.server = Companion(self.data)
+        self.adopted = 0
 
     def __enter__(self) -> Session:
         self.server.__enter__()
@@ -73,7 +75,7 @@ class Session:
     def __exit__(self, *_: object) -> None:
         self.gui.close()
         self.server.__exit__()
-        self._end_server_started_in_gimp()
+        self._end_adopted_server()
 
     def tidy(self) -> None:
         """No image, no dialog, no message; the shared server where the plug-in looks for it."""
@@ -100,13 +102,17 @@ class Session:
         return json.loads(self.gui.python(f"import json\nprint(json.dumps({expression}))"))
 
     def snapshot(self) -> Any:
-        return self.read("snapshot(image)")
+        """All of the image, but for the last settings that GIMP itself keeps with an image of every
+        procedure that was run on it."""
+        taken = self.read("snapshot(image)")
+        for name in [name for name in taken["parasites"] if name.startswith(LAST_SETTINGS)]:
+            del taken["parasites"][name]
+        return taken
 
     def differences(self, before: Any) -> list[str]:
         """What of the image is not as it was."""
-        told = self.gui.python(f"import json\nbefore = json.loads({json.dumps(before)!r})")
-        assert not told
-        return self.read("differences(before, json.loads(json.dumps(snapshot(image))))")
+        both = json.dumps([before, self.snapshot()])
+        return self.read(f"differences(*json.loads({both!r}))")
 
     def layers(self) -> list[dict[str, Any]]:
         """Name and box of each layer, topmost first."""
@@ -173,10 +179,13 @@ class Session:
         described = {"command": command, "version": "test"}
         (self.data / "install.json").write_text(json.dumps(described))
 
-    def _end_server_started_in_gimp(self) -> None:
-        described = self.data / "server.json"
-        if not described.exists() or described.read_text() == self.described:
-            return
-        pid = json.loads(described.read_text()).get("pid")
-        if pid and "pentimento" in Path(f"/proc/{pid}/cmdline").read_text():
-            os.kill(pid, signal.SIGTERM)
+    def adopt_server(self) -> None:
+        """From now on the server that was started from GIMP is the shared one."""
+        self.described = (self.data / "server.json").read_text()
+        described = json.loads(self.described)
+        self.server.url, self.server.token = described["url"], described["token"]
+        self.adopted = described["pid"]
+
+    def _end_adopted_server(self) -> None:
+        if self.adopted and "pentimento" in Path(f"/proc/{self.adopted}/cmdline").read_text():
+            os.kill(self.adopted, signal.SIGTERM)

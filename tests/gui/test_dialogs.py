@@ -97,18 +97,18 @@ def test_the_server_dialog_tells_the_state_and_tests_another_address(gimp):
     gui.gone(title)
 
 
-def test_the_server_dialog_starts_and_stops_a_server(gimp):
+def test_the_server_dialog_stops_and_starts_the_server(gimp):
     gimp.let_gimp_start_servers()
-    (gimp.data / "server.json").unlink()
-    gui, title = gimp.gui, gimp.open_dialog("Server")
-    state = "State of the server"
-    wait(lambda: "is not running" in gui.group_text(title, state), 10, "not running")
-    assert gui.sensitive(title, "Start")
+    gui, title, state = gimp.gui, gimp.open_dialog("Server"), "State of the server"
+    wait(lambda: gui.sensitive(title, "Stop"), 10, "Stop")
+    gui.press(title, "Stop")
+    wait(lambda: "is not running" in gui.group_text(title, state), 20, "stopped")
+    gimp.server.process.wait(10)
+    wait(lambda: gui.sensitive(title, "Start"), 10, "Start")
     gui.press(title, "Start")
     wait(lambda: "The server runs at" in gui.group_text(title, state), 40, "running")
-    gui.press(title, "Stop")
-    wait(lambda: "The server runs at" not in gui.group_text(title, state), 20, "stopped")
-    wait(lambda: gui.sensitive(title, "Start"), 10, "Start again")
+    gimp.adopt_server()
+    assert gimp.server.ask("/v1/status")["data_dir"] == str(gimp.data)
 
 
 def test_the_doctor_finds_all_well_and_says_what_is_not(gimp):

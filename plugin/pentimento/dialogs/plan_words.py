@@ -39,7 +39,11 @@ def _work(plan: Mapping[str, Any]) -> List[str]:
         return [_("strength 0 keeps the source as it is, nothing is computed")]
     generation = _size(plan["generation"])
     if plan["mode"] == "txt2img":
-        painted = _("painted at {size}").format(size=generation)
+        painted = (
+            ""
+            if generation == _size(plan["box"])
+            else _("painted at {size}").format(size=generation)
+        )
     else:
         painted = _("repaints at {size}").format(size=generation)
     return [painted, _steps(plan), _time(plan.get("seconds"))]

@@ -44,7 +44,6 @@ class _Pulse:
     heard: float
     moved: float
     passed: int = 0
-    alive: bool = True
     state: dict[str, Any] = field(default_factory=dict)
 
 
@@ -183,7 +182,6 @@ class EngineChild:
     def _feel(self, beat: frames.Message, now: float) -> None:
         if beat["passed"] != self._pulse.passed:
             self._pulse.passed, self._pulse.moved = beat["passed"], now
-        self._pulse.alive = beat["alive"]
         self._pulse.state = {key: beat[key] for key in ("memory_mb", "loaded")}
 
     def _deliver(self, running: _Running, message: frames.Message, binary: bytes) -> None:
@@ -216,7 +214,7 @@ class EngineChild:
         now = asyncio.get_running_loop().time()
         silent = now - self._pulse.heard > self._patience.silence
         stalled = now - self._pulse.moved > self._patience.stall
-        return silent or stalled or not self._pulse.alive
+        return silent or stalled
 
     async def _end(self) -> None:
         self._hang_up()

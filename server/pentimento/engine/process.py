@@ -82,18 +82,13 @@ class Engine:
                     self._orders.put(message)
         os._exit(0)  # the front is gone: nobody waits for what is being computed
 
-    def beat(self, worker: Worker, compute: threading.Thread) -> None:
-        """Heart thread: the front kills an engine that stops sending or stops moving."""
+    def beat(self, worker: Worker) -> None:
+        """Heart thread: the front kills an engine that stops sending, or whose work stands still:
+        `passed` counts the blocks of the networks that were entered, also inside a slow step."""
         while True:
             running = self._running
-            self._front.send(
-                {
-                    "type": "beat",
-                    "alive": compute.is_alive(),
-                    "passed": running[1].passed if running else 0,
-                }
-                | worker.condition()
-            )
+            passed = running[1].passed if running else 0
+            self._front.send({"type": "beat", "passed": passed} | worker.condition())
             time.sleep(HEARTBEAT)
 
     def serve(self, worker: Worker) -> None:
@@ -158,8 +153,7 @@ def main() -> None:
 
     worker = Worker()
     front.send({"type": "hello"} | worker.hello())
-    compute = threading.current_thread()
-    threading.Thread(target=engine.beat, args=(worker, compute), daemon=True).start()
+    threading.Thread(target=engine.beat, args=(worker,), daemon=True).start()
     engine.serve(worker)
 
 

@@ -58,7 +58,9 @@ def wait(condition: Callable[[], Any], seconds: float, what: str) -> Any:
 
 
 class Session:
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, **options: Any) -> None:
+        """`options` go to stage.Stage.start."""
+        self.options = options
         self.gui = Gui(root)
         self.data = self.gui.data
         self.data.mkdir()
@@ -68,7 +70,7 @@ class Session:
     def __enter__(self) -> Session:
         self.server.__enter__()
         self.described = (self.data / "server.json").read_text()
-        self.seconds_to_start = self.gui.start()
+        self.seconds_to_start = self.gui.start(**self.options)
         self.gui.python(SNAPSHOT.read_text())
         return self
 

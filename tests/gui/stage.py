@@ -17,7 +17,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 GIMPRC = """(config-version "{version}")
 (check-updates no)
 (show-welcome-dialog no)
-(restore-session no)
+(restore-session {docks})
 (save-session-info no)
 (save-document-history no)
 (plug-in-path "{plugins}:{system}")
@@ -34,7 +34,9 @@ class Stage:
 
     # Start and end
 
-    def start(self, plugins, size="1400x900", manager="xfwm4", language="", environment=None):
+    def start(
+        self, plugins, size="1400x900", manager="xfwm4", language="", docks=False, environment=None
+    ):
         """Starts screen, buses, window manager and GIMP; gives the seconds GIMP took."""
         os.environ.update(environment or {})
         os.environ.update(
@@ -47,7 +49,7 @@ class Stage:
         )
         if language:
             self.speak(language)
-        self.install(plugins)
+        self.install(plugins, docks)
         self.screen(size)
         self.bus()
         self.spawn([manager])
@@ -64,7 +66,7 @@ class Stage:
         shutil.copytree("/usr/lib/locale/C.utf8", os.path.join(self.folder("locale"), name))
         os.environ.update(LOCPATH=self.folder("locale"), LANG=name)
 
-    def install(self, plugins):
+    def install(self, plugins, docks):
         """Copies the plug-in folders and links the few of GIMP's own that are needed."""
         own, system = self.folder("gimp/plug-ins"), self.folder("gimp/system")
         for path in plugins:
@@ -78,7 +80,9 @@ class Stage:
         answer = subprocess.run(["gimp", "--version"], capture_output=True, text=True, check=True)
         with open(os.path.join(self.config, "gimprc"), "w") as rc:
             version = answer.stdout.split()[-1]
-            rc.write(GIMPRC.format(version=version, plugins=own, system=system))
+            shown = "yes" if docks else "no"
+            text = GIMPRC.format(version=version, plugins=own, system=system, docks=shown)
+            rc.write(text)
 
     def spawn(self, argv, **options):
         path = os.path.join(self.folder("logs"), os.path.basename(argv[0]) + ".log")
@@ -269,6 +273,12 @@ class Stage:
             self.xdotool("windowraise", target)
         subprocess.run(["import", "-frame", "-window", target, path], check=True, timeout=60)
         return path
+
+    def place(self, title, x, y, width, height):
+        """Moves and sizes a window."""
+        window = self.xdotool("search", "--onlyvisible", "--name", title).split()[-1]
+        self.xdotool("windowmove", window, str(x), str(y))
+        self.xdotool("windowsize", "--sync", window, str(width), str(height))
 
     def geometry(self, title):
         """{"X", "Y", "WIDTH", "HEIGHT"} of a window in px."""

@@ -1,0 +1,91 @@
+#!/usr/bin/env python3
+"""Makes the pictures in docs/images with a real GIMP, a real server and the starter model:
+
+    python docs/make_screenshots.py [SUITE]        trixie (GIMP 3.0) or sid (GIMP 3.2)
+
+Needs the private GIMP root (tools/gimp-root.sh) and the server's packages.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+REPO = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(REPO))
+
+from tests.gui.gui import HOST, roots
+from tests.gui.session import Session, wait
+
+IMAGES = REPO / "docs" / "images"
+PHOTO = REPO / "examples" / "photo.jpg"
+OPEN = """
+from gi.repository import Gegl, Gio
+image = Gimp.file_load(Gimp.RunMode.NONINTERACTIVE, Gio.File.new_for_path({path}))
+width, height = image.get_width(), image.get_height()
+display = Gimp.Display.new(image)
+Gimp.Selection.none(image)
+"""
+SELECT = """
+image.select_ellipse(Gimp.ChannelOps.REPLACE, *[round(v) for v in (
+    width * 0.55, height * 0.1, width * 0.3, height * 0.35)])
+Gimp.Selection.feather(image, width / 40)
+image.set_selected_layers(image.get_layers()[-1:])
+Gimp.displays_flush()
+"""
+DESELECT = """
+Gimp.Selection.none(image)
+image.set_selected_layers(image.get_layers()[:1])
+Gimp.displays_flush()
+"""
+
+
+def generate(session: Session, title: str, prompt: str, preset: str, layers: int) -> None:
+    """Fills in a dialog, takes its picture, presses Generate and waits for the result."""
+    gui = session.gui
+    session.open_dialog(title)
+    gui.set_text(title, "Prompt", prompt)
+    gui.choose(title, "How much to change", preset)
+    gui.press(title, "Random seed")
+    gui.set_value(title, "Seed value", 7)
+    session.wait_for_status(title, "steps")
+    gui.press(title, "More options")
+    gui.widget_showing(title, "Steps")
+    gui.shot(IMAGES / f"{title.lower().replace(' ', '-')}.png", title)
+    gui.press(title, "Generate")
+    session.wait_for_layers(layers)
+
+
+def show(session: Session, title: str, part: str) -> None:
+    """Takes the picture of a dialog once it says `part`, and closes it."""
+    gui = session.gui
+    session.open_dialog(title)
+    wait(lambda: part in gui.all_text(title), 30, part)
+    gui.shot(IMAGES / f"{title.lower()}.png", title)
+    gui.press(title, "Close")
+    gui.gone(title)
+
+
+def main() -> None:
+    suite = sys.argv[1] if len(sys.argv) > 1 else "trixie"
+    with Session(roots()[suite], docks=True) as session:
+        gui = session.gui
+        gui.python(OPEN.format(path=json.dumps(f"{HOST}{PHOTO}")))
+        gui.window("{}x{}".format(*session.read("[width, height]")))
+        gui.place("– GIMP", 0, 0, 1390, 860)
+        generate(session, "Image to Image", "a painted landscape", "Restyle", 2)
+        gui.python(SELECT)
+        generate(session, "Regenerate Selection", "a bright sky", "New", 3)
+        gui.python(DESELECT)
+        gui.keys("– GIMP", "ctrl+shift+j")  # the whole image into the window
+        gui.shot(IMAGES / "gimp-result.png")
+        show(session, "Server", "The server runs at")
+        show(session, "Doctor", "All is well.")
+        session.open_dialog("Text to Image")
+        session.wait_for_status("Text to Image", "steps")
+        gui.shot(IMAGES / "text-to-image.png", "Text to Image")
+
+
+if __name__ == "__main__":
+    main()

@@ -304,3 +304,17 @@ asyncio.run(main())
         front.kill()
     gone, _ = psutil.wait_procs([engine], timeout=10)
     assert gone or engine.status() == psutil.STATUS_ZOMBIE
+
+
+def test_the_engine_waits_without_spinning_and_hears_no_foreign_python(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("PYTHONHOME", "/nowhere")
+    monkeypatch.setenv("GIMP3_DIRECTORY", "/somewhere")
+    monkeypatch.delenv("OMP_WAIT_POLICY", raising=False)
+    environment = clean_environment()
+    assert environment["OMP_WAIT_POLICY"] == "passive"
+    assert environment["HF_HUB_OFFLINE"] == "1"
+    assert not {"PYTHONHOME", "GIMP3_DIRECTORY"} & environment.keys()
+    monkeypatch.setenv("OMP_WAIT_POLICY", "active")
+    assert clean_environment()["OMP_WAIT_POLICY"] == "active"

@@ -145,6 +145,14 @@ def test_a_bad_picture_is_refused(front, name):
     assert not list((front.data / "blobs").glob("*.part"))
 
 
+def test_the_answer_to_a_large_body_arrives_on_a_closing_connection(front):
+    headers = JSON | {"Connection": "close"}
+    answer = front.call("POST", "/v1/jobs", b" " * 20_000_000, headers)
+    assert (answer.status, answer.code) == (413, "too_large")
+    stranger = front.bare("PUT", "/v1/blobs", b" " * 20_000_000, {"Connection": "close"})
+    assert (stranger.status, stranger.code) == (401, "unauthorized")
+
+
 def test_a_body_in_chunks_is_measured_too(front):
     def chunks():
         yield b"x" * 10

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sqlite3
 import time
+from contextlib import closing
 
 from front import until
 
@@ -136,3 +138,17 @@ def test_a_damaged_store_is_put_aside(launch):
     second = launch()
     assert second.finished(second.start({"steps": 1}))["status"] == "succeeded"
     assert (second.data / "jobs.sqlite.damaged").exists()
+
+
+def test_an_unexpected_error_is_told_without_its_trace(launch):
+    front = launch()
+    job_id = front.start({"steps": 1})
+    front.finished(job_id)
+    front.kill()
+    with closing(sqlite3.connect(front.data / "jobs.sqlite")) as db, db:
+        db.execute("UPDATE jobs SET state = '{'")
+    again = launch()
+    answer = again.call("GET", f"/v1/jobs/{job_id}")
+    assert (answer.status, answer.code) == (500, "internal")
+    assert "Traceback" in again.log()
+    assert again.finished(again.start({"steps": 1}))["status"] == "succeeded"

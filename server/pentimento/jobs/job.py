@@ -14,7 +14,6 @@ from contextlib import contextmanager
 from typing import Any
 
 from pentimento.backends.base import Loading, Preview, Step
-from pentimento.errors import PentimentoError
 from pentimento.jobs.record import JobRequest, JobStatus
 from pentimento.jobs.state import JobEvent, JobState, Stored, image_json, snapshot
 
@@ -98,23 +97,12 @@ class Job:
         """Seen with the next change: every revision has its event."""
         self.state.mask = mask
 
-    def succeed(self, facts: dict[str, Any]) -> None:
-        self.state.facts = facts
-        self.state.progress.fraction = 1.0
-        self._end(JobStatus.SUCCEEDED)
-
-    def fail(self, error: PentimentoError) -> None:
-        self.state.error = error.body()["error"]
-        self._end(JobStatus.FAILED)
-
-    def cancel(self) -> None:
-        self._end(JobStatus.CANCELLED)
-
-    def _end(self, status: JobStatus) -> None:
-        self.state.end(status)
+    def end(self, ended: JobState) -> None:
+        """`ended` is `state.ended(...)`, which was saved first: what is told stays true."""
+        self.state = ended
         self.queue_position = None
-        self._change()
-        self.events.append(JobEvent(self.state.rev, status.value, self.snapshot()))
+        self.events.append(JobEvent(ended.rev, ended.status.value, self.snapshot()))
+        self._wake()
 
     def _tell(self, name: str, data: dict[str, Any]) -> None:
         self._change()
@@ -122,6 +110,9 @@ class Job:
 
     def _change(self) -> None:
         self.state.rev += 1
+        self._wake()
+
+    def _wake(self) -> None:
         self._changed.set()
         self._changed = asyncio.Event()
 

@@ -185,13 +185,14 @@ class JobQueue:
         job = Job(state)
         if admitted.changes_nothing:
             await self._answer_unchanged(job, admitted)
-        await self._store.add_job(state, key, fingerprint)
+        await self._store.add_job(job.state, key, fingerprint)
         self._remember(job)
         if job.final:
-            await self._store.save_job(state, self._results.size(job.id))
+            size = await asyncio.to_thread(self._results.size, job.id)
+            await self._store.save_job(job.state, size)
         else:
             self._enqueue(job)
-        log.info("job %s: %s, %s", job.id, job.request.mode, state.status)
+        log.info("job %s: %s, %s", job.id, job.request.mode, job.state.status)
         return job
 
     async def _answer_unchanged(self, job: Job, admitted: Admitted) -> None:
@@ -208,7 +209,8 @@ class JobQueue:
             await asyncio.to_thread(self._results.remove, job.id)
             raise
         job.state.started_at = job.state.created_at
-        job.succeed({"backend": "none", "unchanged": True})
+        facts = {"backend": "none", "unchanged": True}
+        job.end(job.state.ended(JobStatus.SUCCEEDED, facts=facts))
 
     def _enqueue(self, job: Job) -> None:
         self._waiting.append(job)
@@ -287,21 +289,24 @@ class JobQueue:
                 job.set_mask(stored(event))
 
     async def _finish(self, job: Job, outcome: dict[str, Any] | Exception) -> None:
+        """Saves the end of a job, then tells it."""
         match outcome:
             case dict():
-                job.succeed(outcome)
+                ended = job.state.ended(JobStatus.SUCCEEDED, facts=outcome)
             case Cancelled():
-                job.cancel()
+                ended = job.state.ended(JobStatus.CANCELLED)
             case _:
-                job.fail(_as_failure(outcome))
-        log.info("job %s: %s", job.id, job.state.status)
+                error = _as_failure(outcome).body()["error"]
+                ended = job.state.ended(JobStatus.FAILED, error=error)
         try:
             size = await asyncio.to_thread(self._results.size, job.id)
-            await self._store.save_job(job.state, size)
-            if job.pace.seconds_per_step and job.state.status is JobStatus.SUCCEEDED:
-                await self._timings.note_steps(job.state, job.pace.seconds_per_step)
+            await self._store.save_job(ended, size)
+            if job.pace.seconds_per_step and ended.status is JobStatus.SUCCEEDED:
+                await self._timings.note_steps(ended, job.pace.seconds_per_step)
         except Exception:
             log.exception("job %s could not be saved", job.id)
+        job.end(ended)
+        log.info("job %s: %s", job.id, ended.status)
 
     async def _watch_leases(self) -> None:
         """Cancels interactive jobs whose client has gone."""

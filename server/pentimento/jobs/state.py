@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -66,13 +66,28 @@ class JobState:
     def __post_init__(self) -> None:
         self.expires_at = self.expires_at or self.created_at + self.max_age
 
-    def end(self, status: JobStatus) -> None:
-        self.status = status
-        self.finished_at = time.time()
-        self.expires_at = self.finished_at + self.max_age
-        self.progress.phase = "done"
-        self.progress.message = ""
-        self.progress.eta_seconds = None
+    def ended(
+        self,
+        status: JobStatus,
+        *,
+        facts: dict[str, Any] | None = None,
+        error: dict[str, Any] | None = None,
+    ) -> JobState:
+        """Its final state, one revision later; this one stays as it is."""
+        now = time.time()
+        fraction = 1.0 if status is JobStatus.SUCCEEDED else self.progress.fraction
+        return replace(
+            self,
+            status=status,
+            rev=self.rev + 1,
+            finished_at=now,
+            expires_at=now + self.max_age,
+            progress=replace(
+                self.progress, phase="done", message="", fraction=fraction, eta_seconds=None
+            ),
+            facts=facts or {},
+            error=error,
+        )
 
     def as_json(self) -> dict[str, Any]:
         """For the store; `from_json` reads it."""

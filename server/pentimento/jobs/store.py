@@ -100,13 +100,13 @@ class Store:
             "SELECT state FROM jobs WHERE (?1 IS NULL OR client = ?1)"
             " AND (?2 IS NULL OR status = ?2) ORDER BY created_at DESC, rowid DESC LIMIT ?3"
         )
-        return [_state(row) for row in await self._call(_select, query, (client, status, limit))]
+        return _readable(await self._call(_select, query, (client, status, limit)))
 
     async def unfinished_jobs(self) -> list[JobState]:
         """Oldest first."""
         query = "SELECT state FROM jobs WHERE status IN (?, ?) ORDER BY created_at, rowid"
         active = (JobStatus.QUEUED.value, JobStatus.RUNNING.value)
-        return [_state(row) for row in await self._call(_select, query, active)]
+        return _readable(await self._call(_select, query, active))
 
     async def job_of_key(self, key: str) -> tuple[str, str] | None:
         """Id and body hash of the job that was made with an idempotency key."""
@@ -261,6 +261,17 @@ def _save_blob(db: sqlite3.Connection, blob: Blob) -> bool:
         ),
     )
     return known is None
+
+
+def _readable(rows: list[tuple]) -> list[JobState]:
+    """One damaged record must not keep a server from starting."""
+    states = []
+    for row in rows:
+        try:
+            states.append(_state(row))
+        except (ValueError, KeyError, TypeError):
+            log.exception("a job in the store cannot be read; it is left out")
+    return states
 
 
 def _state(row: tuple) -> JobState:

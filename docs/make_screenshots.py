@@ -73,13 +73,12 @@ def main() -> None:
         gui = session.gui
         gui.python(OPEN.format(path=json.dumps(f"{HOST}{PHOTO}")))
         gui.window("{}x{}".format(*session.read("[width, height]")))
-        gui.place("– GIMP", 0, 0, 1390, 860)
-        generate(session, "Image to Image", "a painted landscape", "Restyle", 2)
+        gui.place("– GIMP", 0, 0, 1390, 760)
+        generate(session, "Image to Image", "a city at night", "Touch up", 2)
         gui.python(SELECT)
         generate(session, "Regenerate Selection", "a bright sky", "New", 3)
         gui.python(DESELECT)
-        gui.keys("– GIMP", "ctrl+shift+j")  # the whole image into the window
-        gui.shot(IMAGES / "gimp-result.png")
+        gui.shot(IMAGES / "gimp-result.png", "– GIMP")
         show(session, "Server", "The server runs at")
         show(session, "Doctor", "All is well.")
         session.open_dialog("Text to Image")

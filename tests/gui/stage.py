@@ -5,6 +5,7 @@ answers {"result": ...} or {"error": ...}. Ends, with all it started, when stdin
 import glob
 import json
 import os
+import re
 import shutil
 import signal
 import socket
@@ -83,6 +84,15 @@ class Stage:
             shown = "yes" if docks else "no"
             text = GIMPRC.format(version=version, plugins=own, system=system, docks=shown)
             rc.write(text)
+        if docks:
+            self.widen_docks()
+
+    def widen_docks(self):
+        """GIMP's own arrangement of docks, with room for the layers' names."""
+        with open("/etc/gimp/3.0/sessionrc") as standard:
+            text = re.sub(r'(right-docks-width) "\d+"', r'\1 "330"', standard.read())
+        with open(os.path.join(self.config, "sessionrc"), "w") as own:
+            own.write(text)
 
     def spawn(self, argv, **options):
         path = os.path.join(self.folder("logs"), os.path.basename(argv[0]) + ".log")

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from tests.imaging.strategies import mask
 
 from pentimento.imaging import masks
-from pentimento.imaging.geometry import Box, Size
+from pentimento.imaging.geometry import Box
 from pentimento.jobs.record import MaskOptions
 
 SQUARE = Box(30, 20, 24, 18)
@@ -70,15 +70,6 @@ def test_beyond_its_reach_the_mask_stays_zero(grow: int, feather: int, blend: in
     found = masks.bounds(masks.effective_mask(square(), options))
     assert found is not None
     assert SQUARE.pad(masks.reach(options)).contains(found)
-
-
-def test_latent_mask_is_the_mean_of_its_area() -> None:
-    values = np.zeros((16, 16), np.uint8)
-    values[:8, :4] = 255
-    values[8:, 8:] = 51
-    shares = masks.latent_mask(values, Size(2, 2))
-    assert shares.dtype == np.float32
-    assert shares == pytest.approx(np.array([[0.5, 0.0], [0.0, 0.2]]), abs=1e-6)
 
 
 def test_bounds_of_nothing_and_of_one_pixel() -> None:

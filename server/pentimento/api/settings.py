@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -50,13 +49,3 @@ class Settings:
     @property
     def log_file(self) -> Path:
         return self.data_dir / "logs" / "server.log"
-
-
-def default_data_dir() -> Path:
-    """PENTIMENTO_DATA, or the platform's place for a user's data."""
-    chosen = os.environ.get("PENTIMENTO_DATA")
-    if chosen:
-        return Path(chosen)
-    from platformdirs import user_data_dir
-
-    return Path(user_data_dir("pentimento", appauthor=False))

@@ -46,7 +46,8 @@ def command(
 ) -> None:
     """Start the server, and run it until it is told to end."""
     from pentimento.api.serving import serve
-    from pentimento.api.settings import Settings, default_data_dir
+    from pentimento.api.settings import Settings
+    from pentimento.paths import data_dir as chosen_or_default
 
     if host not in LOOPBACK:
         raise BadInput(
@@ -54,5 +55,5 @@ def command(
             f"The server listens on this machine only, not at {host}.",
             "Leave --host out.",
         )
-    folder = (data_dir or default_data_dir()).expanduser().resolve()
+    folder = chosen_or_default(data_dir).resolve()
     serve(Settings(folder, host, port, log_level.value))

@@ -1,7 +1,6 @@
 """Masks: 255 = regenerate, 0 = keep, values between count in proportion.
 
 - `effective_mask(mask_u8, options) -> u8 (h, w)`: after grow, feather and blend
-- `latent_mask(mask_u8, size) -> float32 (h, w) 0..1`: area means at the size of the latents
 - `bounds(mask_u8) -> Box | None`: around everything above 0
 - `reach(options) -> int`: px beyond the mask that can become non-zero
 """
@@ -11,8 +10,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from pentimento.imaging.geometry import Box, Size
-from pentimento.imaging.resample import resize_mask
+from pentimento.imaging.geometry import Box
 from pentimento.jobs.record import MaskOptions
 
 FEATHER_SIGMAS = 3.5  # a feather of r px is a Gaussian of sigma r / 3.5, as in GIMP
@@ -32,11 +30,6 @@ def effective_mask(mask: np.ndarray, options: MaskOptions) -> np.ndarray:
 
 def reach(options: MaskOptions) -> int:
     return max(options.grow, 0) + options.feather + options.blend
-
-
-def latent_mask(mask: np.ndarray, size: Size) -> np.ndarray:
-    """Share of each latent that is regenerated, `(size.height, size.width)` float32 0..1."""
-    return np.clip(resize_mask(mask.astype(np.float32) / 255, size), 0, 1)
 
 
 def bounds(mask: np.ndarray) -> Box | None:

@@ -1,6 +1,6 @@
 """Changing the size of float pictures without ringing into nonsense or aliasing.
 
-`resize(picture, size) -> np.ndarray` for colours, `resize_mask(mask, size)` for coverage.
+`resize(picture, size) -> np.ndarray` for colours.
 """
 
 from __future__ import annotations
@@ -27,16 +27,6 @@ def resize(picture: np.ndarray, size: Size) -> np.ndarray:
     if smaller != (size.width, size.height):
         result = _cv2_resize(result, (size.width, size.height), cv2.INTER_LANCZOS4)
         result = np.clip(result, picture.min(), picture.max())
-    return result
-
-
-def resize_mask(mask: np.ndarray, size: Size) -> np.ndarray:
-    """`(h, w)` float32 coverage 0..1 at another size: area means, linear where it grows."""
-    height, width = mask.shape
-    smaller = (min(width, size.width), min(height, size.height))
-    result = mask if smaller == (width, height) else _cv2_resize(mask, smaller, cv2.INTER_AREA)
-    if smaller != (size.width, size.height):
-        result = _cv2_resize(result, (size.width, size.height), cv2.INTER_LINEAR)
     return result
 
 

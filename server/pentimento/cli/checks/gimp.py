@@ -115,7 +115,7 @@ def _entry(pluginrc: Path) -> tuple[int, int] | None:
 
 
 def _stated_version(folder: Path) -> str:
-    """What `VERSION` beside the plug-in says; empty where install.sh wrote none."""
+    """What `VERSION` beside the plug-in says; empty in a copy without it."""
     file = folder / "VERSION"
     return file.read_text("utf-8").strip() if file.is_file() else ""
 

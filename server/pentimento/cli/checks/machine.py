@@ -29,7 +29,7 @@ PACKAGES = (  # where the distribution itself is not installed, as in a checkout
     "pillow",
     "opencv-python-headless",
     "requests",
-    "fastapi",
+    "starlette",
     "uvicorn",
     "pydantic",
     "platformdirs",

@@ -37,10 +37,10 @@ def companion(tmp_path_factory):
         yield running
 
 
-@pytest.fixture
-def gimp(companion, tmp_path):
-    """GIMP 3.2 with the example files in its folder and last values of Image to Image."""
-    version = "3.2"
+@pytest.fixture(params=list(SUITES))
+def gimp(request, companion, tmp_path):
+    """GIMP with the example files in its folder and last values of Image to Image."""
+    version = request.param
     if not root_of(version).is_dir():
         pytest.skip(f"no root with GIMP {version}: run tools/gimp-root.sh make {SUITES[version]}")
     headless = HeadlessGimp(version, tmp_path)

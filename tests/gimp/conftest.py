@@ -18,7 +18,7 @@ def companion(tmp_path_factory):
 @pytest.fixture(scope="session", params=list(SUITES))
 def version(request):
     if not root_of(request.param).is_dir():
-        pytest.skip(f"no root with GIMP {request.param}: run tools/gimp-root.sh")
+        pytest.skip(f"no root with GIMP {request.param}: run ./install.sh --test")
     return request.param
 
 

@@ -1,7 +1,7 @@
 """Runs Python files inside real, headless GIMP in a private root, with this checkout's plug-in.
 
-The root is the one that tools/gimp-root.sh makes; tests/gui/enter.sh enters it in a mount namespace
-of its own, so that neither the root nor the machine keeps anything of a test.
+The root is the one that tools/gimp-root.sh makes; tools/gimp-enter.sh enters it in a mount
+namespace of its own, so that neither the root nor the machine keeps anything of a test.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import table_profile
 REPO = Path(__file__).resolve().parents[2]
 PLUGIN = REPO / "plugin" / "pentimento"
 INSIDE = Path(__file__).parent / "inside"
-ENTER = REPO / "tests" / "gui" / "enter.sh"
+ENTER = REPO / "tools" / "gimp-enter.sh"
 SUITES = {"3.0": "trixie", "3.2": "sid"}
 SYSTEM_PLUGINS = ("python-eval", "script-fu")
 START_SECONDS = 60

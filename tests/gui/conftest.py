@@ -14,7 +14,7 @@ def session(request):
     """A Session of one GIMP version; it lives until the last test of that version."""
     suite = VERSIONS[request.param]
     if suite not in roots():
-        pytest.skip(f"no root with GIMP {request.param}: run tools/gimp-root.sh {suite}")
+        pytest.skip(f"no root with GIMP {request.param}: run tools/gimp-root.sh make {suite}")
     with Session(roots()[suite]) as running:
         yield running
 

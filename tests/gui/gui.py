@@ -13,7 +13,8 @@ from typing import Any
 
 HERE = Path(__file__).resolve().parent
 PLUGIN = HERE.parents[1] / "plugin" / "pentimento"
-HOST = "/mnt"  # where enter.sh shows the machine's own files inside the root
+ENTER = HERE.parents[1] / "tools" / "gimp-enter.sh"
+HOST = "/mnt"  # where gimp-enter.sh shows the machine's own files inside the root
 
 
 def roots() -> dict[str, Path]:
@@ -37,7 +38,7 @@ class Gui:
         self.work = Path(self.folder.name)
         self.data = data or self.work / "data"
         self.process = subprocess.Popen(
-            [HERE / "enter.sh", root, self.work, "python3", f"{HOST}{HERE}/stage.py", self.work],
+            [ENTER, root, self.work, "python3", f"{HOST}{HERE}/stage.py", self.work],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,

@@ -23,6 +23,8 @@ MEMORY_WORDS = (
     "insufficient memory",  # OpenCV
     "failed to allocate",
     "std::bad_alloc",
+    "could not create a primitive",  # oneDNN, for convolutions on a processor
+    "could not create a memory object",
 )
 
 

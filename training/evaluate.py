@@ -20,7 +20,13 @@ from pathlib import Path
 import cv2
 import numpy as np
 import torch
-from diffusers import AutoPipelineForImage2Image, AutoPipelineForInpainting, StableDiffusionPipeline
+from diffusers import (
+    AutoPipelineForImage2Image,
+    AutoPipelineForInpainting,
+    DDIMScheduler,
+    EulerAncestralDiscreteScheduler,
+    StableDiffusionPipeline,
+)
 from PIL import Image
 
 from training import judge as judging
@@ -51,6 +57,8 @@ SHEET = [
     "a red brick wall texture",
     "a boat on the sea, watercolor",
 ]
+BEGIN, END = "<!-- figures: begin -->", "<!-- figures: end -->"
+SAMPLERS = {"DDIM": DDIMScheduler, "Euler a": EulerAncestralDiscreteScheduler}
 PHOTOS = ["astronaut.png", "chelsea.png", "coffee.png", "rocket.jpg"]
 STRENGTHS = (0.2, 0.35, 0.5, 0.65, 0.8, 1.0)
 
@@ -72,9 +80,12 @@ def photographs(side: int) -> dict[str, Array]:
 class Painter:
     """The model under test, with one fixed setting of steps, guidance and size."""
 
-    def __init__(self, folder: Path, size: int, steps: int, guidance: float) -> None:
+    def __init__(
+        self, folder: Path, size: int, steps: int, guidance: float, sampler: str = "DDIM"
+    ) -> None:
         self.size, self.steps, self.guidance = size, steps, guidance
         self.text = StableDiffusionPipeline.from_pretrained(folder, torch_dtype=torch.float32)
+        self.text.scheduler = SAMPLERS[sampler].from_config(self.text.scheduler.config)
         self.image = AutoPipelineForImage2Image.from_pipe(self.text)
         self.inpaint = AutoPipelineForInpainting.from_pipe(self.text)
         for pipeline in (self.text, self.image, self.inpaint):
@@ -122,11 +133,12 @@ class Painter:
 
 
 def save_sheet(path: Path, rows: list[list[Array]]) -> None:
-    """At most 500 kB: larger sheets are stored with 256 colours."""
+    """At most 500 kB or so: larger sheets are stored with 256 dithered colours."""
     picture = Image.fromarray(np.vstack([np.hstack(row) for row in rows]))
     picture.save(path, optimize=True)
     if path.stat().st_size > 500_000:
-        picture.quantize(256, dither=Image.Dither.NONE).save(path, optimize=True)
+        palette = picture.quantize(256)
+        picture.quantize(palette=palette, dither=Image.Dither.FLOYDSTEINBERG).save(path)
 
 
 @torch.no_grad()
@@ -227,7 +239,7 @@ def image_to_image(painter: Painter, out: Path) -> Iterator[Figure]:
             row.append(painter.repaint(row[0], prompt, strength))
             likeness[strength].append(score.likeness(row[0], row[-1]))
         rows.append(row)
-    save_sheet(out / "starter-image-to-image.png", rows)
+    save_sheet(out / "starter-image-to-image.png", [*rows[:2], *rows[4:7]])
     for strength, values in likeness.items():
         yield score.mean(f"likeness to the source at strength {strength}", values)
     a, b = (painter.repaint(s, "a red ball on green grass", 1.0) for s in scenes[:2])
@@ -245,7 +257,8 @@ def inpaint(painter: Painter, out: Path, n: int) -> Iterator[Figure]:
     while len(gained) < n:
         seed += 1
         source, _, facts = make_scene(np.random.default_rng(800 + seed), size, size)
-        if facts.time != "night" or facts.style or facts.body or not facts.far:
+        moon = any("moon" in thing.kind for thing in facts.everything)
+        if facts.time != "night" or facts.style or moon or not facts.far:
             continue
         filled = painter.fill(source, mask, "a yellow moon, at night", seed)
         before, after = (score.hue_share(p, "yellow", mask) for p in (source, filled))
@@ -279,6 +292,13 @@ def table(figures: list[Figure]) -> str:
     return "\n".join(lines) + "\n"
 
 
+def put_into_card(card: Path, figures: str) -> None:
+    """Replaces what stands between the two marks in the model card."""
+    head, rest = card.read_text().split(BEGIN)
+    _, tail = rest.split(END)
+    card.write_text(f"{head}{BEGIN}\n{figures}{END}{tail}")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description="Measure the starter model.")
     parser.add_argument("model", type=Path)
@@ -287,13 +307,15 @@ def main() -> None:
     parser.add_argument("--size", type=int, default=128)
     parser.add_argument("--steps", type=int, default=14)
     parser.add_argument("--guidance", type=float, default=3.5)
+    parser.add_argument("--sampler", choices=list(SAMPLERS), default="DDIM")
     parser.add_argument("--n", type=int, default=4, help="seeds per colour; others scale with it")
+    parser.add_argument("--card", type=Path, help="the model card to put the figures into")
     parser.add_argument("--only", nargs="*", help="names of the measurements to make")
     args = parser.parse_args()
     os.environ["HF_HUB_OFFLINE"] = "1"
     one_thread()
     args.out.mkdir(parents=True, exist_ok=True)
-    painter = Painter(args.model, args.size, args.steps, args.guidance)
+    painter = Painter(args.model, args.size, args.steps, args.guidance, args.sampler)
     measurements: dict[str, Callable[..., Iterator[Figure]]] = {
         "autoencoder": autoencoder,
         "sheet": sheet,
@@ -313,9 +335,12 @@ def main() -> None:
             figures.append(figure)
             print(f"{figure.name}: {figure.value:.3f} (n = {figure.n})", flush=True)
     setting = {"size": args.size, "steps": args.steps, "guidance": args.guidance}
+    setting["sampler"] = args.sampler
     report = {"setting": setting, "figures": [asdict(f) for f in figures]}
     (args.out / "figures.json").write_text(json.dumps(report, indent=2) + "\n")
     (args.out / "figures.md").write_text(table(figures))
+    if args.card:
+        put_into_card(args.card, table(figures))
 
 
 if __name__ == "__main__":

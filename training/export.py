@@ -49,7 +49,7 @@ def card(vae: AutoencoderTiny, sampler: str, steps: int, guidance: float) -> dic
         "family": "sd15",
         "native_size": NATIVE_SIZE,
         "min_size": 64,
-        "max_pixels": 384 * 384,
+        "max_pixels": 192 * 192,
         "multiple": 32,
         "default_steps": steps,
         "default_guidance": guidance,

@@ -265,9 +265,18 @@ class Stage:
 
     def keys(self, title, *keys):
         """Sends keys to a window as from the keyboard."""
-        window = self.xdotool("search", "--onlyvisible", "--name", title).split()[-1]
+        window = self.x_window(title)
         self.xdotool("windowactivate", "--sync", window)
         self.xdotool("key", "--clearmodifiers", *keys)
+
+    def x_window(self, title):
+        """The topmost window with these words in its title. A search that meets a window on its way
+        out finds nothing, so it is tried again."""
+
+        def look():
+            return self.xdotool("search", "--onlyvisible", "--name", title).split()
+
+        return until(look, 20, f"a window called {title}")[-1]
 
     def xdotool(self, *argv):
         run = subprocess.run(["xdotool", *argv], capture_output=True, text=True, timeout=20)
@@ -278,7 +287,7 @@ class Stage:
         target = "root"
         if title is not None:
             self.wait_window(title)
-            target = self.xdotool("search", "--onlyvisible", "--name", title).split()[-1]
+            target = self.x_window(title)
             self.xdotool("windowactivate", "--sync", target)
             self.xdotool("windowraise", target)
         subprocess.run(["import", "-frame", "-window", target, path], check=True, timeout=60)
@@ -286,13 +295,13 @@ class Stage:
 
     def place(self, title, x, y, width, height):
         """Moves and sizes a window."""
-        window = self.xdotool("search", "--onlyvisible", "--name", title).split()[-1]
+        window = self.x_window(title)
         self.xdotool("windowmove", window, str(x), str(y))
         self.xdotool("windowsize", "--sync", window, str(width), str(height))
 
     def geometry(self, title):
         """{"X", "Y", "WIDTH", "HEIGHT"} of a window in px."""
-        window = self.xdotool("search", "--onlyvisible", "--name", title).split()[-1]
+        window = self.x_window(title)
         lines = self.xdotool("getwindowgeometry", "--shell", window).splitlines()
         return {key: int(value) for key, value in (line.split("=") for line in lines)}
 

@@ -142,6 +142,18 @@ def test_uninstall_keeps_results_and_purge_removes_them(home):
     assert not (home.path / ".local/share/pentimento").exists()
 
 
+def test_purge_removes_only_what_is_ours(home):
+    """PENTIMENTO_DATA may name a folder that holds other things too."""
+    data = home.path / ".local/share/pentimento"
+    (data / "jobs" / "1").mkdir(parents=True)
+    (data / "jobs.sqlite-wal").write_text("")
+    (data / "thesis.txt").write_text("years of work")
+    ended = home.install("--uninstall", "--purge")
+    assert ended.returncode == 0, ended.stderr
+    assert [path.name for path in data.iterdir()] == ["thesis.txt"]
+    assert "Kept" in ended.stdout
+
+
 def test_without_a_gimp_it_says_what_to_do(tmp_path):
     home = Home(tmp_path / "home")
     for folder in FOLDERS:

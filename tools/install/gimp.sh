@@ -19,7 +19,6 @@ never_started() {
   for name in gimp gimp-3.2 gimp-3.0; do
     command -v "$name" >/dev/null || continue
     version=$("$name" --version 2>/dev/null | grep -o '3\.[0-9]*' | head -n 1) || true
-    # Odd minor numbers are development versions of the next stable one.
     [ -z "$version" ] || printf '%s\n' "${XDG_CONFIG_HOME:-$HOME/.config}/GIMP/$version"
   done
 }

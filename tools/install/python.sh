@@ -41,7 +41,11 @@ make_venv() {
 # gigabytes of CUDA libraries on a machine that has no use for them.
 install_torch() {
   local pip=("$1/bin/python" -m pip install --quiet --disable-pip-version-check) choice=$torch
-  "$1/bin/python" -c 'import torch' 2>/dev/null && return
+  if "$1/bin/python" -c 'import torch' 2>/dev/null; then
+    [ "$choice" != auto ] || return 0
+    # Otherwise pip keeps another build of the same version.
+    "$1/bin/python" -m pip uninstall --quiet --yes torch
+  fi
   if [ "$choice" = auto ]; then
     choice=cpu
     ! command -v nvidia-smi >/dev/null || choice=cuda

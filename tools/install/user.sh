@@ -33,10 +33,25 @@ install_for_user() {
 }
 
 install_server() {
-  local data=$1 venv=$1/venv source
+  local data=$1 venv=$1/venv
   need_python
   (umask 077 && mkdir -p "$data")
   stop_server "$data"
+  install_packages "$venv"
+  if ! works "$venv"; then
+    say "The virtual environment is damaged; making it anew ..."
+    rm -rf "$venv"
+    install_packages "$venv"
+    works "$venv" || die "the server cannot be started; the lines above say why"
+  fi
+  write_install_json "$data"
+  say "Server:   $venv"
+  link_command "$venv/bin/pentimento"
+}
+
+# install_packages VENV: PyTorch, the server and what it needs.
+install_packages() {
+  local venv=$1 source
   make_venv "$venv"
   install_torch "$venv"
   say "Installing the server ..."
@@ -48,11 +63,25 @@ install_server() {
   "$venv/bin/python" -m pip install --quiet --disable-pip-version-check \
     --force-reinstall --no-deps "$source"
   rm -rf "$source"
-  write_install_json "$data"
-  mkdir -p "$(dirname "$(command_link)")"
-  ln -sf "$venv/bin/pentimento" "$(command_link)"
-  say "Server:   $venv"
-  say "Command:  $(command_link) (try: pentimento doctor)"
+}
+
+# works VENV: whether everything that a job needs can be imported.
+works() {
+  (cd / && "$1/bin/python" -c \
+    'import torch, diffusers, transformers, cv2, PIL, starlette, uvicorn, pydantic, pentimento.cli')
+}
+
+# The command in the user's own bin folder, unless something else has that name there.
+link_command() {
+  local link
+  link=$(command_link)
+  if [ -e "$link" ] && [ ! -L "$link" ]; then
+    say "Command:  $1 ($link is another program and stays)"
+    return
+  fi
+  mkdir -p "$(dirname "$link")"
+  ln -sf "$1" "$link"
+  say "Command:  $link (try: pentimento doctor)"
 }
 
 # How the plug-in starts the server: never with GIMP's own Python.
@@ -73,7 +102,8 @@ PYTHON
 }
 
 install_service() {
-  command -v systemctl >/dev/null || die "--service needs systemd"
+  [ -x "$(data_dir)/venv/bin/python" ] || die "--service needs the server: leave --no-server out"
+  systemctl --user show-environment >/dev/null 2>&1 || die "--service needs a systemd user session"
   mkdir -p "$(dirname "$(unit_file)")"
   cat >"$(unit_file)" <<UNIT
 [Unit]
@@ -104,6 +134,15 @@ stop_server() {
   fi
 }
 
+# Only what is ours: PENTIMENTO_DATA may name any folder.
+purge_data() {
+  local name
+  for name in models jobs blobs logs server.json server.lock token; do
+    rm -rf "${1:?}/$name"
+  done
+  rm -f "$1"/jobs.sqlite*
+}
+
 uninstall_for_user() {
   local data dir
   data=$(data_dir)
@@ -121,11 +160,13 @@ uninstall_for_user() {
     rm "$(command_link)"
   fi
   rm -rf "$data/venv" "$data/install.json"
-  if [ "$purge" = yes ]; then
-    rm -rf "$data"
-    say "Removed $data"
-  elif [ -d "$data" ]; then
-    rmdir "$data" 2>/dev/null || say "Kept $data (models and results); --purge removes it too."
+  [ "$purge" = no ] || purge_data "$data"
+  if [ -d "$data" ] && ! rmdir "$data" 2>/dev/null; then
+    if [ "$purge" = yes ]; then
+      say "Kept $data: it holds files that are not Pentimento's."
+    else
+      say "Kept $data (models and results); --purge removes them too."
+    fi
   fi
   say "Pentimento is uninstalled."
 }

@@ -3,7 +3,8 @@
     python -m training.evaluate server/pentimento/starter/model OUT --judge judge.pt
 
 Writes OUT/figures.json, OUT/figures.md and OUT/starter-*.png. Seeds are 0, 1, 2, ... and no
-picture is picked. Photographs are scikit-image's examples, used for measuring only.
+picture is picked. Photographs are scikit-image's examples, used for measuring only; the sheets
+that show them are OUT/photographs-*.png and stay out of the repository.
 """
 
 from __future__ import annotations
@@ -33,7 +34,9 @@ from training import judge as judging
 from training import score
 from training.autoencoder import to_tensor
 from training.checkpoint import one_thread
-from training.scenes import make_scene
+from training.scenes import Facts, make_scene
+from training.scenes.landscape import landscape
+from training.scenes.palette import GROUNDS, TIMES
 from training.score import Figure
 
 Array = np.ndarray
@@ -163,7 +166,7 @@ def autoencoder(painter: Painter, out: Path) -> Iterator[Figure]:
         [cv2.resize(p, (256, 256), interpolation=cv2.INTER_AREA) for p in row.values()]
         for row in (photos, back)
     ]
-    save_sheet(out / "starter-autoencoder.png", halves)
+    save_sheet(out / "photographs-autoencoder.png", halves)
 
 
 def light(painter: Painter, out: Path, n: int) -> Iterator[Figure]:
@@ -175,11 +178,50 @@ def light(painter: Painter, out: Path, n: int) -> Iterator[Figure]:
     ):
         pictures = painter.paint([prompt] * n, seeds)
         yield score.mean(name, [measure(p) for p in pictures])
-    lower, upper = ("green", "green grass, a sunny day"), ("blue", "the sea, a sunny day")
-    for hue, prompt in (lower, upper):
-        pictures = painter.paint([prompt] * n, seeds)
-        ground = [score.hue_share(p[int(painter.size * 0.75) :], hue) > 0.5 for p in pictures]
-        yield score.share(f"ground is {hue}: {prompt}", sum(ground), n)
+    yield from _named(
+        "ground",
+        [(g, f"{GROUNDS[g].words[0]}, a sunny day") for g in GROUNDS],
+        score.ground_of,
+        painter,
+        n,
+    )
+    yield from _named(
+        "time of day",
+        [(t, f"a green meadow, {TIMES[t].words[0]}") for t in TIMES],
+        score.time_of,
+        painter,
+        n,
+    )
+    drawn = _plain_landscapes(painter.size)
+    by_day = [(facts, p) for facts, p in drawn if facts.time == "day"]
+    hits = sum(score.ground_of(p) == facts.ground for facts, p in by_day)
+    yield score.share("ground, drawn pictures (what the score can reach)", hits, len(by_day))
+    hits = sum(score.time_of(p) == facts.time for facts, p in drawn)
+    yield score.share("time of day, drawn pictures (what the score can reach)", hits, len(drawn))
+
+
+def _named(
+    what: str,
+    asked: list[tuple[str, str]],
+    name_of: Callable[[Array], str],
+    painter: Painter,
+    n: int,
+) -> Iterator[Figure]:
+    """In how many pictures is the asked thing the one that is seen? About n pictures in all."""
+    each = max(1, n // len(asked))
+    prompts = [prompt for _, prompt in asked for _ in range(each)]
+    pictures = painter.paint(prompts, list(range(each)) * len(asked))
+    wanted = [name for name, _ in asked for _ in range(each)]
+    hits = sum(name_of(p) == name for p, name in zip(pictures, wanted, strict=True))
+    yield score.share(f"{what} is the one asked for", hits, len(wanted))
+
+
+def _plain_landscapes(size: int, n: int = 300) -> list[tuple[Facts, Array]]:
+    drawn = []
+    for seed in range(n):
+        cv, facts = landscape(np.random.default_rng(40_000 + seed), size, size, simple=True)
+        drawn.append((facts, np.clip(cv.img * 255, 0, 255).astype(np.uint8)))
+    return drawn
 
 
 def colours(painter: Painter, out: Path, per_colour: int) -> Iterator[Figure]:
@@ -239,7 +281,8 @@ def image_to_image(painter: Painter, out: Path) -> Iterator[Figure]:
             row.append(painter.repaint(row[0], prompt, strength))
             likeness[strength].append(score.likeness(row[0], row[-1]))
         rows.append(row)
-    save_sheet(out / "starter-image-to-image.png", [*rows[:2], *rows[4:7]])
+    save_sheet(out / "starter-image-to-image.png", rows[:4])
+    save_sheet(out / "photographs-image-to-image.png", rows[4:])
     for strength, values in likeness.items():
         yield score.mean(f"likeness to the source at strength {strength}", values)
     a, b = (painter.repaint(s, "a red ball on green grass", 1.0) for s in scenes[:2])

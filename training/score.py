@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from training.scenes.palette import COLOURS
+from training.scenes.palette import COLOURS, GROUNDS, TIMES
 
 HUES = ["red", "orange", "yellow", "green", "blue", "purple", "pink", "black", "white"]
 Array = np.ndarray
@@ -80,6 +80,24 @@ def colour_hits(pictures: dict[str, list[Array]]) -> tuple[int, int]:
             hits += names[int((row - others)[columns].argmax())] == name
             n += 1
     return hits, n
+
+
+def _nearest(colour: Array, table: dict[str, tuple[int, int, int]]) -> str:
+    here = _lab(colour[None, None])[0, 0]
+    apart = {name: np.linalg.norm(_lab(np.uint8([[c]]))[0, 0] - here) for name, c in table.items()}
+    return min(apart, key=lambda name: apart[name])
+
+
+def ground_of(picture: Array) -> str:
+    """The ground whose colour the lowest eighth has, on average. By daylight only."""
+    lowest = picture[-(len(picture) // 8) :].mean((0, 1))
+    return _nearest(lowest, {name: ground.colour for name, ground in GROUNDS.items()})
+
+
+def time_of(picture: Array) -> str:
+    """The time of day whose sky colour the top eighth has, on average."""
+    top = picture[: len(picture) // 8].mean((0, 1))
+    return _nearest(top, {name: light.sky_top for name, light in TIMES.items()})
 
 
 def luminance(picture: Array) -> float:

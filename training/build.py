@@ -143,7 +143,8 @@ def make_text_encoder(tokenizer: CLIPTokenizer, layers: int = 2) -> CLIPTextMode
 
 def make_unet(size: str) -> UNet2DConditionModel:
     """Text attention on every level but the finest: the coarse ones alone are too coarse to
-    place an object."""
+    place an object. The caption as a whole also joins the timestep's embedding (`text`), which
+    scales and shifts every resnet: kinds and colours are learnt sooner that way."""
     return UNet2DConditionModel(
         sample_size=32,
         in_channels=4,
@@ -151,6 +152,9 @@ def make_unet(size: str) -> UNet2DConditionModel:
         layers_per_block=1,
         norm_num_groups=8,
         cross_attention_dim=TEXT_WIDTH,
+        addition_embed_type="text",
+        addition_embed_type_num_heads=4,
+        resnet_time_scale_shift="scale_shift",
         down_block_types=("DownBlock2D", ATTEND_DOWN, ATTEND_DOWN, ATTEND_DOWN),
         up_block_types=(ATTEND_UP, ATTEND_UP, ATTEND_UP, "UpBlock2D"),
         **UNETS[size],

@@ -26,6 +26,7 @@ from diffusers.models.attention_processor import Attention
 
 from training.checkpoint import load_checkpoint, one_thread, save_checkpoint
 
+OBJECT_WEIGHT = 4.0  # of the error where a named object is; grounds and skies learn by themselves
 NO_CAPTION = 0.1  # share of pictures trained without words, for classifier-free guidance
 SAVE_EVERY = 240.0  # seconds
 
@@ -114,9 +115,12 @@ class Trainer:
     def seconds(self) -> float:
         return self.spent + time.time() - self.started
 
-    def loss(self, latents: torch.Tensor, tokens: torch.Tensor) -> torch.Tensor:
+    def loss(
+        self, latents: torch.Tensor, tokens: torch.Tensor, objects: torch.Tensor
+    ) -> torch.Tensor:
         """Mean squared error of v = signal * noise - noise level * latents (Salimans & Ho 2022,
-        arXiv 2202.00512). Timesteps are stratified over the batch: calmer steps."""
+        arXiv 2202.00512), weighted within each picture by `objects`, (n, h, w) bool. Timesteps
+        are stratified over the batch: calmer steps."""
         n, device = len(latents), self.plan.device
         spread = (torch.arange(n) + torch.rand(n, generator=self.random)) / n
         t = (spread * 1000).long().clamp(0, 999)
@@ -128,9 +132,11 @@ class Trainer:
         with torch.autocast(device.split(":")[0], torch.bfloat16):
             words = self.text_encoder(tokens)[0]
             v = self.unet(a * latents + b * noise, t.to(device), words).sample
-        return F.mse_loss(v.float(), a * noise - b * latents)
+        error = (v.float() - (a * noise - b * latents)).square().mean(1)
+        weight = 1 + (OBJECT_WEIGHT - 1) * objects
+        return (error * weight / weight.mean((1, 2), keepdim=True)).mean()
 
-    def train(self, latents: torch.Tensor, tokens: torch.Tensor) -> None:
+    def train(self, latents: torch.Tensor, tokens: torch.Tensor, objects: torch.Tensor) -> None:
         plan = self.plan
         tokenizer = self.pipe.tokenizer
         length = tokenizer.model_max_length
@@ -148,7 +154,8 @@ class Trainer:
             ids = tokens[chosen].long()
             ids[torch.rand(plan.batch, generator=self.random) < NO_CAPTION] = nothing
             x = latents[chosen].float()
-            loss = self.loss(x.to(plan.device), ids.to(plan.device))
+            where = objects[chosen].to(plan.device)
+            loss = self.loss(x.to(plan.device), ids.to(plan.device), where)
             self.optimizer.zero_grad(set_to_none=True)
             loss.backward()
             torch.nn.utils.clip_grad_norm_(self.weights, 1.0)
@@ -221,12 +228,14 @@ class Trainer:
             w.data.copy_(mine)
 
 
-def load_caches(paths: list[Path], rank: int, world: int) -> tuple[torch.Tensor, torch.Tensor]:
-    """This rank's share of the latents and token ids."""
+def load_caches(paths: list[Path], rank: int, world: int) -> list[torch.Tensor]:
+    """This rank's share of the latents, token ids and object maps."""
     caches = [np.load(path) for path in paths]
-    latents = np.concatenate([c["latents"] for c in caches])[rank::world]
-    tokens = np.concatenate([c["tokens"] for c in caches])[rank::world]
-    return torch.from_numpy(latents.copy()), torch.from_numpy(tokens.copy())
+    parts = ("latents", "tokens", "objects")
+    return [
+        torch.from_numpy(np.concatenate([c[part] for c in caches])[rank::world].copy())
+        for part in parts
+    ]
 
 
 def main() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from tests.imaging.strategies import MODELS, Limits, boxes, limits, sizes
 
 from pentimento.imaging.geometry import Box, Size
@@ -60,10 +60,11 @@ def test_generation_is_near_the_native_area_or_the_pictures_own(size: Size, mode
     assert generation.pixels >= 0.7 * min(model.native_size**2, model.max_pixels)
     thin_side = model.native_size * min(size.aspect, 1 / size.aspect) ** 0.5
     if thin_side >= model.min_size:
-        assert generation.pixels <= 1.4 * max(size.pixels, model.native_size**2)
+        assert generation.pixels <= 1.5 * max(size.pixels, model.native_size**2)
 
 
 @given(sizes, limits)
+@example(Size(491, 502), Limits(512, 16, 256, 589_824))  # rounds to less than is kept
 def test_a_generation_size_stays(size: Size, model: Limits) -> None:
     generation = generation_size(size, model)
     assert generation_size(generation, model) == generation

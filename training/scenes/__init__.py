@@ -22,7 +22,7 @@ from training.scenes.palette import STYLES, TIMES
 from training.scenes.studies import photo_like, study, texture
 from training.scenes.styles import apply_style
 
-__all__ = ["Facts", "Thing", "make_scene"]
+__all__ = ["Facts", "Thing", "make_scene", "make_study"]
 
 
 def make_scene(
@@ -56,7 +56,21 @@ def make_scene(
     facts.style = style
     img = apply_style(np.ascontiguousarray(img), style, rng)
     caption = with_junk(rng, caption).strip()
-    return np.clip(img * 255 + 0.5, 0, 255).astype(np.uint8), caption, facts
+    return _levels(img), caption, facts
+
+
+def make_study(rng: np.random.Generator, w: int = 256, h: int = 256) -> tuple[Array, str, Facts]:
+    """One large object on a calm ground, few words: what teaches shapes first. As `make_scene`."""
+    style = str(rng.choice(list(STYLES))) if rng.random() < 0.05 else ""
+    cv, facts, caption = study(rng, w, h, simple=True)
+    facts.style = style
+    img = apply_style(np.ascontiguousarray(cv.img), style, rng)
+    caption = with_junk(rng, maybe_style(rng, caption, style)).strip()
+    return _levels(img), caption, facts
+
+
+def _levels(img: Array) -> Array:
+    return np.clip(img * 255 + 0.5, 0, 255).astype(np.uint8)
 
 
 def _outdoors(

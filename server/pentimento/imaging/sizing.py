@@ -40,20 +40,12 @@ def generation_size(size: Size, limits: Limits) -> Size:
     `limits.max_pixels` they are reduced. The aspect is kept as closely as the multiple permits;
     only strips thinner than `min_size` at full length are widened.
     """
-    step = limits.multiple
-    least = _up(limits.min_size, step)
-    most = limits.max_pixels // least // step * step  # the longest side that still fits
     factor = _factor(size, limits)
-    wanted = size.width * factor, size.height * factor
-    if min(wanted) < least:
-        factor *= least / min(wanted)
-        wanted = size.width * factor, size.height * factor
-    choices = [
-        Size(width, height)
-        for width, height in itertools.product(*(_near(side, step, least, most) for side in wanted))
-        if width * height <= limits.max_pixels
-    ]
-    return min(choices, key=lambda choice: _misfit(choice, size, wanted[0] * wanted[1]))
+    chosen = _fitting(size, factor, limits)
+    rounded = _factor(chosen, limits)
+    if factor == 1.0 < rounded:  # kept, but rounding took it below what is kept
+        chosen = _fitting(size, rounded, limits)
+    return chosen
 
 
 def context_box(selection: Box, bounds: Box, limits: Limits) -> Box:
@@ -76,6 +68,23 @@ def context_box(selection: Box, bounds: Box, limits: Limits) -> Box:
         _up(max(padded.height, least), limits.multiple),
     )
     return inside.resized(wanted).clamp(bounds)
+
+
+def _fitting(size: Size, factor: float, limits: Limits) -> Size:
+    """The size the model takes that is nearest to `factor` times `size`."""
+    step = limits.multiple
+    least = _up(limits.min_size, step)
+    most = limits.max_pixels // least // step * step  # the longest side that still fits
+    wanted = size.width * factor, size.height * factor
+    if min(wanted) < least:
+        factor *= least / min(wanted)
+        wanted = size.width * factor, size.height * factor
+    choices = [
+        Size(width, height)
+        for width, height in itertools.product(*(_near(side, step, least, most) for side in wanted))
+        if width * height <= limits.max_pixels
+    ]
+    return min(choices, key=lambda choice: _misfit(choice, size, wanted[0] * wanted[1]))
 
 
 def _factor(size: Size, limits: Limits) -> float:

@@ -11,6 +11,7 @@ import argparse
 import time
 from pathlib import Path
 
+import cv2
 import numpy as np
 import torch
 import torch.nn.functional as F
@@ -18,6 +19,7 @@ from torch import nn
 
 from training.autoencoder import to_tensor
 from training.checkpoint import one_thread
+from training.scenes import make_scene
 from training.scenes.canvas import Array
 from training.scenes.studies import STUDY_KINDS, study
 from training.scenes.styles import apply_style
@@ -45,14 +47,41 @@ class Judge(nn.Module):
         return [STUDY_KINDS[i] for i in self(x).argmax(1)]
 
 
-def batch(rng: np.random.Generator, size: int) -> tuple[torch.Tensor, torch.Tensor]:
-    """Studies, some softened: a generated picture is not as sharp as a drawn one."""
+def in_scene(rng: np.random.Generator) -> tuple[Array, str]:
+    """The square around a thing of a landscape, (SIDE, SIDE, 3) uint8, and its kind."""
+    while True:
+        picture, _caption, facts = make_scene(rng, 2 * SIDE, 2 * SIDE, simple=rng.random() < 0.5)
+        things = [t for t in facts.everything if t.kind in STUDY_KINDS]
+        if not things:
+            continue
+        thing = things[int(rng.integers(len(things)))]
+        left, top, right, bottom = thing.box
+        half = max(right - left, bottom - top) / 2 * rng.uniform(1.05, 1.7)
+        x, y = (left + right) / 2, (top + bottom) / 2
+        edges = [round(value) for value in (x - half, y - half, x + half, y + half)]
+        if half < SIDE / 5 or min(edges) < 0 or max(edges) > 2 * SIDE:
+            continue
+        cut = picture[edges[1] : edges[3], edges[0] : edges[2]]
+        return cv2.resize(cut, (SIDE, SIDE), interpolation=cv2.INTER_AREA), thing.kind
+
+
+def alone(rng: np.random.Generator) -> tuple[Array, str]:
+    """A thing on a plain ground, (SIDE, SIDE, 3) uint8, and its kind."""
+    cv, facts, _caption = study(rng, SIDE, SIDE, simple=rng.random() < 0.5)
+    img = apply_style(cv.img, "oil", rng) if rng.random() < 0.15 else cv.img
+    return np.clip(img * 255, 0, 255).astype(np.uint8), facts.things[0].kind
+
+
+def batch(
+    rng: np.random.Generator, size: int, scenes: float = 0.4
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """A share of things in scenes, the rest alone; some softened: a generated picture is not as
+    sharp as a drawn one."""
     pictures, kinds = [], []
     for _ in range(size):
-        cv, facts, _caption = study(rng, SIDE, SIDE, simple=rng.random() < 0.5)
-        img = apply_style(cv.img, "oil", rng) if rng.random() < 0.15 else cv.img
-        pictures.append(np.clip(img * 255, 0, 255).astype(np.uint8))
-        kinds.append(STUDY_KINDS.index(facts.things[0].kind))
+        picture, kind = in_scene(rng) if rng.random() < scenes else alone(rng)
+        pictures.append(picture)
+        kinds.append(STUDY_KINDS.index(kind))
     x = to_tensor(np.stack(pictures))
     if rng.random() < 0.5:
         small = int(rng.integers(20, 60))
@@ -76,16 +105,28 @@ def train(out: Path, minutes: float) -> None:
         loss.backward()
         optimizer.step()
     torch.save(judge.state_dict(), out)
-    print(f"accuracy on 960 new generator pictures: {accuracy(judge.eval()):.3f}")
+    judge.eval()
+    print(f"on 960 new pictures of one thing: {accuracy(judge):.3f}")
+    print(f"on 960 new things in scenes: {crop_accuracy(judge):.3f}")
+
+
+def accuracy(judge: Judge) -> float:
+    """Share right of 960 new pictures of one thing on a plain ground."""
+    return _accuracy(judge, scenes=0)
+
+
+def crop_accuracy(judge: Judge) -> float:
+    """Share right of 960 new things cut out of scenes."""
+    return _accuracy(judge, scenes=1)
 
 
 @torch.no_grad()
-def accuracy(judge: Judge, batches: int = 20) -> float:
+def _accuracy(judge: Judge, scenes: float) -> float:
     rng = np.random.default_rng(123456)
     torch.manual_seed(1)
     hits = []
-    for _ in range(batches):
-        x, y = batch(rng, 48)
+    for _ in range(20):
+        x, y = batch(rng, 48, scenes)
         hits.append(float((judge(x).argmax(1) == y).float().mean()))
     return float(np.mean(hits))
 

@@ -10,6 +10,7 @@ import numpy as np
 from training.scenes.canvas import Array, grid, noise
 
 PAPER = np.array([0.97, 0.95, 0.91], np.float32)
+BLUEPRINT = np.array([0.07, 0.20, 0.52], np.float32)
 
 
 def _wobble(img: Array, rng: np.random.Generator, grain: str, field: float, reach: float) -> Array:
@@ -48,6 +49,13 @@ def _pencil(img: Array, rng: np.random.Generator) -> Array:
     return np.repeat(tone[..., None], 3, 2) * 0.97
 
 
+def _blueprint(img: Array, rng: np.random.Generator) -> Array:
+    grey = cv2.cvtColor(np.clip(img, 0, 1), cv2.COLOR_RGB2GRAY)
+    lines = cv2.magnitude(cv2.Sobel(grey, cv2.CV_32F, 1, 0), cv2.Sobel(grey, cv2.CV_32F, 0, 1))
+    ink = np.clip(lines * 1.3 + 0.25 * grey, 0, 1)[..., None]
+    return BLUEPRINT + ink * (np.array([0.93, 0.97, 1.0], np.float32) - BLUEPRINT)
+
+
 def _pixel(img: Array, rng: np.random.Generator) -> Array:
     h, w = img.shape[:2]
     u = min(h, w)
@@ -56,8 +64,15 @@ def _pixel(img: Array, rng: np.random.Generator) -> Array:
     return cv2.resize(np.round(cells * 10) / 10, (w, h), interpolation=cv2.INTER_NEAREST)
 
 
-APPLY = {"oil": _oil, "watercolor": _watercolor, "pencil": _pencil, "pixel": _pixel}
-"""`vector` is not listed: the plain drawing is that style."""
+APPLY = {
+    "oil": _oil,
+    "watercolor": _watercolor,
+    "pencil": _pencil,
+    "pixel": _pixel,
+    "blueprint": _blueprint,
+}
+"""`vector` is not listed: the plain drawing is that style. No scene takes `blueprint` by itself:
+it is what the LoRA adds."""
 
 
 def apply_style(img: Array, style: str, rng: np.random.Generator) -> Array:

@@ -27,7 +27,7 @@ def test_the_status_line_follows_strength_and_steps(gimp):
     gui.choose(title, "Quality", "Preview")
     gimp.wait_for_status(title, "· 12 steps")
     gui.choose(title, "How much to change", "Restyle")
-    assert " of 12 steps" in gimp.wait_for_status(title, " of ")
+    gimp.wait_for_status(title, " of 12 steps")
     gui.set_value(title, "Strength", 0)
     gimp.wait_for_status(title, "nothing is computed")
 

@@ -38,7 +38,7 @@ def make_scene(
         style = str(rng.choice(list(STYLES)))
     if r < (0.55 if simple else 0.72):
         img, facts, caption = _outdoors(
-            rng, w, h, style, simple, closeup=r < (0.10 if simple else 0.20)
+            rng, w, h, style, simple, closeup=r < 0.20
         )
     elif r < 0.89:
         cv, facts, caption = study(rng, w, h, simple)

@@ -133,13 +133,13 @@ def test_an_empty_picture_is_neutral_and_values_out_of_range_are_limited() -> No
     assert seen.max() <= 1
 
 
-@pytest.mark.parametrize("depth", DEPTHS)
-def test_results_carry_depth_and_alpha_of_their_source(depth: type) -> None:
-    source = picture(depth, 4)
-    result = pixels.from_model(np.full((23, 31, 3), 0.5, np.float32), source)
-    assert result.dtype == depth
-    assert np.array_equal(result[..., 3], source[..., 3])
-    assert abs(pixels.to_float(result)[..., :3] - 0.5).max() < 0.003
+@pytest.mark.parametrize(("fill", "value"), [("white", 1.0), ("black", 0.0), ("gray", 0.5)])
+def test_transparent_places_can_lie_on_a_plain_colour(fill: str, value: float) -> None:
+    source = np.full((8, 8, 4), 200, np.uint8)
+    source[:4, :, 3], source[4:, :, 3] = 0, 255
+    seen = pixels.model_rgb(source, Size(8, 8), fill)
+    assert np.allclose(seen[:4], value)
+    assert np.allclose(seen[4:], 200 / 255)
 
 
 def test_eight_bits_survive_the_other_depths() -> None:

@@ -23,7 +23,7 @@ from pentimento.engine.pictures import Canvas
 from pentimento.engine.sampling import SAMPLERS
 from pentimento.engine.stop import StopFlag
 from pentimento.errors import JobFailed
-from pentimento.imaging import pixels
+from pentimento.imaging import drift
 from pentimento.imaging.geometry import Size
 from pentimento.jobs.record import Mode
 
@@ -54,6 +54,7 @@ class Generation:
         self._thrifty = thrifty
         self._request = job.task.request
         self._clock = Stopwatch()
+        self._drift: np.ndarray | None = None
         self.size = Size(1, 1)  # of the result, px
 
     def run(self) -> dict[str, Any]:
@@ -67,6 +68,7 @@ class Generation:
             model.read()
         with self._clock.phase("encode"):
             plan = self._plan(model, canvas)
+            self._drift = self._measured_drift(model, canvas, plan)
         if canvas.mask is not None:
             directory = self._job.task.output_dir
             self._emit(pictures.save_mask(directory, canvas.mask, int(self._request.seed or 0)))
@@ -100,10 +102,19 @@ class Generation:
             images=request.count,
         )
 
-    def _encode(self, model: LoadedModel, canvas: Canvas) -> Tensor | None:
-        if canvas.source is None:
+    def _measured_drift(self, model: LoadedModel, canvas: Canvas, plan: Plan) -> np.ndarray | None:
+        """The autoencoder's error of colours on the source; None where nothing of it remains."""
+        seen = canvas.seen()
+        if seen is None or plan.source is None or plan.strength >= 1:
             return None
-        picture = pixels.model_rgb(canvas.source, canvas.generation)
+        if not self._request.drift_correction:
+            return None
+        return drift.measure(seen, self._decode(model, plan.source))
+
+    def _encode(self, model: LoadedModel, canvas: Canvas) -> Tensor | None:
+        picture = canvas.seen()
+        if picture is None:
+            return None
         vae = model.vae()
         with stoppable([vae], self._stop), self._tiled(vae):
             return latents.encode(vae, picture)
@@ -117,8 +128,13 @@ class Generation:
             raise self._no_picture(model, "denoising")
         with self._clock.phase("decode"):
             picture = self._decode(model, found)
+            if self._drift is not None:
+                picture = drift.undo(picture, self._drift, 1 - plan.strength)
         with self._clock.phase("save"):
-            result = canvas.finish(picture, blend=self._request.composite)
+            result, corrections = canvas.finish(picture, blend=self._request.composite)
+            if self._drift is not None:
+                error = float(np.abs(self._drift).mean())
+                corrections["drift_corrected"] = round(error * (1 - plan.strength), 5)
             file = pictures.save(self._job.task.output_dir, image, canvas, result)
             facts = {
                 "strength": plan.strength,
@@ -127,6 +143,7 @@ class Generation:
                 "start_timestep": float(plan.levels.timesteps[0]),
                 "generation": {"width": plan.size.width, "height": plan.size.height},
                 "seconds": round(time.monotonic() - started, 3),
+                **corrections,
             }
             self._emit(Result(image, file, seed, facts))
 

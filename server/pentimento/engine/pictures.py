@@ -11,7 +11,7 @@ import numpy as np
 
 from pentimento.backends.base import PixelFile, Result, Task
 from pentimento.engine.messages import EngineJob
-from pentimento.imaging import composite, masks, pixels, resample
+from pentimento.imaging import color_match, composite, masks, pixels, resample
 from pentimento.imaging.geometry import Size
 from pentimento.imaging.sizing import generation_size
 from pentimento.jobs.record import Mode, PixelFormat
@@ -26,16 +26,39 @@ class Canvas:
     format: PixelFormat  # of the result
     source: np.ndarray | None = None  # (h, w, 4) in its own depth
     mask: np.ndarray | None = None  # (h, w) u8, the effective one
+    fill: str = "surroundings"  # what the model sees where the source is transparent
+    opaque: bool = False  # the result loses its source's transparency
+    match: bool = False  # take the colour cast off, as far as the surroundings tell
 
-    def finish(self, made: np.ndarray, *, blend: bool) -> np.ndarray:
-        """The generated `(h, w, 3)` 0..1 at the result's size, in the source's depth and alpha."""
+    def seen(self) -> np.ndarray | None:
+        """The source as the model gets it: `(h, w, 3)` float32 0..1 at the generation size."""
+        if self.source is None:
+            return None
+        return pixels.model_rgb(self.source, self.generation, self.fill)
+
+    def finish(self, made: np.ndarray, *, blend: bool) -> tuple[np.ndarray, dict[str, Any]]:
+        """The generated `(h, w, 3)` 0..1 at the result's size, in the source's depth, and facts.
+
+        Colours are matched and soft edges mixed in floating point; the result is rounded once.
+        """
         picture = resample.resize(made, self.size)
         if self.source is None:
-            return picture
-        result = pixels.from_model(picture, self.source)
+            return picture, {}
+        correction = self._correction(picture)
+        facts = {} if correction is None else {"color_match": correction.facts()}
+        layered = np.empty((*picture.shape[:2], 4), np.float32)
+        layered[..., :3] = picture if correction is None else correction.apply(picture)
+        layered[..., 3] = 1 if self.opaque else pixels.to_float(self.source)[..., 3]
         if self.mask is None or not blend:
-            return result
-        return composite.blend(self.source, result, self.mask)
+            return pixels.to_depth(layered, self.source.dtype), facts
+        return composite.blend(self.source, layered, self.mask), facts
+
+    def _correction(self, picture: np.ndarray) -> color_match.Correction | None:
+        if not self.match or self.source is None or self.mask is None:
+            return None
+        source = pixels.to_float(self.source)
+        where = color_match.surroundings(self.mask, source[..., 3])
+        return color_match.measure(picture, source[..., :3], where)
 
 
 def open_canvas(job: EngineJob) -> Canvas:
@@ -52,8 +75,16 @@ def open_canvas(job: EngineJob) -> Canvas:
     if task.request.mode is Mode.INPAINT:
         sent = pixels.load_mask(_input(task, "mask"))
         mask = masks.effective_mask(sent, task.request.mask_options)
+    opaque = task.request.alpha == "opaque"
     return Canvas(
-        size, generation_size(size, job.model), file.format or _format_for(source), source, mask
+        size,
+        generation_size(size, job.model),
+        file.format or _format_for(source, opaque=opaque and mask is None),
+        source,
+        mask,
+        fill=task.request.transparent_fill,
+        opaque=opaque,
+        match=bool(task.request.color_match),
     )
 
 
@@ -72,12 +103,13 @@ def _input(task: Task, name: str) -> PixelFile:
     return task.inputs[reference.blob]
 
 
-def _format_for(source: np.ndarray) -> PixelFormat:
-    """The raw format that keeps what a PNG, JPEG or WebP file held."""
+def _format_for(source: np.ndarray, *, opaque: bool) -> PixelFormat:
+    """The raw format that keeps what a PNG, JPEG or WebP file held, without an alpha that is
+    of no use."""
     if source.dtype == np.uint16:
         return PixelFormat.RGBA_U16
-    opaque = source[..., 3].min() == 255
-    return PixelFormat.RGB_U8 if opaque else PixelFormat.RGBA_U8
+    plain = opaque or source[..., 3].min() == 255
+    return PixelFormat.RGB_U8 if plain else PixelFormat.RGBA_U8
 
 
 def _write(path: Path, values: np.ndarray, format: PixelFormat) -> PixelFile:

@@ -1,4 +1,4 @@
-"""Colours for transparent places, taken from the opaque ones around them."""
+"""Colours for transparent places: those around them, or a plain one."""
 
 from __future__ import annotations
 
@@ -6,10 +6,12 @@ import cv2
 import numpy as np
 
 NEUTRAL = 0.5  # where nothing at all is opaque
+PLAIN = {"white": 1.0, "black": 0.0, "gray": NEUTRAL}
 
 
-def fill_transparent(rgb: np.ndarray, alpha: np.ndarray) -> np.ndarray:
-    """`(h, w, 3)` float32 in which transparent pixels continue their surroundings.
+def fill_transparent(rgb: np.ndarray, alpha: np.ndarray, fill: str = "surroundings") -> np.ndarray:
+    """`(h, w, 3)` float32 in which transparent pixels continue their surroundings, or lie on one
+    of the PLAIN colours.
 
     Pull and push over a pyramid (Gortler et al. 1996, "The Lumigraph", section 3.4): each level
     averages by alpha, and holes take the colour of the next coarser level. Opaque pixels stay as
@@ -17,9 +19,11 @@ def fill_transparent(rgb: np.ndarray, alpha: np.ndarray) -> np.ndarray:
     """
     if alpha.min() >= 1:
         return rgb
+    weight = alpha[..., None].astype(np.float32)
+    if fill in PLAIN:
+        return rgb * weight + np.float32(PLAIN[fill]) * (1 - weight)
     if alpha.max() <= 0:
         return np.full_like(rgb, NEUTRAL)
-    weight = alpha[..., None].astype(np.float32)
     return rgb * weight + _spread(rgb * weight, weight) * (1 - weight)
 
 

@@ -7,11 +7,24 @@
 
 from __future__ import annotations
 
+from typing import Protocol
+
 import cv2
 import numpy as np
 
 from pentimento.imaging.geometry import Box
-from pentimento.jobs.record import MaskOptions
+
+
+class MaskOptions(Protocol):
+    """Changes of a mask in px; all 0 leaves it as it is."""
+
+    @property
+    def grow(self) -> int: ...
+    @property
+    def feather(self) -> int: ...
+    @property
+    def blend(self) -> int: ...
+
 
 FEATHER_SIGMAS = 3.5  # a feather of r px is a Gaussian of sigma r / 3.5, as in GIMP
 LARGEST_DISC = 15  # px; wider radii go in rounds of this, much faster than one large disc

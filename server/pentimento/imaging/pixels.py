@@ -3,7 +3,6 @@
 - `load(file) -> np.ndarray`: `(h, w, 4)` u8, u16 or f32 from raw pixels, PNG, JPEG or WebP
 - `load_mask(file) -> np.ndarray`: `(h, w)` u8
 - `model_rgb(picture, size) -> np.ndarray`: `(h, w, 3)` float32 0..1, transparent places filled
-- `from_model(rgb, source) -> np.ndarray`: a generated picture in its source's depth, with its alpha
 - `store(picture, format, path)`: raw pixels to a file, whole or not at all
 - `encode_png(picture) -> bytes`: 8 or 16 bits a channel
 
@@ -54,23 +53,15 @@ def load_mask(file: PixelFile) -> np.ndarray:
     return np.rint(grey * 255).astype(np.uint8)
 
 
-def model_rgb(picture: np.ndarray, size: Size) -> np.ndarray:
+def model_rgb(picture: np.ndarray, size: Size, fill: str = "surroundings") -> np.ndarray:
     """`(size.height, size.width, 3)` float32 0..1 of an `(h, w, 4)` picture.
 
     What lies under transparent pixels is arbitrary, often black; it is replaced by the colours
-    around before it can bleed into the result.
+    around, or by the plain colour `fill`, before it can bleed into the result.
     """
     values = np.clip(np.nan_to_num(to_float(picture)), 0, 1)
-    filled = fill_transparent(values[..., :3], values[..., 3])
+    filled = fill_transparent(values[..., :3], values[..., 3], fill)
     return np.clip(resize(filled, size), 0, 1)
-
-
-def from_model(rgb: np.ndarray, source: np.ndarray) -> np.ndarray:
-    """`(h, w, 3)` float 0..1 with the alpha and in the depth of `source`, `(h, w, 4)`."""
-    result = np.empty_like(source)
-    result[..., :3] = to_depth(rgb, source.dtype)
-    result[..., 3] = source[..., 3]
-    return result
 
 
 def to_float(picture: np.ndarray) -> np.ndarray:

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from pentimento.errors import BadInput, TooLarge
 from pentimento.imaging import schedules, sizing
 from pentimento.imaging.geometry import Box, Size
 from pentimento.jobs import wording
-from pentimento.jobs.record import JobRequest, Mode, Plan, PlanRequest, Rect, SizeOut
+from pentimento.jobs.record import Alpha, JobRequest, Mode, Plan, PlanRequest, Rect, SizeOut
 from pentimento.models import ModelInfo, Registry
 
 T = TypeVar("T")
@@ -42,14 +42,20 @@ def resolve(request: JobRequest, registry: Registry, source_size: Size | None) -
         request.width or model.native_size, request.height or model.native_size
     )
     _refuse_huge(size)
-    chosen = {
+    strength = _or(request.strength, DEFAULT_STRENGTH[request.mode])
+    chosen: dict[str, Any] = {
         "model": model.id,
-        "strength": _or(request.strength, DEFAULT_STRENGTH[request.mode]),
+        "strength": strength,
         "steps": _or(request.steps, model.default_steps),
         "guidance": _or(request.guidance, model.default_guidance),
         "sampler": _or(request.sampler, model.default_sampler),
         "seed": _or(request.seed, secrets.randbelow(SEED_RANGE)),
     }
+    if request.mode is not Mode.TXT2IMG:
+        chosen |= {
+            "color_match": _or(request.color_match, request.mode is Mode.INPAINT),
+            "alpha": _or(request.alpha, _alpha(request.mode, strength)),
+        }
     if request.mode is Mode.TXT2IMG:
         chosen |= {"strength": 1.0, "width": size.width, "height": size.height}
     return request.model_copy(update=chosen)
@@ -85,6 +91,12 @@ def make_plan(request: PlanRequest, registry: Registry, timings: Timings | None 
         memory_mb=_memory_mb(model, generation) if levels else 0,
         warnings=_warnings(request, model, box, generation, strength, levels),
     )
+
+
+def _alpha(mode: Mode, strength: float) -> Alpha:
+    """Whose transparency a result has if nothing is said: its source's, but a selection that is
+    filled anew becomes opaque, or an empty area would stay empty."""
+    return "opaque" if mode is Mode.INPAINT and strength >= 1 else "source"
 
 
 def _box(request: PlanRequest, model: ModelInfo) -> Box:

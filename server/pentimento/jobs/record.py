@@ -58,6 +58,10 @@ class PixelFormat(StrEnum):
         return {"rgba-u8": 4, "rgb-u8": 3, "rgba-u16": 8, "rgba-f32": 16, "y-u8": 1}[self.value]
 
 
+Alpha = Literal["source", "opaque"]
+TransparentFill = Literal["surroundings", "white", "black", "gray"]
+
+
 class Strict(BaseModel):
     """Refuses unknown fields, NaN and infinities: a typing error is an answer, not a surprise."""
 
@@ -114,6 +118,10 @@ class JobRequest(Strict):
     controls: Annotated[list[Control], Field(max_length=8)] = []
     mask_options: MaskOptions = MaskOptions()
     composite: bool = True
+    color_match: bool | None = None
+    drift_correction: bool = True
+    alpha: Alpha | None = None
+    transparent_fill: TransparentFill = "surroundings"
     observe: bool = False
     preview: bool = True
     backend: Literal["local"] = "local"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, Dict, List
 
-import options
+import procedures
 
 
 @dataclass
@@ -13,13 +13,13 @@ class Context:
     """`image` is None and `drawables` empty where no image is open. `values` are the option values
     by name; a dialog changes the config, and run.py reads `values` again after it."""
 
-    action: options.Action
+    action: procedures.Action
     image: Any
     drawables: List[Any]
     interactive: bool
     values: Dict[str, Any] = field(default_factory=dict)
 
 
-def values_of(action: options.Action, config: Any) -> Dict[str, Any]:
+def values_of(action: procedures.Action, config: Any) -> Dict[str, Any]:
     """The option values in a procedure's config, by option name."""
     return {option.name: config.get_property(option.name) for option in action.options}

@@ -14,6 +14,7 @@ gi.require_version("Gegl", "0.4")
 from gi.repository import Gimp, GObject
 
 import options
+import procedures
 from i18n import _
 
 READ_WRITE = GObject.ParamFlags.READWRITE
@@ -40,6 +41,8 @@ def add_option(procedure, option):
         for number, entry in enumerate(option.choices):
             choice.add(entry.nick, number, _(entry.label), _(entry.blurb))
         procedure.add_choice_argument(*head, choice, option.default, flags)
+    elif option.kind == options.CHANNEL:
+        procedure.add_channel_argument(*head, True, flags)
     else:
         add = {
             options.DOUBLE: procedure.add_double_argument,
@@ -64,7 +67,7 @@ def add_return(procedure, kind, name, label, blurb):
 
 class Pentimento(Gimp.PlugIn):
     def do_query_procedures(self):
-        return [action.procedure for action in options.ACTIONS]
+        return [action.procedure for action in procedures.ACTIONS]
 
     def do_set_i18n(self, name):
         if not os.path.isdir(os.path.join(HERE, "locale")):
@@ -72,7 +75,7 @@ class Pentimento(Gimp.PlugIn):
         return True, "pentimento", None
 
     def do_create_procedure(self, name):
-        action = options.BY_PROCEDURE[name]
+        action = procedures.BY_PROCEDURE[name]
         procedure = Gimp.ImageProcedure.new(self, name, Gimp.PDBProcType.PLUGIN, run, None)
         procedure.set_image_types(action.image_types)
         mask = Gimp.ProcedureSensitivityMask

@@ -8,7 +8,7 @@ import traceback
 from gi.repository import Gimp, GLib, GObject
 
 import log
-import options
+import procedures
 from context import Context, values_of
 from errors import PluginError
 from i18n import _
@@ -33,7 +33,7 @@ def run_procedure(procedure, run_mode, image, drawables, config):
 def _run(procedure, run_mode, image, drawables, config):
     # GIMP 3.0 pops up a message for every PDB call that fails; the sentence of the error is enough.
     Gimp.get_plug_in().set_pdb_error_handler(Gimp.PDBErrorHandler.PLUGIN)
-    action = options.BY_PROCEDURE[procedure.get_name()]
+    action = procedures.BY_PROCEDURE[procedure.get_name()]
     context = Context(
         action,
         image,

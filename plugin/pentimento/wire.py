@@ -15,7 +15,6 @@ SUCCEEDED, FAILED, CANCELLED = "succeeded", "failed", "cancelled"
 FINAL = (SUCCEEDED, FAILED, CANCELLED)
 
 BYTES_PER_PIXEL = {"rgba-u8": 4, "rgb-u8": 3, "rgba-u16": 8, "rgba-f32": 16, "y-u8": 1}
-OPAQUE_ALPHA = {"rgba-u8": b"\xff", "rgba-u16": b"\xff\xff", "rgba-f32": b"\x00\x00\x80\x3f"}
 RAW_TYPE = "application/x-pixels"
 MAX_COUNT = 16
 
@@ -62,14 +61,6 @@ class Pixels:
         digest.update(self.data)
         return digest.hexdigest()
 
-    def opaque(self) -> Pixels:
-        """The same colours without transparency."""
-        alpha, stride = OPAQUE_ALPHA.get(self.format, b""), BYTES_PER_PIXEL[self.format]
-        data = bytearray(self.data)
-        for place, value in enumerate(alpha, start=stride - len(alpha)):
-            data[place::stride] = bytes([value]) * (self.width * self.height)
-        return Pixels(self.format, self.width, self.height, bytes(data))
-
     @classmethod
     def from_answer(cls, content_type: str, data: bytes) -> Pixels:
         """Raises ValueError where the answer is not what its header says."""
@@ -109,9 +100,7 @@ def _sampling(values: Dict[str, Any]) -> Dict[str, Any]:
         width=int(values.get("width", 0)) or None,
         height=int(values.get("height", 0)) or None,
         strength=options.strength_of(values) if "strength" in values else None,
-        mask_options=_given(
-            grow=int(values.get("grow", 0)) or None, feather=int(values.get("feather", 0)) or None
-        ),
+        mask_options=options.mask_options_of(values),
     )
 
 
@@ -140,9 +129,19 @@ def job_request(
         "mode": mode,
         **_given(prompt=values["prompt"], negative_prompt=values["negative-prompt"]),
         **_sampling(values),
+        **(_appearance(mode, values) if source else {}),
         "seed": seed,
     }
     return with_pixels(request, source, mask)
+
+
+def _appearance(mode: str, values: Dict[str, Any]) -> Dict[str, Any]:
+    """How the result fits to its source."""
+    return _given(
+        color_match=bool(values["color-match"]) if mode == INPAINT else None,
+        alpha=options.alpha_of(values),
+        transparent_fill=values["transparent-fill"],
+    )
 
 
 def again_request(

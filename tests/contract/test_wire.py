@@ -14,7 +14,9 @@ from pentimento.jobs import record
 
 REPO = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(REPO / "plugin" / "pentimento"))
+import choices
 import options
+import procedures
 import wire
 
 MODES = {
@@ -23,7 +25,7 @@ MODES = {
     "text_to_image": wire.TXT2IMG,
 }
 # What the plug-in leaves to the server's defaults or does not offer yet.
-UNUSED = {"vae", "loras", "controls", "observe", "preview", "backend"}
+UNUSED = {"vae", "loras", "controls", "observe", "preview", "backend", "drift_correction"}
 
 
 def values_for(option):
@@ -41,7 +43,7 @@ def values_for(option):
 
 
 def any_values(key):
-    named = {option.name: values_for(option) for option in options.BY_KEY[key].options}
+    named = {option.name: values_for(option) for option in procedures.BY_KEY[key].options}
     return st.fixed_dictionaries(named)
 
 
@@ -93,9 +95,12 @@ def test_a_recorded_job_can_be_sent_again(key, data):
 
 
 def test_every_field_of_a_job_is_used_or_left_on_purpose():
-    full = {option.name: option.default for action in options.ACTIONS for option in action.options}
+    full = {
+        option.name: option.default for action in procedures.ACTIONS for option in action.options
+    }
     full |= {"prompt": "a", "negative-prompt": "b", "steps": 9, "guidance": 3.0, "model": "m"}
     full |= {"sampler": "ddim", "grow": 2, "feather": 3, "width": 64, "height": 64}
+    full |= {"alpha": "opaque"}
     source, mask = pictures(wire.INPAINT)
     sent = set(wire.job_request(wire.INPAINT, full, 1, source, mask))
     assert sent | UNUSED == set(record.JobRequest.model_fields)
@@ -110,7 +115,7 @@ def test_the_protocol_text_names_the_fields_of_a_job():
 
 
 def test_samplers_are_the_same():
-    assert tuple(choice.value for choice in options.SAMPLERS if choice.value) == record.SAMPLERS
+    assert tuple(choice.value for choice in choices.SAMPLERS if choice.value) == record.SAMPLERS
 
 
 def test_pixel_formats_are_the_same():
@@ -132,18 +137,3 @@ def test_pixels_of_another_length_are_refused(length):
     header = wire.Pixels("rgba-u8", 2, 1, b"").content_type
     with pytest.raises(ValueError, match="bytes instead of 8"):
         wire.Pixels.from_answer(header, bytes(length))
-
-
-@pytest.mark.parametrize(
-    ("pixels_format", "clear", "opaque"),
-    [
-        ("rgb-u8", "010203 040506", "010203 040506"),
-        ("rgba-u8", "01020300 04050680", "010203ff 040506ff"),
-        ("rgba-u16", "0100020003000000", "010002000300ffff"),
-        ("rgba-f32", "000000000000003f0000003f00000000", "000000000000003f0000003f0000803f"),
-    ],
-)
-def test_opaque_pixels_keep_their_colours(pixels_format, clear, opaque):
-    data = bytes.fromhex(clear)
-    count = len(data) // wire.BYTES_PER_PIXEL[pixels_format]
-    assert wire.Pixels(pixels_format, count, 1, data).opaque().data == bytes.fromhex(opaque)

@@ -14,7 +14,7 @@ import pytest
 REPO = Path(__file__).resolve().parents[2]
 sys.path.extend([str(REPO / "tests" / "gimp"), str(REPO / "plugin" / "pentimento")])
 
-import options
+import procedures
 from companion import Companion
 from harness import SUITES, HeadlessGimp, root_of
 
@@ -122,7 +122,7 @@ def test_scripting_page_shows_the_file_itself(name):
 
 def test_scripting_page_lists_every_argument():
     page = (REPO / "docs" / "scripting.md").read_text()
-    for action in options.ACTIONS:
+    for action in procedures.ACTIONS:
         section = page.split(f"### `{action.procedure}`\n")[1].split("\n### ")[0]
         listed = [line.split("`")[1] for line in section.splitlines() if line.startswith("| `")]
         assert listed == [option.name for option in action.options]

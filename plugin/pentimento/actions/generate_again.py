@@ -7,6 +7,7 @@ import wire
 from actions.work import Work
 from errors import NotPossible
 from gimpio import layers, metadata, pixels, sources
+from gimpio.destination import Destination
 from i18n import _
 from wire import Box
 
@@ -19,7 +20,7 @@ def run(context):
     if record["source"] is not None:
         source = sources.recorded(context.image, record["source"], _family(context.image, record))
     else:
-        sources.check_image(context.image)
+        sources.check_image(context.image, Destination())
     if request["mode"] == wire.INPAINT:
         mask = _mask_of(layer, box)
     work = Work(_("Generate Again"))
@@ -27,7 +28,8 @@ def run(context):
     again = wire.again_request(request, wire.new_seed(), picture, mask)
     outcome = work.run(again, picture, mask)
     made = work.pictures(outcome, record["action"], box, record["source"], record["origin"])
-    return {"layers": layers.place(context.image, layer, box, made, mask)}
+    place = layers.Place(context.image, layer, box, Destination())
+    return place.put(made, mask, context.interactive)
 
 
 def _result_layer(drawables):

@@ -5,11 +5,13 @@ from __future__ import annotations
 import wire
 from actions.work import Work
 from gimpio import layers, sources
+from gimpio.destination import Destination
 from i18n import _
 
 
 def _source(context, values):
-    return sources.choose(context.image, context.drawables, values["source"])
+    destination = Destination.of(values)
+    return sources.choose(context.image, context.drawables, values["source"], destination)
 
 
 def plan_request(context, values):
@@ -27,4 +29,5 @@ def run(context):
     request = wire.job_request(wire.IMG2IMG, values, wire.seed_of(values), picture)
     outcome = work.run(request, picture)
     made = work.pictures(outcome, context.action.key, box, source.record())
-    return {"layers": layers.place(context.image, source.above, box, made)}
+    place = layers.Place(context.image, source.above, box, Destination.of(values))
+    return place.put(made, None, context.interactive)

@@ -4,37 +4,41 @@ from __future__ import annotations
 
 import wire
 from actions.work import Work
-from gimpio import layers, selection, sources
+from gimpio import layers, sources
+from gimpio.destination import Destination
+from gimpio.selection import Area
 from i18n import _
 
 
-def _source(context, values):
-    return sources.choose(context.image, context.drawables, values["source"])
+def _area(context, values):
+    """What is read, and the part of it that is made anew."""
+    destination = Destination.of(values)
+    source = sources.choose(context.image, context.drawables, values["source"], destination)
+    return Area(source, values["mask-source"], values["mask-channel"])
 
 
 def plan_request(context, values):
+    area = _area(context, values)
     return wire.plan_request(
         wire.INPAINT,
         values,
         sources.canvas(context.image),
-        _source(context, values).extent,
-        selection.bounds(context.image),
+        area.source.extent,
+        area.bounds(),
     )
 
 
 def run(context):
-    """The layer mask is the selection itself; where it is to be grown or feathered, it is the mask
+    """The layer mask is the selection itself; where the server was to change it, it is the mask
     that the server made of it."""
     values = context.values
-    source = _source(context, values)
+    area = _area(context, values)
     request = plan_request(context, values)
     work = Work(_("Regenerate Selection"))
     box = work.box(request)
-    picture, mask = source.read(box), selection.read(context.image, box)
-    changed = bool(values["grow"] or values["feather"])
+    picture, mask = area.source.read(box), area.read(box)
     job = wire.job_request(wire.INPAINT, values, wire.seed_of(values), picture, mask)
-    outcome = work.run(job, picture, mask, wants_mask=changed)
-    made = work.pictures(outcome, context.action.key, box, source.record())
-    return {
-        "layers": layers.place(context.image, source.above, box, made, outcome.mask or mask),
-    }
+    outcome = work.run(job, picture, mask, wants_mask="mask_options" in job)
+    made = work.pictures(outcome, context.action.key, box, area.source.record())
+    place = layers.Place(context.image, area.source.above, box, Destination.of(values))
+    return place.put(made, outcome.mask or mask, context.interactive)

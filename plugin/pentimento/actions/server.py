@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import options
+import choices
 import server
 import settings
 from client import Client
@@ -13,11 +13,11 @@ from i18n import _
 
 def run(context):
     command = context.values["command"]
-    if command == options.SET:
+    if command == choices.SET:
         keep(context.values["url"], context.values["token"])
-    elif command == options.START:
+    elif command == choices.START:
         Progress(_("Starting the server…")).wait_for(server.ready)
-    elif command == options.STOP:
+    elif command == choices.STOP:
         Progress(_("Stopping the server…")).wait_for(server.stop)
     return {"report": report()}
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 
 from gi.repository import Gimp
 
-import options
 import wire
 from actions.work import Work
 from gimpio import layers, sources
+from gimpio.destination import Destination
 from i18n import _
 from wire import Box
 
@@ -19,22 +19,24 @@ def plan_request(context, values):
 
 def run(context):
     values = context.values
-    into_image = context.image is not None and values["target"] == options.NEW_LAYER
+    destination = Destination.of(values)
+    into_image = context.image is not None and not destination.new_image
     if into_image:
-        sources.check_image(context.image)
+        sources.check_image(context.image, destination)
     work = Work(_("Text to Image"))
     outcome = work.run(wire.job_request(wire.TXT2IMG, values, wire.seed_of(values)))
     size = outcome.pictures[0]
     if into_image:
         box = _centred(sources.canvas(context.image), size.width, size.height)
         made = work.pictures(outcome, context.action.key, box)
-        placed = layers.place(context.image, _selected_layer(context), box, made)
-        return {"layers": placed, "image": context.image}
+        place = layers.Place(context.image, _selected_layer(context), box, destination)
+        return place.put(made, None, context.interactive)
     box = Box(0, 0, size.width, size.height)
-    image = layers.new_image(work.pictures(outcome, context.action.key, box))
-    if context.interactive:
-        Gimp.Display.new(image)
-    return {"layers": image.get_layers(), "image": image}
+    made = work.pictures(outcome, context.action.key, box)
+    image = layers.new_image(
+        Gimp.Image.new(box.width, box.height, Gimp.ImageBaseType.RGB), made, mark=destination.mark
+    )
+    return layers.shown(image, context.interactive)
 
 
 def _centred(canvas: Box, width: int, height: int) -> Box:

@@ -63,9 +63,6 @@ class Work:
         snapshot = client.follow(job_id, lambda event, data: tell(*progress_of(event, data)))
         tell(_("Fetching the result…"))
         pictures = [client.picture(job_id, entry["index"]) for entry in snapshot["images"]]
-        if request.get("strength") == 1:
-            # Nothing of the source counts, its transparency neither: an empty area gets filled.
-            pictures = [pixels.opaque() for pixels in pictures]
         return Outcome(snapshot, pictures, client.mask(job_id) if wants_mask else None)
 
     def pictures(

@@ -8,7 +8,7 @@ from __future__ import annotations
 import importlib
 from typing import Any
 
-# The module of each action that has a dialog, by options.Action.key; the others run at once.
+# The module of each action that has a dialog, by procedures.Action.key; the others run at once.
 MODULES = {
     "image_to_image": "dialogs.generate",
     "regenerate_selection": "dialogs.generate",

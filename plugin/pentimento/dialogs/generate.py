@@ -12,6 +12,7 @@ native.start()
 
 from gi.repository import Gdk, GimpUi, GObject, Gtk
 
+import choices
 import options
 from context import values_of
 from dialogs.models import ModelChooser
@@ -26,8 +27,8 @@ NUMBER_CHARACTERS = 9  # enough for "automatic", the same for all so that they a
 ZERO_IS_AUTOMATIC = ("steps", "guidance", "width", "height")
 PLAIN = ("prompt", "negative-prompt", "random-seed", "seed")  # not what a plan depends on
 LINKS = (
-    ("strength-preset", "strength", options.STRENGTH_PRESETS),
-    ("steps-preset", "steps", options.STEPS_PRESETS),
+    ("strength-preset", "strength", choices.STRENGTH_PRESETS),
+    ("steps-preset", "steps", choices.STEPS_PRESETS),
 )
 
 
@@ -117,7 +118,7 @@ class GenerateDialog:
             return None
         entry = self.dialog.get_scale_entry("strength", 1.0)
         entry.get_range().set_size_request(200, -1)
-        for choice in options.STRENGTH_PRESETS:
+        for choice in choices.STRENGTH_PRESETS:
             if choice.value is not None:
                 mark = f"<small>{_(choice.label)}</small>"
                 entry.get_range().add_mark(choice.value, Gtk.PositionType.BOTTOM, mark)

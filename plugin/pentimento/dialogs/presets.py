@@ -5,21 +5,21 @@ from __future__ import annotations
 
 from typing import Any, Sequence
 
-import options
+import choices
 
 
 class PresetLink:
     """Holds the config's properties `preset` and `number` together while a dialog is open."""
 
     def __init__(
-        self, config: Any, preset: str, number: str, choices: Sequence[options.Choice]
+        self, config: Any, preset: str, number: str, table: Sequence[choices.Choice]
     ) -> None:
         self._config = config
         self._preset = preset
         self._number = number
-        self._values = {choice.nick: choice.value for choice in choices}
+        self._values = {choice.nick: choice.value for choice in table}
         self._busy = False
-        if config.get_property(preset) == options.CUSTOM:
+        if config.get_property(preset) == choices.CUSTOM:
             self._number_moved()
         else:
             self._preset_chosen()
@@ -34,7 +34,7 @@ class PresetLink:
 
     def _preset_chosen(self) -> None:
         nick = self._config.get_property(self._preset)
-        if nick != options.CUSTOM:
+        if nick != choices.CUSTOM:
             self._set(self._number, self._values[nick])
 
     def _number_moved(self) -> None:
@@ -45,7 +45,7 @@ class PresetLink:
         for nick, value in self._values.items():
             if value is not None and abs(value - number) < 1e-6:
                 return nick
-        return options.CUSTOM
+        return choices.CUSTOM
 
     def _set(self, name: str, value: Any) -> None:
         if self._busy or self._config.get_property(name) == value:

@@ -11,6 +11,7 @@ from gi.repository import Gimp
 
 from errors import NotPossible
 from gimpio import metadata, pixels, sources
+from gimpio.destination import Destination
 from i18n import _
 from wire import Box, Pixels
 
@@ -34,43 +35,86 @@ def name_for(prompt: str, fallback: str, seed: int) -> str:
     return f"{words} · {seed}"
 
 
-def place(
-    image, above, box: Box, pictures: List[Picture], mask: Optional[Pixels] = None
-) -> List[Any]:
-    """New layers at `box` above the layer `above` (None, or gone meanwhile: on top of the stack),
-    the first picture topmost and the others hidden below it. All of it is one undo step, or nothing
-    is left of it."""
-    sources.check_open(image)
-    with _one_undo_step(image):
+@dataclass(frozen=True)
+class Place:
+    """Where results go: at `box` above the layer `above` (None, or gone meanwhile: on top of the
+    stack), or into a new image, as the destination says."""
+
+    image: Any
+    above: Optional[Any]
+    box: Box
+    destination: Destination
+
+    def put(
+        self, pictures: List[Picture], mask: Optional[Pixels] = None, display: bool = False
+    ) -> Dict[str, Any]:
+        """Places the results; gives the return values `layers` and `image`."""
+        sources.check_open(self.image)
+        if self.destination.new_image:
+            empty = self.destination.image_like(self.image, self.box.width, self.box.height)
+            made = new_image(empty, pictures, mask, mark=self.destination.mark)
+            return shown(made, display)
+        with _one_undo_step(self.image):
+            if self.destination.converts(self.image):
+                self._try_out()
+                self.destination.prepare(self.image)
+            placed = self._insert_all(pictures, mask)
+            if self.destination.mark:
+                metadata.mark_digital_source(self.image)
+            self.image.set_selected_layers(placed[:1])
+        return {"layers": placed, "image": self.image}
+
+    def _try_out(self) -> None:
+        """Whether a layer can be inserted there at all, before the image is converted for it."""
+        image = self.image
+        kinds = Gimp.ImageType
+        kind = {
+            Gimp.ImageBaseType.RGB: kinds.RGBA_IMAGE,
+            Gimp.ImageBaseType.GRAY: kinds.GRAYA_IMAGE,
+            Gimp.ImageBaseType.INDEXED: kinds.INDEXEDA_IMAGE,
+        }[image.get_base_type()]
+        trial = Gimp.Layer.new(image, "trial", 1, 1, kind, 100, Gimp.LayerMode.NORMAL)
+        _insert(image, trial, *_place_above(image, self.above))
+        image.remove_layer(trial)
+
+    def _insert_all(self, pictures: List[Picture], mask: Optional[Pixels]) -> List[Any]:
+        """The first picture topmost, the others hidden below it; all of them or none."""
         placed: List[Any] = []
         try:
-            parent, position = _place_above(image, above)
+            parent, position = _place_above(self.image, self.above)
             for number, picture in enumerate(pictures):
-                layer = _new_layer(image, picture, box)
-                _insert(image, layer, parent, position + number)
+                layer = _new_layer(self.image, picture, self.box)
+                _insert(self.image, layer, parent, position + number)
                 placed.append(layer)
                 _dress(layer, picture, mask)
                 layer.set_visible(number == 0)
         except Exception:
             for layer in placed:
-                image.remove_layer(layer)
+                self.image.remove_layer(layer)
             raise
-        image.set_selected_layers(placed[:1])
-    return placed
+        return placed
 
 
-def new_image(pictures: List[Picture]) -> Any:
-    """An sRGB image of the pictures' size with a layer for each."""
-    size = pictures[0].pixels
-    image = Gimp.Image.new(size.width, size.height, Gimp.ImageBaseType.RGB)
+def new_image(
+    empty: Any, pictures: List[Picture], mask: Optional[Pixels] = None, mark: bool = False
+) -> Any:
+    """The empty image with a layer for each picture; it is deleted if that fails."""
     try:
-        image.undo_disable()
-        place(image, None, Box(0, 0, size.width, size.height), pictures)
-        image.undo_enable()
+        empty.undo_disable()
+        box = Box(0, 0, empty.get_width(), empty.get_height())
+        Place(empty, None, box, Destination(mark=mark)).put(pictures, mask)
+        empty.undo_enable()
     except Exception:
-        image.delete()
+        empty.delete()
         raise
-    return image
+    return empty
+
+
+def shown(image, display: bool) -> Dict[str, Any]:
+    """The return values for a new image, in a window of its own if there is somebody to see it."""
+    if display:
+        Gimp.Display.new(image)
+    return {"layers": image.get_layers(), "image": image}
 
 
 @contextmanager

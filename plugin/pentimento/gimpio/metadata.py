@@ -1,14 +1,41 @@
-"""The job that a result layer carries, as a parasite that is saved with the image."""
+"""The job that a result layer carries, as a parasite that is saved with the image, and the mark
+that says what an image is made with."""
 
 from __future__ import annotations
 
 import json
+import xml.etree.ElementTree as ElementTree
 from typing import Any, Dict, Optional
 
 from gi.repository import Gimp
 
 NAME = "pentimento-job"
 FLAGS = Gimp.PARASITE_PERSISTENT | Gimp.PARASITE_UNDOABLE
+
+
+# IPTC Photo Metadata Standard, property DigitalSourceType (XMP: Iptc4xmpExt)
+SOURCE_TYPE_TAG = "Xmp.iptcExt.DigitalSourceType"
+COMPOSITE_WITH_AI = (
+    "http://cv.iptc.org/newscodes/digitalsourcetype/compositeWithTrainedAlgorithmicMedia"
+)
+
+
+def mark_digital_source(image) -> None:
+    """Adds the digital source type to the image's metadata; everything else in it stays.
+
+    By way of GIMP's own text form of metadata, since GExiv2, which could set a tag, is not
+    installed everywhere.
+    """
+    kept = image.get_metadata()
+    root = ElementTree.fromstring(kept.serialize()) if kept is not None else None
+    if root is None:
+        root = ElementTree.Element("metadata")
+    for tag in root.findall("tag"):
+        if tag.get("name") == SOURCE_TYPE_TAG:
+            root.remove(tag)
+    ElementTree.SubElement(root, "tag", name=SOURCE_TYPE_TAG).text = COMPOSITE_WITH_AI
+    text = ElementTree.tostring(root, encoding="unicode")
+    image.set_metadata(Gimp.Metadata.deserialize(text))
 
 
 def attach(layer, record: Dict[str, Any]) -> None:

@@ -8,8 +8,6 @@ import gi
 gi.require_version("Gegl", "0.4")
 from gi.repository import Gegl, Gimp, GLib
 
-from errors import NotPossible
-from i18n import _
 from wire import BYTES_PER_PIXEL, Box, Pixels
 
 GEGL_FORMAT = {
@@ -59,20 +57,9 @@ def unknown_space(image) -> bool:
     return False
 
 
-def check_colours(image) -> None:
-    """Refuses images whose colours can't be brought back right."""
-    if image.get_base_type() == Gimp.ImageBaseType.INDEXED:
-        raise NotPossible(
-            _("This image has indexed colours, which can't hold the result's colours."),
-            _("Choose Image > Mode > RGB and try again."),
-            "indexed",
-        )
-    if unknown_space(image) and image.get_precision() in _LINEAR:
-        raise NotPossible(
-            _("This image joins linear light with a color profile made of tables."),
-            _("Choose Image > Color Management > Convert to Color Profile and take sRGB first."),
-            "linear_lut_profile",
-        )
+def linear_tables(image) -> bool:
+    """True for linear light with a profile made of tables, which nobody converts exactly."""
+    return image.get_precision() in _LINEAR and unknown_space(image)
 
 
 def to_srgb(image) -> None:

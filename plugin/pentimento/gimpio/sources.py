@@ -7,9 +7,10 @@ from typing import Any, Callable, Dict, Iterable, List, Optional
 
 from gi.repository import Gimp
 
-import options
+import choices
 from errors import NotPossible
 from gimpio import pixels
+from gimpio.destination import Destination
 from i18n import _
 from wire import Box, Pixels
 
@@ -36,30 +37,42 @@ class Source:
         wanted = pixels.transport_format(self.image)
         if not self.stored:
             shown = self.layers or None
-            return _on_copy(self.image, lambda copy: _seen(copy, box, wanted), shown, self.hidden)
+            return on_copy(self.image, lambda copy: _seen(copy, box, wanted), shown, self.hidden)
         if pixels.unknown_space(self.image):
             position = tree(self.image).index(self.layers[0])
-            return _on_copy(self.image, lambda copy: _converted(copy, position, box, wanted))
+            return on_copy(self.image, lambda copy: _converted(copy, position, box, wanted))
         return _stored(self.layers[0], box, wanted)
+
+    def seen_on(self, copy, twins) -> Any:
+        """A layer of a copy of the image, as large as the canvas, with what is seen of the source.
+        `twins` gives the copy's layer for the id of one of the image's."""
+        if self.layers:
+            _show_only(copy, [twins[layer.get_id()] for layer in self.layers])
+        for layer in self.hidden:
+            twins[layer.get_id()].set_visible(False)
+        seen = Gimp.Layer.new_from_visible(copy, copy, "seen")
+        copy.insert_layer(seen, None, 0)
+        return seen
 
     def record(self) -> Dict[str, Any]:
         """How to find this source again, for the metadata."""
         return {"kind": self.kind, "tattoos": [layer.get_tattoo() for layer in self.layers]}
 
 
-def choose(image, drawables, kind: str) -> Source:
-    """The source that an option value names. Raises NotPossible where there is none."""
-    check_image(image)
-    if kind == options.VISIBLE:
+def choose(image, drawables, kind: str, destination: Destination) -> Source:
+    """The source that an option value names. Raises NotPossible where there is none, or where the
+    result can't go where it is wanted."""
+    check_image(image, destination)
+    if kind == choices.VISIBLE:
         return Source(image, kind, canvas(image))
     return _of_layers(image, _selected(image, drawables), kind)
 
 
 def recorded(image, record: Dict[str, Any], hidden: Iterable[Any] = ()) -> Source:
     """The source that `Source.record` described. `hidden` layers are left out of what is seen."""
-    check_image(image)
-    if record["kind"] == options.VISIBLE:
-        return Source(image, options.VISIBLE, canvas(image), hidden=list(hidden))
+    check_image(image, Destination())
+    if record["kind"] == choices.VISIBLE:
+        return Source(image, choices.VISIBLE, canvas(image), hidden=list(hidden))
     layers = [image.get_layer_by_tattoo(tattoo) for tattoo in record["tattoos"]]
     if not layers or None in layers:
         raise NotPossible(
@@ -70,9 +83,9 @@ def recorded(image, record: Dict[str, Any], hidden: Iterable[Any] = ()) -> Sourc
     return _of_layers(image, layers, record["kind"])
 
 
-def check_image(image) -> None:
+def check_image(image, destination: Destination) -> None:
     """Refuses images that the result can't be put into, before anything is sent."""
-    pixels.check_colours(image)
+    destination.check(image)
     if image.get_floating_sel() is not None:
         raise NotPossible(
             _("There is a floating selection."),
@@ -127,7 +140,7 @@ def _of_layers(image, layers, kind: str) -> Source:
     whole = extent(layers[0])
     for layer in layers[1:]:
         whole = whole.joined(extent(layer))
-    stored = kind == options.LAYER and len(layers) == 1
+    stored = kind == choices.LAYER and len(layers) == 1
     return Source(image, kind, whole, layers, stored)
 
 
@@ -150,19 +163,21 @@ def _stored(layer, box: Box, wanted: str) -> Pixels:
     return pixels.read(layer, inner, wanted)
 
 
-def _on_copy(
+def on_copy(
     image,
-    work: Callable[[Any], Pixels],
+    work: Callable[[Any], Any],
     shown: Optional[List[Any]] = None,
     hidden: Iterable[Any] = (),
-) -> Pixels:
+    keep_selection: bool = False,
+) -> Any:
     """Works on a copy, so that not even the dirty flag of the user's image changes. With `shown`
     all other layers are hidden in it."""
     order = tree(image)
     copy = image.duplicate()
     try:
         copy.undo_disable()
-        Gimp.Selection.none(copy)
+        if not keep_selection:
+            Gimp.Selection.none(copy)
         twins = dict(zip((layer.get_id() for layer in order), tree(copy)))
         if shown is not None:
             _show_only(copy, [twins[layer.get_id()] for layer in shown])

@@ -241,17 +241,18 @@ def closed_image():
     sys.path.append(os.path.join(batch.WORK, "config", "plug-ins", "pentimento"))
     from errors import NotPossible
     from gimpio import layers, sources
+    from gimpio.destination import Destination
     from wire import Box, Pixels
 
     image, drawables = scenes.offset()
     box = Box(0, 0, 1, 1)
-    source = sources.choose(image, drawables, "layer")
+    source = sources.choose(image, drawables, "layer", Destination())
     pictures = [layers.Picture(Pixels("rgba-u8", 1, 1, bytes(4)), "gone", {})]
     image.delete()
     told = []
     for attempt in (
         lambda: source.read(box),
-        lambda: layers.place(image, drawables[0], box, pictures),
+        lambda: layers.Place(image, drawables[0], box, Destination()).put(pictures),
     ):
         try:
             attempt()
@@ -263,12 +264,14 @@ def closed_image():
 def removed_source():
     """The source layer goes while the plug-in waits: the result is placed on top, not lost."""
     from gimpio import layers
+    from gimpio.destination import Destination
     from wire import Box, Pixels
 
     image, drawables = scenes.group()
     pictures = [layers.Picture(Pixels("rgba-u8", 1, 1, bytes(4)), "kept", {})]
     image.remove_layer(drawables[0])
-    (layer,) = layers.place(image, drawables[0], Box(3, 4, 1, 1), pictures)
+    place = layers.Place(image, drawables[0], Box(3, 4, 1, 1), Destination())
+    (layer,) = place.put(pictures)["layers"]
     return {"place": place_of(layer), "top": image.get_layers()[0] == layer}
 
 

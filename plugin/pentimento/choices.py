@@ -1,0 +1,149 @@
+"""The values that choice options can have, as data: what scripts write, what people read, and what
+it stands for. Texts are marked with N_ for the translators and translated where they are shown.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+
+def N_(text: str) -> str:
+    """Marks a text for translation without translating it yet."""
+    return text
+
+
+@dataclass(frozen=True)
+class Choice:
+    """One value of a choice option: `nick` is what scripts write, `value` what it stands for."""
+
+    nick: str
+    label: str
+    blurb: str = ""
+    value: Any = None
+
+
+CUSTOM = "custom"
+MODEL_DEFAULT = "model-default"
+
+STRENGTH_PRESETS = (
+    Choice(
+        "touch-up",
+        N_("Touch up"),
+        N_("Keeps the structure, refreshes the surface (strength 0.2)"),
+        0.2,
+    ),
+    Choice(
+        "restyle",
+        N_("Restyle"),
+        N_("Keeps the composition, changes look and detail (strength 0.5)"),
+        0.5,
+    ),
+    Choice("repaint", N_("Repaint"), N_("Rebuilds the content, keeps the rough layout (0.8)"), 0.8),
+    Choice("new", N_("New"), N_("Ignores what was there: the same as text to image (1.0)"), 1.0),
+    Choice(CUSTOM, N_("Custom"), N_("The strength given as a number")),
+)
+
+STEPS_PRESETS = (
+    Choice("preview", N_("Preview"), N_("Quick look (12 steps)"), 12),
+    Choice("balanced", N_("Balanced"), N_("Good for most work (24 steps)"), 24),
+    Choice("best", N_("Best"), N_("Most careful (45 steps)"), 45),
+    Choice(MODEL_DEFAULT, N_("Model default"), N_("What the model's makers advise"), 0),
+    Choice(CUSTOM, N_("Custom"), N_("The steps given as a number")),
+)
+
+SAMPLERS = (
+    Choice(MODEL_DEFAULT, N_("Model default"), N_("What the model's makers advise"), None),
+    Choice("euler", "Euler", "", "Euler"),
+    Choice("euler-a", "Euler a", "", "Euler a"),
+    Choice("dpmpp-2m-karras", "DPM++ 2M Karras", "", "DPM++ 2M Karras"),
+    Choice("ddim", "DDIM", "", "DDIM"),
+    Choice("unipc", "UniPC", "", "UniPC"),
+    Choice("lcm", "LCM", "", "LCM"),
+)
+
+LAYER, SELECTED_LAYERS, VISIBLE = "layer", "selected-layers", "visible"
+
+SOURCES = (
+    Choice(
+        LAYER,
+        N_("Selected layer"),
+        N_(
+            "The layer's own pixels, without its mask and opacity; several selected layers count "
+            "as they are seen together"
+        ),
+    ),
+    Choice(
+        SELECTED_LAYERS,
+        N_("Selected layers as seen"),
+        N_("The selected layers as they look together, with masks, opacity and modes"),
+    ),
+    Choice(VISIBLE, N_("Visible canvas"), N_("Everything that is seen")),
+)
+
+NEW_LAYER, NEW_IMAGE = "layer", "image"
+
+TARGETS = (
+    Choice(NEW_LAYER, N_("New layer"), N_("A new layer in this image")),
+    Choice(NEW_IMAGE, N_("New image"), N_("An image of its own")),
+)
+
+STATUS, START, STOP, SET = "status", "start", "stop", "set"
+
+SERVER_COMMANDS = (
+    Choice(STATUS, N_("Status"), N_("Tell whether and where the server runs")),
+    Choice(START, N_("Start"), N_("Start the server if it is not running")),
+    Choice(STOP, N_("Stop"), N_("End the server")),
+    Choice(SET, N_("Set address"), N_("Keep the given address and token for all actions")),
+)
+
+AUTOMATIC, SOURCE_ALPHA, OPAQUE = "automatic", "source", "opaque"
+
+ALPHAS = (
+    Choice(
+        AUTOMATIC,
+        N_("Automatic"),
+        N_("As the source, but a selection that is filled anew becomes opaque"),
+    ),
+    Choice(SOURCE_ALPHA, N_("As the source"), N_("Transparent where the source is"), SOURCE_ALPHA),
+    Choice(OPAQUE, N_("Opaque"), N_("No transparency in the result"), OPAQUE),
+)
+
+SURROUNDINGS = "surroundings"
+
+TRANSPARENT_FILLS = (
+    Choice(SURROUNDINGS, N_("Colors around"), N_("The colors around go on under it")),
+    Choice("white", N_("White")),
+    Choice("black", N_("Black")),
+    Choice("gray", N_("Gray")),
+)
+
+SELECTION, TRANSPARENCY, LAYER_MASK, CHANNEL = (
+    "selection",
+    "transparency",
+    "layer-mask",
+    "channel",
+)
+
+MASK_SOURCES = (
+    Choice(SELECTION, N_("Selection"), N_("What is selected, with soft values")),
+    Choice(
+        TRANSPARENCY,
+        N_("Transparency"),
+        N_("Where the source is transparent, within the selection if there is one"),
+    ),
+    Choice(LAYER_MASK, N_("Layer mask"), N_("The selected layer's mask; white is regenerated")),
+    Choice(CHANNEL, N_("Channel"), N_("A saved selection; white is regenerated")),
+)
+
+KEEP, TO_RGB, TO_SRGB = "no", "rgb", "srgb"
+
+CONVERSIONS = (
+    Choice(KEEP, N_("Leave as it is"), N_("Gray images get gray results")),
+    Choice(TO_RGB, N_("Convert to RGB"), N_("Indexed and gray images become RGB first")),
+    Choice(
+        TO_SRGB,
+        N_("Convert to sRGB"),
+        N_("Colors with a profile made of tables become sRGB first"),
+    ),
+)

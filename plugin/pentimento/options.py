@@ -167,7 +167,7 @@ FEATHER = Option(
 BLEND = Option(
     "blend",
     INT,
-    N_("_Blend outside"),
+    N_("Blend outsi_de"),
     N_("Pixels of a soft band that the server adds outside the mask"),
     0,
     0,
@@ -185,7 +185,7 @@ EXACT_EDGE = Option(
 MASK_SOURCE = Option(
     "mask-source",
     CHOICE,
-    N_("Re_generate"),
+    N_("Mas_k from"),
     N_("What says where something new belongs"),
     choices.SELECTION,
     choices=choices.MASK_SOURCES,
@@ -196,7 +196,7 @@ MASK_CHANNEL = Option(
 COLOR_MATCH = Option(
     "color-match",
     BOOLEAN,
-    N_("_Match colors"),
+    N_("Match co_lors"),
     N_("Takes a color cast off the result, as measured just outside the mask"),
     True,
     advanced=True,
@@ -213,7 +213,7 @@ ALPHA = Option(
 TRANSPARENT_FILL = Option(
     "transparent-fill",
     CHOICE,
-    N_("_Under transparency"),
+    N_("Under transparenc_y"),
     N_("What the model sees where the source is transparent"),
     choices.SURROUNDINGS,
     choices=choices.TRANSPARENT_FILLS,
@@ -231,7 +231,7 @@ CONVERT = Option(
 MARK_DIGITAL_SOURCE = Option(
     "mark-digital-source",
     BOOLEAN,
-    N_("Mar_k as made with AI"),
+    N_("Mark as made wit_h AI"),
     N_(
         "Adds the IPTC digital source type “composite with trained algorithmic media” to the "
         "image's metadata, which is exported with it; all other metadata stays as it is"

@@ -12,6 +12,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
+import profiles
 import table_profile
 
 REPO = Path(__file__).resolve().parents[2]
@@ -39,6 +40,7 @@ class HeadlessGimp:
         (self.data / "logs").mkdir(parents=True)
         (work / "home").mkdir()
         table_profile.write(work / "table.icc")
+        profiles.write_all(work)
         self._install()
 
     def _install(self) -> None:

@@ -19,29 +19,30 @@ LABEL = "Pentimento test tables"
 
 def write(path: Path) -> None:
     tags = {
-        b"desc": _description(LABEL),
+        b"desc": description(LABEL),
         b"cprt": b"text\0\0\0\0" + b"CC0\0",
         b"wtpt": b"XYZ \0\0\0\0" + struct.pack(">3i", *(round(v * 65536) for v in WHITE)),
         b"A2B0": _table(_to_lab(_grid())),
         b"B2A0": _table(_to_rgb(_grid())),
     }
+    path.write_bytes(assembled(tags, kind=b"scnr", connection=b"Lab "))
+
+
+def assembled(tags: dict[bytes, bytes], *, kind: bytes, connection: bytes) -> bytes:
+    """A whole RGB profile (ICC.1:2001) of these tags."""
     body, entries = b"", b""
     start = 128 + 4 + 12 * len(tags)
     for name, data in tags.items():
         entries += name + struct.pack(">2I", start + len(body), len(data))
         body += data + bytes(-len(data) % 4)
     content = struct.pack(">I", len(tags)) + entries + body
-    path.write_bytes(_header(128 + len(content)) + content)
-
-
-def _header(size: int) -> bytes:
-    head = struct.pack(">I4sI4s4s4s", size, b"\0\0\0\0", 0x02400000, b"scnr", b"RGB ", b"Lab ")
-    head += struct.pack(">6H", 2026, 1, 1, 0, 0, 0) + b"acsp" + bytes(24)
+    head = struct.pack(">I4sI4s", 128 + len(content), b"\0\0\0\0", 0x02400000, kind)
+    head += b"RGB " + connection + struct.pack(">6H", 2026, 1, 1, 0, 0, 0) + b"acsp" + bytes(24)
     head += struct.pack(">I3i", 1, *(round(v * 65536) for v in WHITE))
-    return head + bytes(128 - len(head))
+    return head + bytes(128 - len(head)) + content
 
 
-def _description(text: str) -> bytes:
+def description(text: str) -> bytes:
     name = text.encode() + b"\0"
     return b"desc\0\0\0\0" + struct.pack(">I", len(name)) + name + bytes(4 + 4 + 2 + 1 + 67)
 

@@ -6,18 +6,15 @@ from typing import Any, Dict, Sequence
 
 from gi.repository import Gtk
 
-import dialogs.native as native
 from i18n import _
 
 
 class ModelChooser(Gtk.ComboBoxText):
     """Bound to the config's `model`. Empty until `fill` it shows the default and the value set."""
 
-    def __init__(self, config: Any, text: str, tooltip: str) -> None:
+    def __init__(self, config: Any) -> None:
         super().__init__()
         self._config = config
-        self.set_tooltip_text(tooltip)
-        native.name(self, text, tooltip)
         self.fill(())
         self.connect("changed", lambda *_: self._chosen())
         config.connect("notify::model", lambda *_: self._show())

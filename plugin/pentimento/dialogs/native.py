@@ -69,6 +69,26 @@ def button(text: str, tooltip: str, clicked) -> Gtk.Button:
     return widget
 
 
+def expander(text: str, content: Gtk.Widget, expanded: bool = False) -> Gtk.Expander:
+    widget = Gtk.Expander(label=text, use_underline=True, expanded=expanded)
+    widget.set_resize_toplevel(True)
+    widget.add(content)
+    name(widget, text)
+    return widget
+
+
+def one_at_a_time(*expanders: Gtk.Expander) -> None:
+    """Opening one of them closes the others, so that a dialog stays within a small screen."""
+
+    def opened(widget: Gtk.Expander, _spec) -> None:
+        for other in expanders:
+            if widget.get_expanded() and other is not widget:
+                other.set_expanded(False)
+
+    for widget in expanders:
+        widget.connect("notify::expanded", opened)
+
+
 def show_zero_as(spin: Gtk.SpinButton, word: str) -> None:
     """Shows a word in place of 0. Typing the word, or anything else that is no number, gives 0."""
 

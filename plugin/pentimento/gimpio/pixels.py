@@ -5,8 +5,9 @@ from __future__ import annotations
 
 import gi
 
+gi.require_version("Babl", "0.1")
 gi.require_version("Gegl", "0.4")
-from gi.repository import Gegl, Gimp, GLib
+from gi.repository import Babl, Gegl, Gimp, GLib
 
 from wire import BYTES_PER_PIXEL, Box, Pixels
 
@@ -35,14 +36,18 @@ _SIXTEEN_BIT = (Gimp.Precision.U16_NON_LINEAR, Gimp.Precision.U16_PERCEPTUAL)
 def transport_format(image) -> str:
     """The wire format that loses nothing of the image's pixels. Another profile than sRGB may hold
     colours outside sRGB, which only floating point keeps."""
-    profile = image.get_color_profile()
-    srgb = profile is None or "srgb" in profile.get_label().lower()
-    if srgb or unknown_space(image):
+    if unknown_space(image) or _space_name(image) == "sRGB":
         if image.get_precision() in _EIGHT_BIT:
             return "rgba-u8"
         if image.get_precision() in _SIXTEEN_BIT:
             return "rgba-u16"
     return "rgba-f32"
+
+
+def _space_name(image) -> str:
+    """GEGL's name for the image's colours; every maker's sRGB profile is "sRGB"."""
+    profile = image.get_color_profile()
+    return "sRGB" if profile is None else Babl.get_name(profile.get_space(RELATIVE))
 
 
 def unknown_space(image) -> bool:

@@ -1,0 +1,93 @@
+"""What the answers of inside/fidelity.py mean, as rows of the table in docs/fidelity.md."""
+
+from __future__ import annotations
+
+import urllib.request
+from dataclasses import dataclass
+
+import numpy as np
+from profiles import SPACES, ciede2000
+
+EXACT = 0.0
+
+
+@dataclass(frozen=True)
+class Row:
+    """One kind of image. `trip`: largest error there and back at strength 0, in steps of 8 bits.
+    `colour`: CIEDE2000 between a known colour of the image and what the server got."""
+
+    name: str
+    trip: float
+    outside: float | None
+    colour: float
+    convert: str
+
+    def line(self) -> str:
+        precision, light, profile, kind, alpha = self.name.split(" ")
+        outside = "" if self.outside is None else rounded(self.outside)
+        converted = {"no": "", "rgb": "to RGB", "srgb": "to sRGB"}[self.convert]
+        cells = [kind, precision, light, PROFILE_NAMES[profile], alpha, converted]
+        cells += [rounded(self.trip), outside, rounded(self.colour)]
+        return "| " + " | ".join(cells) + " |"
+
+
+PROFILE_NAMES = {"srgb": "sRGB", "adobe": "Adobe RGB", "p3": "Display P3", "table": "tables"}
+
+
+def rounded(value: float) -> str:
+    """Never rounded to a plain 0 unless it is 0."""
+    return "0" if value == 0 else "< 0.01" if value < 0.01 else f"{value:.2f}"
+
+
+def measured(case: dict, answer: dict, companion) -> Row:
+    trip = answer["trip"]
+    assert trip["status"] == "success", f"{case['name']}: {trip['error']}"
+    return Row(
+        case["name"],
+        trip["trip"],
+        answer["fill"]["outside"] if "fill" in answer else None,
+        colour_error(case, trip, companion),
+        case["convert"],
+    )
+
+
+def colour_error(case: dict, trip: dict, companion) -> float:
+    """How far the patch that the server has is from the patch that the image has."""
+    sent = patch_on_the_server(case, trip["job"], companion)
+    return float(ciede2000(SPACES["srgb"].lab(sent), truth(case, trip["patch"])))
+
+
+def truth(case: dict, stored: list[float]) -> np.ndarray:
+    """CIELAB of the image's own numbers, by the profile's arithmetic."""
+    full = {"u8": 255, "u16": 65535, "u32": 2**32 - 1}.get(case["precision"], 1)
+    gray = case["kind"] == "gray"
+    values = np.array(stored[:1] * 3 if gray else stored[:3], float) / full
+    space = SPACES["srgb" if case["convert"] == "srgb" else case["profile"]]
+    if case["light"] == "linear":
+        return lab_of_linear(values, space)
+    return space.lab(values)
+
+
+def lab_of_linear(values: np.ndarray, space) -> np.ndarray:
+    from profiles import lab_of
+
+    return lab_of(values @ space.to_xyz.T)
+
+
+def patch_on_the_server(case: dict, job: str, companion) -> np.ndarray:
+    """The patch's middle in the result that the server keeps; at strength 0 it is what was sent."""
+    request = urllib.request.Request(
+        f"{companion.url}/v1/jobs/{job}/images/0",
+        headers={"Authorization": "Bearer " + companion.token, "Accept": "application/x-pixels"},
+    )
+    with urllib.request.urlopen(request, timeout=30) as answer:
+        kind, data = answer.headers["Content-Type"], answer.read()
+    fields = dict(part.strip().split("=") for part in kind.split(";")[1:])
+    depth, full = {"u8": ("u1", 255), "16": ("<u2", 65535), "32": ("<f4", 1)}[
+        fields["format"].split("-")[1].removeprefix("u16").removeprefix("f") or "16"
+    ]
+    pixels = np.frombuffer(data, depth).reshape(int(fields["height"]), int(fields["width"]), -1)
+    from fidelity_cases import PATCH
+
+    x, y, width, height = PATCH
+    return pixels[y + height // 2, x + width // 2, :3].astype(float) / full

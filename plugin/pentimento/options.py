@@ -231,7 +231,7 @@ CONVERT = Option(
 MARK_DIGITAL_SOURCE = Option(
     "mark-digital-source",
     BOOLEAN,
-    N_("Mark as made wit_h AI"),
+    N_("Mark as made wit_h AI in the metadata"),
     N_(
         "Adds the IPTC digital source type “composite with trained algorithmic media” to the "
         "image's metadata, which is exported with it; all other metadata stays as it is"

@@ -19,31 +19,35 @@ SHOWN_WHEN_USED = ("mask-source", "grow", "feather", "blend", "exact-edge", "col
 def edges(fields: Fields, context: Any) -> Gtk.Box:
     """What belongs to a mask, for the actions that have one."""
     box = native.column()
-    channel = fields.row("mask-channel", ChannelChooser(fields.config, context.image))
-    _show_while(fields.config, "mask-source", channel, lambda kind: kind == choices.CHANNEL)
-    for part in (
-        fields.combo("mask-source"),
-        channel,
-        _added(fields),
-        fields.check("color-match"),
-    ):
+    for part in (_mask(fields, context), _added(fields), fields.check("color-match")):
         box.pack_start(part, False, False, 0)
     return box
 
 
-def transparency(fields: Fields, context: Any) -> List[Gtk.Widget]:
+def transparency(fields: Fields, context: Any):
     """Choices that are shown only while the source may be transparent."""
-    rows = [fields.combo("alpha"), fields.combo("transparent-fill")]
-    for row in rows:
-        _show_while(
-            fields.config,
-            "source",
-            row,
-            lambda kind: may_be_transparent(
-                context.image, context.drawables, kind, "mask-source" in fields.options
-            ),
-        )
-    return rows
+    if "alpha" not in fields.options:
+        return None
+    row = native.row(fields.combo("alpha"), spacing=2 * native.BORDER)
+    row.pack_start(fields.combo("transparent-fill", aligned=False), True, True, 0)
+    anywhere = "mask-source" in fields.options
+
+    def wanted(kind: str) -> bool:
+        return may_be_transparent(context.image, context.drawables, kind, anywhere)
+
+    _show_while(fields.config, "source", row, wanted)
+    return row
+
+
+def _mask(fields: Fields, context: Any) -> Gtk.Box:
+    """What says where something new belongs, and beside it which channel."""
+    chooser = ChannelChooser(fields.config, context.image)
+    channel = fields.row("mask-channel", chooser, aligned=False)
+    _show_while(fields.config, "mask-source", channel, lambda kind: kind == choices.CHANNEL)
+    row = native.row(spacing=2 * native.BORDER)
+    row.pack_start(fields.combo("mask-source"), True, True, 0)
+    row.pack_start(channel, True, True, 0)
+    return row
 
 
 def _added(fields: Fields) -> GimpUi.Frame:

@@ -26,10 +26,10 @@ class Fields:
         self.options = {option.name: option for option in of_action}
         self._labels = Gtk.SizeGroup(mode=Gtk.SizeGroupMode.HORIZONTAL)
 
-    def combo(self, name: str):
+    def combo(self, name: str, aligned: bool = True):
         if name not in self.options:
             return None
-        return self.labelled(name, self.dialog.get_widget(name, Gtk.ComboBox))
+        return self.labelled(name, self.dialog.get_widget(name, Gtk.ComboBox), aligned)
 
     def numbers(self, first: str, second: str):
         """Two numbers side by side; nothing when the action does not have them."""
@@ -81,11 +81,12 @@ class Fields:
                 self.name(child, self.options[name])
         return widget
 
-    def row(self, name: str, widget: Gtk.Widget) -> Gtk.Box:
+    def row(self, name: str, widget: Gtk.Widget, aligned: bool = True) -> Gtk.Box:
         """An own widget for an option, beside its label."""
         option = self.options[name]
         label = native.label(_(option.label), widget)
-        self.align(label)
+        if aligned:
+            self.align(label)
         self.name(widget, option)
         box = native.row(label)
         box.pack_start(widget, True, True, 0)

@@ -23,7 +23,7 @@ from dialogs.target import TargetChooser
 from i18n import _
 
 WIDTH = 600
-PROMPT_LINES, NEGATIVE_LINES = 4, 2
+PROMPT_LINES, NEGATIVE_LINES = 3, 2
 PLAIN = ("prompt", "negative-prompt", "random-seed", "seed")  # not what a plan depends on
 LINKS = (
     ("strength-preset", "strength", choices.STRENGTH_PRESETS),
@@ -156,16 +156,10 @@ class GenerateDialog:
             fields.combo("sampler"),
             fields.row("model", self.models),
             fields.numbers("steps", "guidance"),
-            *(edges.transparency(fields, self.context) if "alpha" in self.options else ()),
-            *self._mark(),
+            edges.transparency(fields, self.context),
+            fields.check("mark-digital-source"),
         )
         return native.expander(_("M_ore options"), box)
-
-    def _mark(self):
-        """The mark for pictures made with AI, and what it is."""
-        note = native.paragraph(_(self.options["mark-digital-source"].blurb))
-        note.get_style_context().add_class("dim-label")
-        return self.fields.check("mark-digital-source"), note
 
     def _generate_on_control_return(self, _view: Gtk.TextView, event: Gdk.EventKey) -> bool:
         control = event.state & Gdk.ModifierType.CONTROL_MASK

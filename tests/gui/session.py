@@ -80,13 +80,16 @@ class Session:
         self._end_adopted_server()
 
     def tidy(self) -> None:
-        """No image, no dialog, no message; the shared server where the plug-in looks for it."""
+        """No image, no dialog, no message, no last settings; the shared server where the plug-in
+        looks for it."""
         for title in self.gui.titles():
             if title and not title.endswith(("GIMP", "GNU Image Manipulation Program")):
                 self.gui.keys(title, "Escape")
         self.gui.python(CLOSE_ALL)
         (self.data / "server.json").write_text(self.described)
         (self.data / "install.json").unlink(missing_ok=True)
+        for last in (self.gui.work / "gimp" / "plug-in-settings").glob("*.last"):
+            last.unlink()
 
     def keep_evidence(self, name: str) -> None:
         """What the screen showed at the end of a test, for a person to look at."""

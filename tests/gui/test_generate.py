@@ -6,39 +6,14 @@ import re
 
 import pytest
 from tests.gui.session import FEATHERED, RESULT_SECONDS, wait
+from tests.gui.steps import MASK_DIFFERENCE, fill_in, undo_and_redo
 
 pytestmark = pytest.mark.gui
-VIEW = ("dirty", "mask_state[2]")  # GIMP selects a mask that redo brings back
-
-
-def fill_in(gimp, title, prompt, strength=None, steps=3):
-    """Types a prompt and sets few steps; gives the seed that is set."""
-    gui = gimp.gui
-    gui.set_text(title, "Prompt", prompt)
-    if gui.checked(title, "Random seed"):
-        gui.press(title, "Random seed")
-    gui.set_value(title, "Seed value", 7)
-    if strength is not None:
-        gui.choose(title, "How much to change", strength)
-    gui.press(title, "More options")
-    gui.set_value(title, "Steps", steps)
-    gimp.wait_for_status(title, f"{steps} steps")
 
 
 def status_of(gimp, job):
     """Read from the list: to ask for a job itself counts as following it, and keeps it alive."""
     return next(other["status"] for other in gimp.jobs() if other["id"] == job["id"])
-
-
-def undo_and_redo(gimp, before, layers_after):
-    """One Ctrl+Z gives the image back exactly, Ctrl+Y the result."""
-    after = gimp.snapshot()
-    gimp.gui.keys("GIMP", "ctrl+z")
-    wait(lambda: len(gimp.layers()) == len(before["layers"]), 10, "undo")
-    assert gimp.differences(before) == []
-    gimp.gui.keys("GIMP", "ctrl+y")
-    wait(lambda: len(gimp.layers()) == layers_after, 10, "redo")
-    assert [d for d in gimp.differences(after) if not d.partition(":")[0].endswith(VIEW)] == []
 
 
 def test_image_to_image_makes_a_layer_at_the_source_and_one_undo_takes_it_back(gimp):
@@ -69,13 +44,6 @@ def test_regenerated_selection_is_masked_by_the_selection_and_one_undo_takes_it_
     assert made["mask"]
     assert gimp.read(MASK_DIFFERENCE) == 0
     undo_and_redo(gimp, before, 2)
-
-
-MASK_DIFFERENCE = """(lambda l, s: (lambda r: sum(a != b for a, b in zip(
-    l.get_mask().get_buffer().get(Gegl.Rectangle.new(0, 0, r.width, r.height), 1.0, "Y u8", 0),
-    s.get_buffer().get(r, 1.0, "Y u8", 0))))(
-    Gegl.Rectangle.new(*list(l.get_offsets())[1:], l.get_width(), l.get_height()))
-)(image.get_layers()[0], image.get_selection())"""
 
 
 def test_generate_again_adds_a_layer_with_another_seed(gimp):

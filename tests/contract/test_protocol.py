@@ -11,6 +11,7 @@ from pentimento.api import answers, openapi
 from pentimento.api.app import create_app
 from pentimento.api.calls import CALLS
 from pentimento.api.settings import Settings
+from pentimento.jobs import wording
 from pentimento.jobs.record import SAMPLERS, JobRequest, Mode, PixelFormat, Plan, PlanRequest
 
 REPO = Path(__file__).resolve().parents[2]
@@ -100,6 +101,18 @@ def test_the_plan_has_the_documented_keys():
     assert set(re.findall(r'"(\w+)"', request)) == set(PlanRequest.model_fields)
     inner = re.sub(r"generation\":\{[^}]*\}", 'generation"', answer.split("`")[1])
     assert set(re.findall(r'"(\w+)"', inner)) == set(Plan.model_fields)
+
+
+def test_notices_are_the_documented_ones_with_their_params():
+    rows = re.findall(r"^\| (`[^|]*) \| ([^|]*)\|", section("Notices"), re.MULTILINE)
+    told = {
+        code: set(re.findall(r"`(\w+)`", params))
+        for codes, params in rows
+        for code in re.findall(r"`(\w+)`", codes)
+    }
+    assert set(told) == set(wording.NOTICES)
+    for code, message in wording.NOTICES.items():
+        assert set(re.findall(r"{(\w+)}", message)) <= told[code], code
 
 
 def test_every_error_code_of_the_server_is_documented():

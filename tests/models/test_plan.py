@@ -91,6 +91,18 @@ def test_warnings_tell_what_one_would_not_expect(
 ) -> None:
     found = plan(registry, mode="img2img", source=CANVAS, **request_)
     assert any(word in text for text in found.warnings)
+    assert [notice.message for notice in found.notices] == found.warnings
+
+
+def test_notices_have_codes_and_what_their_words_are_made_of(registry: Registry) -> None:
+    found = plan(registry, mode="img2img", source=CANVAS, strength=0.2, steps=10)
+    told = {notice.code: notice.params for notice in found.notices}
+    assert told["few_steps"] == {"steps": 2}
+    assert (told["reduced"]["width"], told["reduced"]["height"]) == (
+        CANVAS["width"],
+        CANVAS["height"],
+    )
+    assert told["reduced"]["generation_width"] == found.generation.width
 
 
 def test_strength_zero_costs_nothing(registry: Registry) -> None:

@@ -14,7 +14,16 @@ from pentimento.errors import BadInput, TooLarge
 from pentimento.imaging import schedules, sizing
 from pentimento.imaging.geometry import Box, Size
 from pentimento.jobs import wording
-from pentimento.jobs.record import Alpha, JobRequest, Mode, Plan, PlanRequest, Rect, SizeOut
+from pentimento.jobs.record import (
+    Alpha,
+    JobRequest,
+    Mode,
+    Notice,
+    Plan,
+    PlanRequest,
+    Rect,
+    SizeOut,
+)
 from pentimento.models import ModelInfo, Registry
 
 T = TypeVar("T")
@@ -75,6 +84,7 @@ def make_plan(request: PlanRequest, registry: Registry, timings: Timings | None 
     steps = _or(request.steps, model.default_steps)
     levels, start_noise = _levels(model, steps, strength)
     seconds = timings(model.id, generation, levels) if timings and levels else None
+    notices = _notices(request, model, box, generation, strength, levels)
     return Plan(
         mode=request.mode,
         sentence=wording.sentence(request.mode, strength, generation, levels, steps, request.count),
@@ -89,7 +99,8 @@ def make_plan(request: PlanRequest, registry: Registry, timings: Timings | None 
         start_noise=start_noise,
         seconds=None if seconds is None else seconds * request.count,
         memory_mb=_memory_mb(model, generation) if levels else 0,
-        warnings=_warnings(request, model, box, generation, strength, levels),
+        warnings=[notice.message for notice in notices],
+        notices=notices,
     )
 
 
@@ -149,19 +160,19 @@ def _memory_mb(model: ModelInfo, generation: Size) -> int:
     return ENGINE_MB + round((weights + activations) / 2**20)
 
 
-def _warnings(
+def _notices(
     request: PlanRequest,
     model: ModelInfo,
     box: Box,
     generation: Size,
     strength: float,
     levels: int,
-) -> list[str]:
-    found = []
+) -> list[Notice]:
+    found: list[Notice] = []
     if not model.ok:
-        found.append(wording.damaged(model.title, model.problem))
+        found.append(wording.notice("model_damaged", title=model.title, problem=model.problem))
     if strength == 0:
-        found.append(wording.NOTHING_CHANGES)
+        found.append(wording.notice("nothing_changes"))
     elif levels < wording.FEW_STEPS and strength < 1:
         found.append(wording.few_steps(levels))
     if levels and generation.pixels < box.size.pixels:
@@ -169,9 +180,9 @@ def _warnings(
     source, canvas = _rect(request.source), _rect(request.canvas)
     selection = _rect(request.selection) if request.mode is Mode.INPAINT else None
     if selection and canvas and not canvas.contains(selection):
-        found.append(wording.SELECTION_CUT)
+        found.append(wording.notice("selection_cut"))
     if request.mode is Mode.INPAINT and source and not source.contains(box):
-        found.append(wording.BEYOND_SOURCE)
+        found.append(wording.notice("beyond_source"))
     return found
 
 

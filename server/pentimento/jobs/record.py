@@ -187,6 +187,15 @@ class SizeOut(Strict):
     height: int
 
 
+class Notice(Strict):
+    """Something worth knowing that is no error. `code` is stable and `params` are what the English
+    `message` is made of, so that a client can say it in another language."""
+
+    code: str
+    message: str
+    params: dict[str, str | int] = {}
+
+
 class Plan(Strict):
     """The answer to a PlanRequest."""
 
@@ -203,4 +212,5 @@ class Plan(Strict):
     start_noise: float  # noise share 0..1 at the first step: sqrt(1 - alpha_bar), 0 = nothing to do
     seconds: float | None  # estimate; None before the first measured job
     memory_mb: int | None  # estimate of the engine's peak
-    warnings: list[str] = []
+    warnings: list[str] = []  # the messages of the notices
+    notices: list[Notice] = []

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pentimento.imaging.geometry import Size
-from pentimento.jobs.record import Mode
+from pentimento.jobs.record import Mode, Notice
 
 # strengths below the number -> the verb of product.md's presets
 VERBS = ((0.35, "Touch up"), (0.65, "Restyle"), (1.0, "Repaint"))
@@ -15,11 +15,31 @@ AT_FULL_STRENGTH = {
 OBJECT = {Mode.IMG2IMG: "the source", Mode.INPAINT: "the selection"}
 FEW_STEPS = 3  # fewer than this leave visible noise or blur
 
-NOTHING_CHANGES = "At strength 0 the picture stays exactly as it is."
-SELECTION_CUT = (
-    "The selection reaches beyond the canvas; only the part on the canvas is regenerated."
-)
-BEYOND_SOURCE = "The area reaches beyond the layer; what lies outside counts as transparent."
+NOTICES = {  # code -> the message, filled in from the notice's parameters
+    "model_damaged": "The model {title} cannot be used: {problem}",
+    "nothing_changes": "At strength 0 the picture stays exactly as it is.",
+    "one_step": "Only 1 step will run at this strength; more steps give a cleaner picture.",
+    "few_steps": "Only {steps} steps will run at this strength; more steps give a cleaner picture.",
+    "reduced": (
+        "The area of {width} × {height} px is worked on at {generation_width} × "
+        "{generation_height} px and enlarged again; fine detail is lost. "
+        "Select a smaller area to keep it."
+    ),
+    "selection_cut": (
+        "The selection reaches beyond the canvas; only the part on the canvas is regenerated."
+    ),
+    "beyond_source": (
+        "The area reaches beyond the layer; what lies outside counts as transparent."
+    ),
+    "prompt_cut": "The model reads {limit} tokens of a prompt and did not read this: “{unread}”",
+    "negative_prompt_cut": (
+        "The model reads {limit} tokens of a negative prompt and did not read this: “{unread}”"
+    ),
+}
+
+
+def notice(code: str, **params: str | int) -> Notice:
+    return Notice(code=code, message=NOTICES[code].format(**params), params=params)
 
 
 def sentence(
@@ -32,21 +52,18 @@ def sentence(
     return f"{_deed(mode, strength)}: {generation} px, {_steps(steps_run, steps)}{times}"
 
 
-def few_steps(steps_run: int) -> str:
-    return (
-        f"Only {_counted(steps_run)} will run at this strength; more steps give a cleaner picture."
+def few_steps(steps_run: int) -> Notice:
+    return notice("one_step") if steps_run == 1 else notice("few_steps", steps=steps_run)
+
+
+def reduced(box: Size, generation: Size) -> Notice:
+    return notice(
+        "reduced",
+        width=box.width,
+        height=box.height,
+        generation_width=generation.width,
+        generation_height=generation.height,
     )
-
-
-def reduced(box: Size, generation: Size) -> str:
-    return (
-        f"The area of {box} px is worked on at {generation} px and enlarged again; "
-        "fine detail is lost. Select a smaller area to keep it."
-    )
-
-
-def damaged(title: str, problem: str) -> str:
-    return f"The model {title} cannot be used: {problem}"
 
 
 def _deed(mode: Mode, strength: float) -> str:

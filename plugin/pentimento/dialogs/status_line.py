@@ -8,6 +8,7 @@ from typing import Any, Callable, Dict, List
 from gi.repository import GLib, Gtk
 
 import dialogs.native as native
+import dialogs.notices as notices
 import dialogs.plan_words as plan_words
 import server
 from dialogs.background import Background
@@ -94,7 +95,7 @@ class StatusLine(Gtk.Box):
             return
         model = plan_words.model_of(models, plan["model"])
         text = plan_words.sentence(plan, plan_words.destination(url), model)
-        warnings = plan.get("warnings") or []
+        warnings = [notices.text_of(notice, _) for notice in plan.get("notices", ())]
         self._say("\n".join([text, *warnings]), "dialog-warning" if warnings else "gimp-info")
 
     def _failed(self, question: int, error: Exception) -> None:

@@ -1,0 +1,39 @@
+"""The server's notices (docs/protocol.md) in the person's language: the same words as the server's,
+for the translators. tests/contract holds the two together."""
+
+from __future__ import annotations
+
+from typing import Any, Callable, Mapping
+
+from choices import N_
+
+TEXTS = {
+    "model_damaged": N_("The model {title} cannot be used: {problem}"),
+    "nothing_changes": N_("At strength 0 the picture stays exactly as it is."),
+    "one_step": N_("Only 1 step will run at this strength; more steps give a cleaner picture."),
+    "few_steps": N_(
+        "Only {steps} steps will run at this strength; more steps give a cleaner picture."
+    ),
+    "reduced": N_(
+        "The area of {width} × {height} px is worked on at {generation_width} × "
+        "{generation_height} px and enlarged again; fine detail is lost. Select a smaller area to "
+        "keep it."
+    ),
+    "selection_cut": N_(
+        "The selection reaches beyond the canvas; only the part on the canvas is regenerated."
+    ),
+    "beyond_source": N_(
+        "The area reaches beyond the layer; what lies outside counts as transparent."
+    ),
+}
+
+
+def text_of(notice: Mapping[str, Any], translate: Callable[[str], str]) -> str:
+    """The notice in words; one that is not known here, from a newer server, in the server's."""
+    known = TEXTS.get(notice["code"])
+    if known is None:
+        return str(notice["message"])
+    try:
+        return translate(known).format(**notice["params"])
+    except KeyError:
+        return str(notice["message"])

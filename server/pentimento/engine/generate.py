@@ -26,6 +26,7 @@ from pentimento.errors import JobFailed
 from pentimento.imaging import drift
 from pentimento.imaging.geometry import Size
 from pentimento.jobs.record import Mode
+from pentimento.jobs.wording import notice
 
 
 @dataclass(slots=True)
@@ -55,6 +56,7 @@ class Generation:
         self._request = job.task.request
         self._clock = Stopwatch()
         self._drift: np.ndarray | None = None
+        self._notices: dict[str, Any] = {}  # facts, empty when there is nothing to say
         self.size = Size(1, 1)  # of the result, px
 
     def run(self) -> dict[str, Any]:
@@ -69,6 +71,7 @@ class Generation:
         with self._clock.phase("encode"):
             plan = self._plan(model, canvas)
             self._drift = self._measured_drift(model, canvas, plan)
+            self._notices = self._cut_prompts(model)
         if canvas.mask is not None:
             directory = self._job.task.output_dir
             self._emit(pictures.save_mask(directory, canvas.mask, int(self._request.seed or 0)))
@@ -80,6 +83,7 @@ class Generation:
             "loaded": list(self._shared.components.loads),
             "phases": self._clock.seconds,
             "tiled": self._thrifty,
+            **self._notices,
         }
 
     def _plan(self, model: LoadedModel, canvas: Canvas) -> Plan:
@@ -101,6 +105,20 @@ class Generation:
             latent_rgb=model.latent_rgb() if request.preview else None,
             images=request.count,
         )
+
+    def _cut_prompts(self, model: LoadedModel) -> dict[str, Any]:
+        """A prompt that is too long is used as far as it is read, but not in silence."""
+        request = self._request
+        prompts = {"prompt_cut": request.prompt}
+        if float(request.guidance or 0) > 1:
+            prompts["negative_prompt_cut"] = request.negative_prompt
+        notices = []
+        for code, words in prompts.items():
+            if rest := model.unread(words):
+                notices.append(
+                    notice(code, unread=rest.words, tokens=rest.tokens, limit=rest.limit)
+                )
+        return {"notices": [told.model_dump() for told in notices]} if notices else {}
 
     def _measured_drift(self, model: LoadedModel, canvas: Canvas, plan: Plan) -> np.ndarray | None:
         """The autoencoder's error of colours on the source; None where nothing of it remains."""
@@ -144,6 +162,7 @@ class Generation:
                 "generation": {"width": plan.size.width, "height": plan.size.height},
                 "seconds": round(time.monotonic() - started, 3),
                 **corrections,
+                **self._notices,
             }
             self._emit(Result(image, file, seed, facts))
 

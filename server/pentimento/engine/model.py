@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from pentimento.backends.base import Emit, Loading
-from pentimento.engine import latents
+from pentimento.engine import latents, prompts
 from pentimento.engine.components import Components, PromptCache
 from pentimento.engine.device import Device
 from pentimento.engine.families import FAMILIES
@@ -19,6 +19,7 @@ from pentimento.engine.families.base import Embeddings
 from pentimento.engine.folder import ModelFolder
 from pentimento.engine.messages import ModelSpec
 from pentimento.engine.preview import LatentRgb
+from pentimento.engine.prompts import Unread
 from pentimento.engine.sampling import Training
 from pentimento.engine.stop import StopFlag
 
@@ -65,6 +66,11 @@ class LoadedModel:
         kept = self._shared.prompts.get(key, lambda: self._embed(prompt, negative, guided))
         device = self._shared.device.where
         return {name: tensor.to(device) for name, tensor in kept.items()}
+
+    def unread(self, words: str) -> Unread | None:
+        """What of a prompt is beyond the length that the model's tokenizers take."""
+        found = (prompts.unread(self._part(name), words) for name in self.family.tokenizers)
+        return next((rest for rest in found if rest), None)
 
     def read(self) -> None:
         """Reads what every job needs before the first step, so that steps are not interrupted."""

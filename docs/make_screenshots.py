@@ -19,6 +19,7 @@ from tests.gui.gui import HOST, roots
 from tests.gui.session import Session, wait
 
 IMAGES = REPO / "docs" / "images"
+TOP = 30  # px from the upper edge of the screen, where a dialog has room to grow
 PHOTO = REPO / "examples" / "photo.jpg"
 OPEN = """
 from gi.repository import Gegl, Gio
@@ -39,6 +40,18 @@ Gimp.Selection.none(image)
 image.set_selected_layers(image.get_layers()[:1])
 Gimp.displays_flush()
 """
+INDEXED = """
+image.flatten()
+image.convert_indexed(
+    Gimp.ConvertDitherType.NONE, Gimp.ConvertPaletteType.GENERATE, 64, False, False, "")
+"""
+
+
+def take(session: Session, title: str, name: str) -> None:
+    """Takes the picture of a dialog, wholly on the screen."""
+    place = session.gui.geometry(title)
+    session.gui.place(title, place["X"], TOP, place["WIDTH"], place["HEIGHT"])
+    session.gui.shot(IMAGES / f"{name}.png", title)
 
 
 def generate(session: Session, title: str, prompt: str, preset: str, layers: int) -> None:
@@ -52,9 +65,23 @@ def generate(session: Session, title: str, prompt: str, preset: str, layers: int
     session.wait_for_status(title, "steps")
     gui.press(title, "More options")
     gui.widget_showing(title, "Steps")
-    gui.shot(IMAGES / f"{title.lower().replace(' ', '-')}.png", title)
+    take(session, title, title.lower().replace(" ", "-"))
+    if title == "Regenerate Selection":
+        gui.press(title, "Edges and colors")
+        gui.widget_showing(title, "Exact edge")
+        take(session, title, "edges-and-colors")
     gui.press(title, "Generate")
     session.wait_for_layers(layers)
+
+
+def indexed(session: Session) -> None:
+    """Takes the picture of a dialog for an image with indexed colours."""
+    session.gui.python(INDEXED)
+    title = session.open_dialog("Image to Image")
+    session.wait_for_status(title, "indexed colors")
+    take(session, title, "indexed-image")
+    session.gui.keys(title, "Escape")
+    session.gui.gone(title)
 
 
 def show(session: Session, title: str, part: str) -> None:
@@ -62,7 +89,7 @@ def show(session: Session, title: str, part: str) -> None:
     gui = session.gui
     session.open_dialog(title)
     wait(lambda: part in gui.all_text(title), 30, part)
-    gui.shot(IMAGES / f"{title.lower()}.png", title)
+    take(session, title, title.lower())
     gui.press(title, "Close")
     gui.gone(title)
 
@@ -83,7 +110,10 @@ def main() -> None:
         show(session, "Doctor", "All is well.")
         session.open_dialog("Text to Image")
         session.wait_for_status("Text to Image", "steps")
-        gui.shot(IMAGES / "text-to-image.png", "Text to Image")
+        take(session, "Text to Image", "text-to-image")
+        gui.keys("Text to Image", "Escape")
+        gui.gone("Text to Image")
+        indexed(session)
 
 
 if __name__ == "__main__":

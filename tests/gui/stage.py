@@ -241,9 +241,9 @@ class Stage:
         """Everything a window says."""
         return widgets.labels(self.wait_window(title))
 
-    def widget_showing(self, title, name):
+    def widget_showing(self, title, name, role=None):
         """Waits until a widget can be seen."""
-        self.widget(title, name)
+        self.widget(title, name, role)
 
     def nameless(self, title):
         """Roles of the widgets in a window that a screen reader could say nothing about."""

@@ -41,14 +41,22 @@ def test_the_models_of_the_server_can_be_chosen(gimp):
     assert set(known) <= set(gui.choices(title, "Model"))
 
 
-@pytest.mark.parametrize("title", ["Image to Image", "Regenerate Selection", "Text to Image"])
-def test_everything_fits_on_a_small_screen(gimp, title):
-    gimp.open_scene(more=FEATHERED)
+@pytest.mark.parametrize(
+    ("title", "part", "shown"),
+    [
+        ("Image to Image", "More options", "Steps"),
+        ("Regenerate Selection", "More options", "Steps"),
+        ("Regenerate Selection", "Edges and colors", "Exact edge"),
+        ("Text to Image", "More options", "Steps"),
+    ],
+)
+def test_everything_fits_on_a_small_screen(gimp, title, part, shown):
+    gimp.open_scene(more=FEATHERED + "layer.add_alpha()")
     gimp.open_dialog(title)
     gimp.wait_for_status(title, "px")
-    gimp.gui.press(title, "More options")
+    gimp.gui.press(title, part)
     gimp.gui.press(title, "Negative prompt")
-    gimp.gui.widget_showing(title, "Steps")
+    gimp.gui.widget_showing(title, shown)
     assert gimp.gui.geometry(title)["HEIGHT"] <= 860
 
 
@@ -57,6 +65,16 @@ def test_every_widget_has_a_name_for_screen_readers(gimp, title):
     gimp.open_scene(more=FEATHERED)
     gimp.open_dialog(title)
     gimp.gui.press(title, "More options")
+    assert gimp.gui.nameless(title) == []
+
+
+def test_every_widget_about_edges_has_a_name_for_screen_readers(gimp):
+    gimp.open_scene(more=FEATHERED)
+    title = gimp.open_dialog("Regenerate Selection")
+    gimp.gui.press(title, "Edges and colors")
+    gimp.gui.widget_showing(title, "Exact edge")
+    gimp.gui.choose(title, "Mask from", "Channel")
+    gimp.gui.widget_showing(title, "Channel", "combo box")
     assert gimp.gui.nameless(title) == []
 
 

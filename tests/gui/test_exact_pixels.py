@@ -97,7 +97,7 @@ def test_what_is_transparent_can_be_regenerated_without_a_selection(gimp):
     gui.choose(title, "Source", "Selected layer")
     gui.press(title, EDGES)
     gui.choose(title, "Mask from", "Transparency")
-    fill_in(gimp, title, "a boat", "New")
+    fill_in(gimp, title, "a boat", "Repaint")
     gui.press(title, "Generate")
     gimp.wait_for_layers(3)
     made = gimp.layers()[0]

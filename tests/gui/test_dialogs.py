@@ -78,6 +78,16 @@ def test_every_widget_about_edges_has_a_name_for_screen_readers(gimp):
     assert gimp.gui.nameless(title) == []
 
 
+def test_opening_one_part_of_the_dialog_closes_the_other(gimp):
+    gimp.open_scene(more=FEATHERED)
+    gui, title = gimp.gui, gimp.open_dialog("Regenerate Selection")
+    gui.press(title, "Edges and colors")
+    wait(lambda: "Added to the edge by the server" in gui.all_text(title), 5, "the edge's part")
+    gui.press(title, "More options")
+    wait(lambda: "Sampler" in gui.all_text(title), 5, "the other part")
+    wait(lambda: "Added to the edge by the server" not in gui.all_text(title), 5, "its end")
+
+
 def test_with_the_server_away_the_dialog_opens_and_says_so(gimp):
     gimp.open_scene()
     before = gimp.snapshot()

@@ -10,7 +10,7 @@ from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.routing import Route
 
-from pentimento.api import errors, security, services
+from pentimento.api import errors, faces, security, services
 from pentimento.api.bodies import DrainMiddleware
 from pentimento.api.calls import CALLS
 from pentimento.api.settings import Settings
@@ -36,21 +36,26 @@ def create_app(
         finally:
             await app.state.services.close()
 
+    spoken = faces.load(settings.faces)
     app = Starlette(
-        routes=_routes(),
+        routes=[*_routes(), *(route for face in spoken for route in face.routes)],
         middleware=[
             Middleware(DrainMiddleware, settings.limits),
             Middleware(security.HeaderMiddleware),
-            Middleware(errors.ErrorMiddleware),
+            Middleware(errors.ErrorMiddleware, spoken),
             Middleware(
-                security.SecurityMiddleware, token, security.authorities(settings.host, port)
+                security.SecurityMiddleware,
+                token,
+                security.authorities(settings.host, port),
+                spoken,
             ),
         ],
-        exception_handlers={HTTPException: errors.handle},
+        exception_handlers={HTTPException: errors.handler(spoken)},
         lifespan=lifespan,
     )
     app.router.redirect_slashes = False
     app.state.services = services.build(settings, backend, stop)
+    faces.install(app, settings.faces)
     return app
 
 

@@ -6,6 +6,7 @@ Causes are logged, with their trace where they are bugs; the client gets a code 
 from __future__ import annotations
 
 import logging
+from collections.abc import Awaitable, Callable, Sequence
 
 from pydantic import ValidationError
 from starlette.exceptions import HTTPException
@@ -13,6 +14,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from pentimento.api.faces.face import Face, of
 from pentimento.errors import BadInput, Busy, NotFound, PentimentoError
 from pentimento.jobs.space import disk_full, is_disk_full
 
@@ -73,8 +75,10 @@ def _http(problem: HTTPException) -> PentimentoError:
     )
 
 
-def respond(problem: Exception) -> Response:
+def respond(problem: Exception, face: Face | None = None) -> Response:
     error = as_error(problem)
+    if face:
+        return face.respond(error)
     headers = dict(getattr(problem, "headers", None) or {})
     if isinstance(error, Busy):
         headers["Retry-After"] = str(error.retry_after)
@@ -83,16 +87,21 @@ def respond(problem: Exception) -> Response:
     return JSONResponse(error.body(), error.status, headers)
 
 
-async def handle(request: Request, problem: Exception) -> Response:
+def handler(faces: Sequence[Face]) -> Callable[[Request, Exception], Awaitable[Response]]:
     """Starlette's exception handler for what its router raises."""
-    return respond(problem)
+
+    async def handle(request: Request, problem: Exception) -> Response:
+        return respond(problem, of(request.url.path, faces))
+
+    return handle
 
 
 class ErrorMiddleware:
     """Answers every failure that comes up to here, unless an answer has already begun."""
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, faces: Sequence[Face] = ()) -> None:
         self.app = app
+        self._faces = faces
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -112,4 +121,4 @@ class ErrorMiddleware:
         except Exception as problem:
             if started:
                 raise
-            await respond(problem)(scope, receive, send)
+            await respond(problem, of(scope["path"], self._faces))(scope, receive, send)

@@ -6,13 +6,16 @@ Checked before routing, for every path, known or not: the Host header (DNS rebin
 
 from __future__ import annotations
 
+import base64
+import binascii
 import hmac
 import ipaddress
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from pentimento.api.faces.face import Face, of
 from pentimento.errors import NotAllowed, Unsupported
 
 OPEN = "/v1/health"
@@ -25,8 +28,15 @@ HEADERS = {"x-content-type-options": "nosniff", "cache-control": "no-store"}
 class SecurityMiddleware:
     """`authorities` are the accepted Host values; they include the port."""
 
-    def __init__(self, app: ASGIApp, token: str, authorities: Iterable[str]) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        token: str,
+        authorities: Iterable[str],
+        faces: Sequence[Face] = (),
+    ) -> None:
         self.app = app
+        self._faces = faces
         self._token = token.encode()
         self._hosts = frozenset(authority.lower() for authority in authorities)
         self._origins = frozenset(f"http://{host}" for host in self._hosts)
@@ -39,8 +49,10 @@ class SecurityMiddleware:
         self._check_host(headers)
         self._check_origin(headers)
         if not (scope["path"] == OPEN and scope["method"] in ("GET", "HEAD")):
-            self._check_token(headers)
-            _check_content_type(scope["method"], headers)
+            face = of(scope["path"], self._faces)
+            self._check_token(headers, basic=bool(face and face.basic))
+            if not (face and scope["path"] in face.forms):
+                _check_content_type(scope["method"], headers)
         await self.app(scope, receive, send)
 
     def _check_host(self, headers: Headers) -> None:
@@ -64,16 +76,27 @@ class SecurityMiddleware:
                 status=403,
             )
 
-    def _check_token(self, headers: Headers) -> None:
+    def _check_token(self, headers: Headers, *, basic: bool) -> None:
         given = headers.getlist("authorization")
         scheme, _, token = given[0].partition(" ") if len(given) == 1 else ("", "", "")
         sent = token.strip().encode("utf-8", "replace")
-        if scheme.lower() != "bearer" or not hmac.compare_digest(sent, self._token):
+        known = scheme.lower() == "bearer"
+        if basic and scheme.lower() == "basic":
+            known, sent = True, _password(sent)
+        if not (known and hmac.compare_digest(sent, self._token)):
             raise NotAllowed(
                 "unauthorized",
                 "The token is missing or wrong.",
                 "It stands in server.json and token in the server's data folder.",
             )
+
+
+def _password(credentials: bytes) -> bytes:
+    """Of HTTP Basic (RFC 7617), whatever the user's name is; empty where there is none."""
+    try:
+        return base64.b64decode(credentials, validate=True).partition(b":")[2]
+    except (binascii.Error, ValueError):
+        return b""
 
 
 def _check_content_type(method: str, headers: Headers) -> None:

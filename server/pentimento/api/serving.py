@@ -16,6 +16,7 @@ import uvicorn
 from pentimento import __version__
 from pentimento.api.app import create_app
 from pentimento.api.connections import with_limits
+from pentimento.api.faces import load
 from pentimento.api.instance import Instance
 from pentimento.api.settings import Settings
 from pentimento.backends.base import Backend
@@ -63,6 +64,7 @@ class Server(uvicorn.Server):
     def __init__(self, config: uvicorn.Config, app: object, instance: Instance, url: str) -> None:
         super().__init__(config)
         self._services = app.state.services  # type: ignore[attr-defined]
+        self._faces = load(self._services.settings.faces)
         self._instance = instance
         self._url = url
 
@@ -70,6 +72,8 @@ class Server(uvicorn.Server):
         await super().startup(sockets)
         self._instance.announce(self._url)
         print(f"pentimento {__version__} listening on {self._url}", flush=True)
+        for face in self._faces:
+            print(f"{face.title} at {self._url}{face.address}", flush=True)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         self._instance.withdraw()

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
+from pentimento.errors import BadInput
 from pentimento.jobs.plan import MAX_PIXELS
 from pentimento.jobs.record import MAX_SIDE
 
@@ -17,6 +20,7 @@ class Limits:
 
     json_body: int = MIB
     file_body: int = 256 * MIB  # an encoded picture; raw ones are bounded by `pixels`
+    face_body: int = 96 * MIB  # JSON or a form with pictures in it, for faces
     pixels: int = MAX_PIXELS
     side: int = MAX_SIDE
     queued: int = 32
@@ -44,8 +48,32 @@ class Settings:
     host: str = "127.0.0.1"
     port: int = 0
     log_level: str = "info"
+    faces: tuple[str, ...] = ()  # of api/faces: other programs' APIs
     limits: Limits = field(default_factory=Limits)
 
     @property
     def log_file(self) -> Path:
         return self.data_dir / "logs" / "server.log"
+
+
+def kept_faces(data_dir: Path) -> list[str]:
+    """The faces that `<data-dir>/settings.json` turns on: `{"faces": ["a1111", "openai"]}`."""
+    file = data_dir / "settings.json"
+    try:
+        kept: Any = json.loads(file.read_text("utf-8"))
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    except (OSError, ValueError):
+        raise _bad_settings(file, "it is not JSON") from None
+    names = kept.get("faces", []) if isinstance(kept, dict) else None
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        raise _bad_settings(file, "“faces” is not a list of names")
+    return names
+
+
+def _bad_settings(file: Path, reason: str) -> BadInput:
+    return BadInput(
+        "bad_request",
+        f"The settings in {file} cannot be read: {reason}.",
+        'Write {"faces": ["a1111", "openai"]}, or delete the file.',
+    )

@@ -43,10 +43,17 @@ def command(
     log_level: Annotated[
         LogLevel, typer.Option(help="What logs/server.log tells.")
     ] = LogLevel.INFO,
+    faces: Annotated[
+        str | None,
+        typer.Option(
+            help="Other programs' APIs to speak: a1111, openai. Without it settings.json says."
+        ),
+    ] = None,
 ) -> None:
     """Start the server, and run it until it is told to end."""
+    from pentimento.api import faces as known_faces
     from pentimento.api.serving import serve
-    from pentimento.api.settings import Settings
+    from pentimento.api.settings import Settings, kept_faces
     from pentimento.paths import data_dir as chosen_or_default
 
     if host not in LOOPBACK:
@@ -56,4 +63,5 @@ def command(
             "Leave --host out.",
         )
     folder = chosen_or_default(data_dir).resolve()
-    serve(Settings(folder, host, port, log_level.value))
+    names = kept_faces(folder) if faces is None else faces.split(",")
+    serve(Settings(folder, host, port, log_level.value, faces=known_faces.chosen(names)))

@@ -1,0 +1,117 @@
+"""POST txt2img and img2img: a job of the queue, and its pictures as base64."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, TypeVar
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from pentimento.api import services
+from pentimento.api.faces import pictures, running
+from pentimento.api.faces.a1111 import controlnet, fields, infotext, sources, state
+from pentimento.api.faces.a1111.options import overridden
+from pentimento.api.faces.a1111.state import CLIENT, Options
+from pentimento.api.services import Services
+from pentimento.errors import NotFound
+from pentimento.jobs.job import Job
+from pentimento.jobs.record import JobRequest, JobStatus, Mode
+
+G = TypeVar("G", bound=fields.Generation)
+ECHO_WITHOUT = ("init_images", "mask", "alwayson_scripts")
+
+
+async def txt2img(request: Request) -> Response:
+    server = services.of(request)
+    wanted = await _read(request, server, fields.Txt2Img)
+    options = overridden(request, wanted.override_settings)
+    asked = JobRequest(
+        mode=Mode.TXT2IMG, width=wanted.width, height=wanted.height, **_common(wanted, options)
+    )
+    job = await _run(request, server, wanted, asked)
+    return await _answer(server, job, wanted, options, None)
+
+
+async def img2img(request: Request) -> Response:
+    server = services.of(request)
+    wanted = await _read(request, server, fields.Img2Img)
+    options = overridden(request, wanted.override_settings)
+    if not wanted.init_images:
+        raise NotFound("image_not_found", "Init image not found.", "Send one in init_images.")
+    if len(wanted.init_images) > 1:
+        raise fields.unsupported("init_images", "One picture can be repainted at a time")
+    prepared = await sources.prepare(server, wanted, wanted.init_images[0], options.model)
+    strength = wanted.denoising_strength
+    asked = JobRequest(
+        mode=Mode.INPAINT if prepared.mask else Mode.IMG2IMG,
+        source=prepared.source,
+        mask=prepared.mask,
+        mask_options=prepared.mask_options,
+        strength=sources.DEFAULT_STRENGTH if strength is None else strength,
+        **_common(wanted, options),
+    )
+    job = await _run(request, server, wanted, asked)
+    return await _answer(server, job, wanted, options, prepared.paste)
+
+
+async def _read(request: Request, server: Services, model: type[G]) -> G:
+    """The request; whatever cannot be followed is refused before anything is stored."""
+    wanted = model.model_validate_json(await running.read_body(request, server))
+    fields.refuse_unknown_arts(wanted)
+    controlnet.refuse_units(wanted.alwayson_scripts)
+    return wanted
+
+
+def _common(wanted: fields.Generation, options: Options) -> dict[str, Any]:
+    seed = wanted.seed
+    return {
+        "prompt": wanted.prompt,
+        "negative_prompt": wanted.negative_prompt or "",
+        "seed": None if seed is None or seed < 0 else seed,
+        "steps": wanted.steps,
+        "guidance": wanted.cfg_scale,
+        "sampler": fields.sampler(wanted),
+        "count": wanted.count,
+        "model": options.model,
+        "interactive": True,
+        "client": CLIENT,
+    }
+
+
+async def _run(
+    request: Request, server: Services, wanted: fields.Generation, asked: JobRequest
+) -> Job:
+    """The finished job; an interrupted one counts as finished, with what it has."""
+    job = await server.queue.submit(asked)
+    state.of(request).note_task(wanted.force_task_id, job)
+    await running.until_final(request, server, job)
+    if job.state.status is not JobStatus.CANCELLED:
+        running.require_success(job)
+    return job
+
+
+async def _answer(
+    server: Services,
+    job: Job,
+    wanted: fields.Generation,
+    options: Options,
+    paste: sources.Paste | None,
+) -> Response:
+    images = []
+    for stored in job.state.images if wanted.send_images else ():
+        png = await (
+            paste.result_png(server, job, stored)
+            if paste
+            else pictures.result_png(server, job, stored)
+        )
+        if options.enable_pnginfo:
+            png = pictures.with_text(png, infotext.KEYWORD, infotext.text(job, stored))
+        kind = options.samples_format.upper()
+        encoded = pictures.encode(png, "JPEG" if kind == "JPG" else kind, options.jpeg_quality)
+        images.append(pictures.base64_of(encoded))
+    parameters = wanted.model_dump(exclude=set(ECHO_WITHOUT))
+    if isinstance(wanted, fields.Img2Img):
+        parameters["init_images"] = wanted.init_images if wanted.include_init_images else None
+    info = json.dumps(infotext.info(job))
+    return JSONResponse({"images": images, "parameters": parameters, "info": info})

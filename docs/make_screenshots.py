@@ -54,15 +54,18 @@ def take(session: Session, title: str, name: str) -> None:
     session.gui.shot(IMAGES / f"{name}.png", title)
 
 
-def generate(session: Session, title: str, prompt: str, preset: str, layers: int) -> None:
-    """Fills in a dialog, takes its picture, presses Generate and waits for the result."""
+def generate(
+    session: Session, title: str, prompt: str, preset: str, status: str, layers: int
+) -> None:
+    """Fills in a dialog, takes its picture once the status line says `status`, presses Generate and
+    waits for the result."""
     gui = session.gui
     session.open_dialog(title)
     gui.set_text(title, "Prompt", prompt)
     gui.choose(title, "How much to change", preset)
     gui.press(title, "Random seed")
     gui.set_value(title, "Seed value", 7)
-    session.wait_for_status(title, "steps")
+    session.wait_for_status(title, status)
     gui.press(title, "More options")
     gui.widget_showing(title, "Steps")
     take(session, title, title.lower().replace(" ", "-"))
@@ -101,9 +104,11 @@ def main() -> None:
         gui.python(OPEN.format(path=json.dumps(f"{HOST}{PHOTO}")))
         gui.window("{}x{}".format(*session.read("[width, height]")))
         gui.place("– GIMP", 0, 0, 1390, 760)
-        generate(session, "Image to Image", "a city at night, oil painting", "Touch up", 2)
+        generate(
+            session, "Image to Image", "a city at night, oil painting", "Touch up", "3 of 14", 2
+        )
         gui.python(SELECT)
-        generate(session, "Regenerate Selection", "a yellow moon, at night", "New", 3)
+        generate(session, "Regenerate Selection", "a yellow moon, at night", "New", "· 14 steps", 3)
         gui.python(DESELECT)
         gui.shot(IMAGES / "gimp-result.png", "– GIMP")
         show(session, "Server", "The server runs at")

@@ -13,7 +13,7 @@ MASK_DIFFERENCE = """(lambda l, s: (lambda r: sum(a != b for a, b in zip(
 
 
 def fill_in(gimp, title, prompt, strength=None, steps=3):
-    """Types a prompt and sets few steps; gives the seed that is set."""
+    """Types a prompt, sets the seed 7 and few steps, and waits until the dialog says so."""
     gui = gimp.gui
     gui.set_text(title, "Prompt", prompt)
     if gui.checked(title, "Random seed"):
@@ -23,7 +23,7 @@ def fill_in(gimp, title, prompt, strength=None, steps=3):
         gui.choose(title, "How much to change", strength)
     gui.press(title, "More options")
     gui.set_value(title, "Steps", steps)
-    gimp.wait_for_status(title, f"{steps} steps")
+    gimp.wait_for_status(title, f" {steps} steps")
 
 
 def undo(gimp, before):

@@ -177,7 +177,7 @@ class Client:
         connection = self._connection(seconds)
         try:
             answer = self._ask(connection, method, path, body, headers or {})
-            data = answer.read()
+            data = _body(answer)
         except (OSError, http.client.HTTPException) as error:
             raise self._unreachable(error) from error
         finally:
@@ -237,6 +237,20 @@ class Client:
             _("Check the address in Filters > Pentimento > Server."),
             "not_pentimento",
         )
+
+
+def _body(answer: http.client.HTTPResponse) -> bytearray:
+    """The whole body, read into place: http.client itself would hold a large one twice."""
+    if answer.length is None:
+        return bytearray(answer.read())
+    data = bytearray(answer.length)
+    view, done = memoryview(data), 0
+    while done < len(data):
+        count = answer.readinto(view[done:])
+        if not count:
+            raise http.client.IncompleteRead(bytes(view[:done][:64]), len(data) - done)
+        done += count
+    return data
 
 
 def _parsed(lines: Iterator[bytes]) -> Iterator[Tuple[str, str, Dict[str, Any]]]:

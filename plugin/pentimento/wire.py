@@ -43,6 +43,15 @@ class Box(NamedTuple):
 
 
 @dataclass(frozen=True)
+class Sent:
+    """A picture that the server has; its bytes need not be kept here."""
+
+    blob_id: str
+    width: int
+    height: int
+
+
+@dataclass(frozen=True)
 class Pixels:
     """Raw pixels in one of the protocol's formats, row by row, no padding."""
 
@@ -61,6 +70,11 @@ class Pixels:
         digest.update(self.data)
         return digest.hexdigest()
 
+    @property
+    def sent(self) -> Sent:
+        """What is left to know of it when the server has it."""
+        return Sent(self.blob_id, self.width, self.height)
+
     @classmethod
     def from_answer(cls, content_type: str, data: bytes) -> Pixels:
         """Raises ValueError where the answer is not what its header says."""
@@ -74,6 +88,16 @@ class Pixels:
         if expected == 0 or len(data) != expected:
             raise ValueError(f"{len(data)} bytes instead of {expected} for {content_type}")
         return cls(pixels_format, width, height, data)
+
+
+@dataclass(frozen=True)
+class Stored:
+    """A drawable's own numbers, converted in no way; `encoding` is GEGL's name for their layout."""
+
+    encoding: str
+    width: int
+    height: int
+    data: bytes
 
 
 def new_seed() -> int:
@@ -121,8 +145,8 @@ def job_request(
     mode: str,
     values: Dict[str, Any],
     seed: int,
-    source: Optional[Pixels] = None,
-    mask: Optional[Pixels] = None,
+    source: Optional[Sent] = None,
+    mask: Optional[Sent] = None,
 ) -> Dict[str, Any]:
     """The body of POST /v1/jobs."""
     request = {
@@ -147,8 +171,8 @@ def _appearance(mode: str, values: Dict[str, Any]) -> Dict[str, Any]:
 def again_request(
     request: Dict[str, Any],
     seed: int,
-    source: Optional[Pixels] = None,
-    mask: Optional[Pixels] = None,
+    source: Optional[Sent] = None,
+    mask: Optional[Sent] = None,
 ) -> Dict[str, Any]:
     """A recorded request once more, for one picture with another seed. Its mask is the one that the
     layer carries, grown and feathered already."""
@@ -158,7 +182,7 @@ def again_request(
 
 
 def with_pixels(
-    request: Dict[str, Any], source: Optional[Pixels], mask: Optional[Pixels]
+    request: Dict[str, Any], source: Optional[Sent], mask: Optional[Sent]
 ) -> Dict[str, Any]:
     """Adds the pictures, and that this client waits for the result and masks it itself."""
     pictures = {"source": source, "mask": mask}

@@ -6,18 +6,25 @@ import urllib.request
 from dataclasses import dataclass
 
 import numpy as np
-from profiles import SPACES, ciede2000
+from fidelity_cases import PATCH
 
-EXACT = 0.0
+from profiles import SPACES, ciede2000, lab_of
+
+COLUMNS = (
+    "image depth light profile layer converted strength&nbsp;0 conversion outside ΔE00".split()
+)
+HEAD = ("| " + " | ".join(COLUMNS) + " |", "|" + "---|" * len(COLUMNS))
 
 
 @dataclass(frozen=True)
 class Row:
-    """One kind of image. `trip`: largest error there and back at strength 0, in steps of 8 bits.
-    `colour`: CIEDE2000 between a known colour of the image and what the server got."""
+    """One kind of image. `trip`: largest error there and back at strength 0, `conversion`: of the
+    middle values of a result that is not the source unchanged, both in steps of 8 bits. `colour`:
+    CIEDE2000 between a known colour of the image and what the server got."""
 
     name: str
     trip: float
+    conversion: float
     outside: float | None
     colour: float
     convert: str
@@ -27,16 +34,23 @@ class Row:
         outside = "" if self.outside is None else rounded(self.outside)
         converted = {"no": "", "rgb": "to RGB", "srgb": "to sRGB"}[self.convert]
         cells = [kind, precision, light, PROFILE_NAMES[profile], alpha, converted]
-        cells += [rounded(self.trip), outside, rounded(self.colour)]
+        cells += [rounded(self.trip), rounded(self.conversion), outside, rounded(self.colour, 1)]
         return "| " + " | ".join(cells) + " |"
 
 
+DEPTHS = {
+    "rgba-u8": ("u1", 255),
+    "rgb-u8": ("u1", 255),
+    "rgba-u16": ("<u2", 65535),
+    "rgba-f32": ("<f4", 1),
+}
 PROFILE_NAMES = {"srgb": "sRGB", "adobe": "Adobe RGB", "p3": "Display P3", "table": "tables"}
 
 
-def rounded(value: float) -> str:
+def rounded(value: float, digits: int = 2) -> str:
     """Never rounded to a plain 0 unless it is 0."""
-    return "0" if value == 0 else "< 0.01" if value < 0.01 else f"{value:.2f}"
+    least = 10**-digits
+    return "0" if value == 0 else f"< {least}" if value < least else f"{value:.{digits}f}"
 
 
 def measured(case: dict, answer: dict, companion) -> Row:
@@ -45,6 +59,7 @@ def measured(case: dict, answer: dict, companion) -> Row:
     return Row(
         case["name"],
         trip["trip"],
+        trip["conversion"],
         answer["fill"]["outside"] if "fill" in answer else None,
         colour_error(case, trip, companion),
         case["convert"],
@@ -63,15 +78,7 @@ def truth(case: dict, stored: list[float]) -> np.ndarray:
     gray = case["kind"] == "gray"
     values = np.array(stored[:1] * 3 if gray else stored[:3], float) / full
     space = SPACES["srgb" if case["convert"] == "srgb" else case["profile"]]
-    if case["light"] == "linear":
-        return lab_of_linear(values, space)
-    return space.lab(values)
-
-
-def lab_of_linear(values: np.ndarray, space) -> np.ndarray:
-    from profiles import lab_of
-
-    return lab_of(values @ space.to_xyz.T)
+    return lab_of(values @ space.to_xyz.T) if case["light"] == "linear" else space.lab(values)
 
 
 def patch_on_the_server(case: dict, job: str, companion) -> np.ndarray:
@@ -83,11 +90,7 @@ def patch_on_the_server(case: dict, job: str, companion) -> np.ndarray:
     with urllib.request.urlopen(request, timeout=30) as answer:
         kind, data = answer.headers["Content-Type"], answer.read()
     fields = dict(part.strip().split("=") for part in kind.split(";")[1:])
-    depth, full = {"u8": ("u1", 255), "16": ("<u2", 65535), "32": ("<f4", 1)}[
-        fields["format"].split("-")[1].removeprefix("u16").removeprefix("f") or "16"
-    ]
+    depth, full = DEPTHS[fields["format"]]
     pixels = np.frombuffer(data, depth).reshape(int(fields["height"]), int(fields["width"]), -1)
-    from fidelity_cases import PATCH
-
     x, y, width, height = PATCH
     return pixels[y + height // 2, x + width // 2, :3].astype(float) / full

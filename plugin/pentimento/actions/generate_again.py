@@ -16,20 +16,20 @@ def run(context):
     layer, record = _result_layer(context.drawables)
     request = record["record"]["request"]
     box = Box.from_rect(record["box"])
-    source = mask = None
+    source = mask = deep_mask = None
     if record["source"] is not None:
         source = sources.recorded(context.image, record["source"], _family(context.image, record))
     else:
         sources.check_image(context.image, Destination())
     if request["mode"] == wire.INPAINT:
-        mask = _mask_of(layer, box)
+        mask, deep_mask = _mask_of(layer, box)
     work = Work(_("Generate Again"))
-    picture = source.read(box) if source else None
-    again = wire.again_request(request, wire.new_seed(), picture, mask)
-    outcome = work.run(again, picture, mask)
-    made = work.pictures(outcome, record["action"], box, record["source"], record["origin"])
+    sent = work.send(source.read(box)) if source else None
+    sent_mask = work.send(mask) if mask else None
+    outcome = work.run(wire.again_request(request, wire.new_seed(), sent, sent_mask))
+    made = work.pictures(outcome, record["action"], box, source, sent, record["origin"])
     place = layers.Place(context.image, layer, box, Destination())
-    return place.put(made, mask, context.interactive)
+    return place.put(made, deep_mask, context.interactive)
 
 
 def _result_layer(drawables):
@@ -47,7 +47,8 @@ def _result_layer(drawables):
 
 
 def _mask_of(layer, box: Box):
-    """The result layer's mask as pixels; it must still cover the recorded box."""
+    """The result layer's mask, for the server and as deep as the image; it must still cover the
+    recorded box."""
     mask = layer.get_mask()
     if mask is None or (mask.get_width(), mask.get_height()) != (box.width, box.height):
         raise NotPossible(
@@ -55,7 +56,8 @@ def _mask_of(layer, box: Box):
             _("Select the area and use Regenerate Selection."),
             "mask_gone",
         )
-    return pixels.read(mask, Box(0, 0, box.width, box.height), "y-u8")
+    whole = Box(0, 0, box.width, box.height)
+    return pixels.read(mask, whole, "y-u8"), pixels.read_stored(mask, whole)
 
 
 def _family(image, record):

@@ -11,8 +11,9 @@ import server
 from client import Client
 from gimpio.layers import Picture, name_for
 from gimpio.progress import Progress
+from gimpio.sources import Source
 from i18n import _, ngettext
-from wire import Box, Pixels
+from wire import Box, Pixels, Sent, Stored
 
 
 @dataclass(frozen=True)
@@ -39,25 +40,21 @@ class Work:
         """The box of the canvas that the server wants to see for this job."""
         return Box.from_rect(self.plan(request)["box"])
 
-    def run(
-        self,
-        request: Dict[str, Any],
-        source: Optional[Pixels] = None,
-        mask: Optional[Pixels] = None,
-        wants_mask: bool = False,
-    ) -> Outcome:
-        """Sends the pictures and the job, waits for its end and fetches the results."""
-        sent = [pixels for pixels in (source, mask) if pixels is not None]
-        outcome = self._progress.wait_for(lambda: self._run(request, sent, wants_mask))
+    def send(self, pixels: Pixels) -> Sent:
+        """Gives a picture to the server. Call it with the only reference: large pictures should
+        not stay in memory while the server works."""
+        self._progress.tell(_("Sending the picture…"))
+        self._progress.wait_for(lambda: self._client.send(pixels))
+        return pixels.sent
+
+    def run(self, request: Dict[str, Any], wants_mask: bool = False) -> Outcome:
+        """Sends the job, waits for its end and fetches the results."""
+        outcome = self._progress.wait_for(lambda: self._run(request, wants_mask))
         self._progress.end()
         return outcome
 
-    def _run(self, request, sent, wants_mask) -> Outcome:
+    def _run(self, request, wants_mask) -> Outcome:
         client, tell = self._client, self._progress.tell
-        if sent:
-            tell(_("Sending the picture…"))
-        for pixels in sent:
-            client.send(pixels)
         job_id = client.start_job(request)
         log.info("job %s: %s", job_id, request["mode"])
         snapshot = client.follow(job_id, lambda event, data: tell(*progress_of(event, data)))
@@ -70,13 +67,16 @@ class Work:
         outcome: Outcome,
         action: str,
         box: Box,
-        source: Optional[Dict[str, Any]] = None,
+        source: Optional[Source] = None,
+        sent: Optional[Sent] = None,
         origin: str = "",
     ) -> List[Picture]:
-        """The results with names and the records for their layers. `origin` is the first job of a
-        chain of repetitions."""
+        """The results with names and the records for their layers. `sent` is what was read from the
+        source, where its own numbers may stand for a result that equals it; `origin` is the first
+        job of a chain of repetitions."""
         made = []
-        for entry, pixels in zip(outcome.snapshot["images"], outcome.pictures):
+        contents = _unchanged(outcome, box, source, sent) or outcome.pictures
+        for entry, content in zip(outcome.snapshot["images"], contents):
             record = {
                 "version": 1,
                 "action": action,
@@ -85,12 +85,31 @@ class Work:
                 "index": entry["index"],
                 "seed": entry["seed"],
                 "box": box.rect(),
-                "source": source,
+                "source": source.record() if source else None,
                 "record": outcome.snapshot["record"],
             }
             prompt = outcome.snapshot["record"]["request"].get("prompt", "")
-            made.append(Picture(pixels, name_for(prompt, self._title, entry["seed"]), record))
+            name = name_for(prompt, self._title, entry["seed"])
+            made.append(Picture(content, name, record))
         return made
+
+
+def _unchanged(
+    outcome: Outcome, box: Box, source: Optional[Source], sent: Optional[Sent]
+) -> List[Stored]:
+    """The source's own numbers where the server gave back what it got (strength 0), as long as
+    nobody has painted on the source since."""
+    pictures = outcome.pictures
+    if source is None or sent is None or any(made.sent != sent for made in pictures):
+        return []
+    if source.read(box).sent != sent:
+        return []
+    stored = source.read_stored(box)
+    if stored is None:
+        return []
+    count = len(pictures)
+    pictures.clear()  # large ones need not be there twice
+    return [stored] * count
 
 
 def progress_of(event: str, data: Dict[str, Any]):

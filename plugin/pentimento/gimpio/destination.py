@@ -56,6 +56,10 @@ class Destination:
                 "linear_lut_profile",
             )
 
+    def keeps(self, image) -> bool:
+        """Whether numbers of the image mean the same where the result goes."""
+        return not self.new_image and not self.converts(image)
+
     def converts(self, image) -> bool:
         """Whether the image itself changes its mode or its profile."""
         return not self.new_image and (self._to_rgb(image) or self._to_srgb(image))

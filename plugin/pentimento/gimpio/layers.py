@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, Dict, List, Optional
+from typing import Any, Dict, List, Optional, Union
 
 from gi.repository import Gimp
 
@@ -13,16 +13,18 @@ from errors import NotPossible
 from gimpio import metadata, pixels, sources
 from gimpio.destination import Destination
 from i18n import _
-from wire import Box, Pixels
+from wire import Box, Pixels, Stored
 
 NAME_LENGTH = 40
+Mask = Union[Pixels, Stored]
 
 
 @dataclass(frozen=True)
 class Picture:
-    """One result and the record that its layer carries."""
+    """One result and the record that its layer carries. The source's own numbers stand for a
+    result that is its source unchanged: no conversion has touched them."""
 
-    pixels: Pixels
+    pixels: Union[Pixels, Stored]
     name: str
     record: Dict[str, Any]
 
@@ -46,7 +48,7 @@ class Place:
     destination: Destination
 
     def put(
-        self, pictures: List[Picture], mask: Optional[Pixels] = None, display: bool = False
+        self, pictures: List[Picture], mask: Optional[Mask] = None, display: bool = False
     ) -> Dict[str, Any]:
         """Places the results; gives the return values `layers` and `image`."""
         sources.check_open(self.image)
@@ -77,7 +79,7 @@ class Place:
         _insert(image, trial, *_place_above(image, self.above))
         image.remove_layer(trial)
 
-    def _insert_all(self, pictures: List[Picture], mask: Optional[Pixels]) -> List[Any]:
+    def _insert_all(self, pictures: List[Picture], mask: Optional[Mask]) -> List[Any]:
         """The first picture topmost, the others hidden below it; all of them or none."""
         placed: List[Any] = []
         try:
@@ -96,7 +98,7 @@ class Place:
 
 
 def new_image(
-    empty: Any, pictures: List[Picture], mask: Optional[Pixels] = None, mark: bool = False
+    empty: Any, pictures: List[Picture], mask: Optional[Mask] = None, mark: bool = False
 ) -> Any:
     """The empty image with a layer for each picture; it is deleted if that fails."""
     try:
@@ -137,7 +139,7 @@ def _insert(image, layer, parent, position: int) -> None:
         )
 
 
-def _dress(layer, picture: Picture, mask: Optional[Pixels]) -> None:
+def _dress(layer, picture: Picture, mask: Optional[Mask]) -> None:
     if mask is not None:
         _add_mask(layer, mask)
     metadata.attach(layer, picture.record)
@@ -153,10 +155,39 @@ def _place_above(image, above):
 def _new_layer(image, picture: Picture, box: Box) -> Any:
     """A layer with the picture's pixels at its place, not yet in the image: in a group whose
     position is locked it could not be moved any more."""
-    unknown = pixels.unknown_space(image)
-    layer = _converted(image, picture) if unknown else _filled(image, picture)
+    if isinstance(picture.pixels, Stored):
+        layer = _copied(image, picture, picture.pixels)
+    elif pixels.unknown_space(image):
+        layer = _converted(image, picture)
+    else:
+        layer = _filled(image, picture)
     layer.set_offsets(box.x, box.y)
     return layer
+
+
+def _copied(image, picture: Picture, stored: Stored) -> Any:
+    """By way of an image without a profile, where numbers can be written as they are."""
+    draft = Gimp.Image.new_with_precision(
+        stored.width, stored.height, image.get_base_type(), image.get_precision()
+    )
+    try:
+        kinds = Gimp.ImageType
+        gray, alpha = image.get_base_type() == Gimp.ImageBaseType.GRAY, "A" in stored.encoding
+        plain = kinds.GRAY_IMAGE if gray else kinds.RGB_IMAGE
+        clear = kinds.GRAYA_IMAGE if gray else kinds.RGBA_IMAGE
+        size = (stored.width, stored.height)
+        mode = Gimp.LayerMode.NORMAL
+        layer = Gimp.Layer.new(draft, picture.name, *size, clear if alpha else plain, 100, mode)
+        draft.insert_layer(layer, None, 0)
+        pixels.write_stored(layer, stored)
+        if not alpha:
+            layer.add_alpha()
+        draft.set_color_profile(image.get_color_profile())
+        copied = Gimp.Layer.new_from_drawable(layer, image)
+        copied.set_name(picture.name)
+        return copied
+    finally:
+        draft.delete()
 
 
 def _converted(image, picture: Picture) -> Any:
@@ -168,6 +199,7 @@ def _converted(image, picture: Picture) -> Any:
         image.get_precision(),
     )
     try:
+        pixels.to_float(draft)
         layer = _filled(draft, picture)
         draft.insert_layer(layer, None, 0)
         draft.convert_color_profile(image.get_color_profile(), pixels.RELATIVE, True)
@@ -194,8 +226,9 @@ def _filled(image, picture: Picture) -> Any:
     return layer
 
 
-def _add_mask(layer, mask: Pixels) -> None:
+def _add_mask(layer, mask: Mask) -> None:
     layer_mask = layer.create_mask(Gimp.AddMaskType.BLACK)
     layer.add_mask(layer_mask)
-    pixels.write(layer_mask, mask)
+    write = pixels.write_stored if isinstance(mask, Stored) else pixels.write
+    write(layer_mask, mask)
     layer.set_edit_mask(False)

@@ -3,13 +3,15 @@ sRGB, and GEGL converts from and to the image's profile and precision."""
 
 from __future__ import annotations
 
+from typing import Optional, Union
+
 import gi
 
 gi.require_version("Babl", "0.1")
 gi.require_version("Gegl", "0.4")
 from gi.repository import Babl, Gegl, Gimp, GLib
 
-from wire import BYTES_PER_PIXEL, Box, Pixels
+from wire import BYTES_PER_PIXEL, Box, Pixels, Stored
 
 GEGL_FORMAT = {
     "rgba-u8": "R'G'B'A u8",
@@ -18,7 +20,8 @@ GEGL_FORMAT = {
     "rgba-f32": "R'G'B'A float",
     "y-u8": "Y u8",  # masks are linear; "Y' u8" would turn 128 into 188
 }
-BAND_BYTES = 512 * 1024 * 1024  # Buffer.set() with 2 GiB or more kills the process
+BAND_BYTES = 8 * 1024 * 1024  # at once; Buffer.set() with 2 GiB or more kills the process
+TILE_CACHE_BYTES = 8 * 1024 * 1024
 RELATIVE = Gimp.ColorRenderingIntent.RELATIVE_COLORIMETRIC
 
 _LINEAR = (
@@ -33,10 +36,14 @@ _EIGHT_BIT = (Gimp.Precision.U8_NON_LINEAR, Gimp.Precision.U8_PERCEPTUAL)
 _SIXTEEN_BIT = (Gimp.Precision.U16_NON_LINEAR, Gimp.Precision.U16_PERCEPTUAL)
 
 
+# Drawables are read and written once; tiles kept for later would only be a copy of all of it.
+Gegl.config().set_property("tile-cache-size", TILE_CACHE_BYTES)
+
+
 def transport_format(image) -> str:
     """The wire format that loses nothing of the image's pixels. Another profile than sRGB may hold
     colours outside sRGB, which only floating point keeps."""
-    if unknown_space(image) or _space_name(image) == "sRGB":
+    if not unknown_space(image) and _space_name(image) == "sRGB":
         if image.get_precision() in _EIGHT_BIT:
             return "rgba-u8"
         if image.get_precision() in _SIXTEEN_BIT:
@@ -67,6 +74,14 @@ def linear_tables(image) -> bool:
     return image.get_precision() in _LINEAR and unknown_space(image)
 
 
+def to_float(image) -> None:
+    """Floating point in the same light: conversions then keep what lies outside the new gamut."""
+    linear = image.get_precision() in _LINEAR
+    wanted = Gimp.Precision.FLOAT_LINEAR if linear else Gimp.Precision.FLOAT_NON_LINEAR
+    if image.get_precision() != wanted:
+        image.convert_precision(wanted)
+
+
 def to_srgb(image) -> None:
     gray = image.get_base_type() == Gimp.ImageBaseType.GRAY
     profiles = Gimp.ColorProfile
@@ -77,37 +92,56 @@ def to_srgb(image) -> None:
 def read(drawable, box: Box, pixels_format: str) -> Pixels:
     """The drawable's stored pixels, without mask, opacity and filters. `box` is in the drawable's
     own coordinates; what lies outside of it is transparent."""
-    buffer = drawable.get_buffer()
-    rows = _band_rows(box.width, pixels_format)
-    bands = [
-        buffer.get(
-            Gegl.Rectangle.new(box.x, box.y + top, box.width, min(rows, box.height - top)),
-            1.0,
-            GEGL_FORMAT[pixels_format],
-            Gegl.AbyssPolicy.NONE,
-        )
-        for top in range(0, box.height, rows)
-    ]
-    buffer.flush()  # GIMP kills the plug-in if an unflushed buffer outlives its drawable
-    return Pixels(
-        pixels_format, box.width, box.height, bands[0] if len(bands) == 1 else b"".join(bands)
-    )
+    data = _read(drawable, box, GEGL_FORMAT[pixels_format], BYTES_PER_PIXEL[pixels_format])
+    return Pixels(pixels_format, box.width, box.height, data)
+
+
+def read_stored(drawable, box: Box) -> Stored:
+    """The numbers of a box in the drawable's own coordinates; what lies outside of it is 0."""
+    layout = drawable.get_format()
+    data = _read(drawable, box, None, Babl.format_get_bytes_per_pixel(layout))
+    return Stored(Babl.format_get_encoding(layout), box.width, box.height, data)
 
 
 def write(drawable, pixels: Pixels) -> None:
     """Fills the drawable from its upper left corner."""
+    _write(drawable, pixels, GEGL_FORMAT[pixels.format])
+
+
+def write_stored(drawable, stored: Stored) -> None:
+    """Fills a drawable of that encoding. Its image must have no profile: GEGL takes a layout
+    without a space for sRGB and would convert."""
+    _write(drawable, stored, stored.encoding)
+
+
+def _read(drawable, box: Box, layout: Optional[str], bytes_per_pixel: int) -> bytearray:
+    """Band by band into place, so that no second copy of all of it is ever in memory."""
     buffer = drawable.get_buffer()
-    rows = _band_rows(pixels.width, pixels.format)
-    stride = pixels.width * BYTES_PER_PIXEL[pixels.format]
-    for top in range(0, pixels.height, rows):
-        count = min(rows, pixels.height - top)
-        band = pixels.data[top * stride : (top + count) * stride]
-        area = Gegl.Rectangle.new(0, top, pixels.width, count)
-        buffer.set(area, GEGL_FORMAT[pixels.format], bytes(band))  # other types go item by item
+    stride = box.width * bytes_per_pixel
+    data = bytearray(stride * box.height)
+    rows = _band_rows(stride)
+    for top in range(0, box.height, rows):
+        count = min(rows, box.height - top)
+        area = Gegl.Rectangle.new(box.x, box.y + top, box.width, count)
+        band = buffer.get(area, 1.0, layout, Gegl.AbyssPolicy.NONE)
+        data[top * stride : (top + count) * stride] = band
+    buffer.flush()  # GIMP kills the plug-in if an unflushed buffer outlives its drawable
+    return data
+
+
+def _write(drawable, content: Union[Pixels, Stored], layout: str) -> None:
+    buffer = drawable.get_buffer()
+    stride = len(content.data) // content.height
+    rows = _band_rows(stride)
+    for top in range(0, content.height, rows):
+        count = min(rows, content.height - top)
+        area = Gegl.Rectangle.new(0, top, content.width, count)
+        band = content.data[top * stride : (top + count) * stride]
+        buffer.set(area, layout, bytes(band))  # other types go item by item
     buffer.flush()
     del buffer
-    drawable.update(0, 0, pixels.width, pixels.height)
+    drawable.update(0, 0, content.width, content.height)
 
 
-def _band_rows(width: int, pixels_format: str) -> int:
-    return max(1, BAND_BYTES // (width * BYTES_PER_PIXEL[pixels_format]))
+def _band_rows(stride: int) -> int:
+    return max(1, BAND_BYTES // stride)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Callable, Optional
+from typing import Any, Callable, Optional, Tuple
 
 from gi.repository import Gimp
 
@@ -12,7 +12,7 @@ from errors import NotPossible
 from gimpio import pixels, sources
 from gimpio.sources import Source
 from i18n import _
-from wire import Box, Pixels
+from wire import Box, Pixels, Stored
 
 
 @dataclass(frozen=True)
@@ -28,9 +28,15 @@ class Area:
         """The box of everything selected, however softly. Raises NotPossible for nothing."""
         return self._with_selection(_bounds) or self._nothing()
 
-    def read(self, box: Box) -> Pixels:
-        """The values in a box of the canvas: 0 is kept, 255 wholly regenerated."""
-        return self._with_selection(lambda image: pixels.read(image.get_selection(), box, "y-u8"))
+    def read(self, box: Box) -> Tuple[Pixels, Stored]:
+        """The values in a box of the canvas: for the server, where 0 is kept and 255 is wholly
+        regenerated, and as deep as the image for the layer mask."""
+
+        def both(image):
+            mask = image.get_selection()
+            return pixels.read(mask, box, "y-u8"), pixels.read_stored(mask, box)
+
+        return self._with_selection(both)
 
     def _with_selection(self, work: Callable[[Any], Any]) -> Any:
         image = self.source.image

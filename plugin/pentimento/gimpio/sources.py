@@ -9,10 +9,10 @@ from gi.repository import Gimp
 
 import choices
 from errors import NotPossible
-from gimpio import pixels
+from gimpio import destination, pixels
 from gimpio.destination import Destination
 from i18n import _
-from wire import Box, Pixels
+from wire import Box, Pixels, Stored
 
 
 @dataclass(frozen=True)
@@ -38,10 +38,24 @@ class Source:
         if not self.stored:
             shown = self.layers or None
             return on_copy(self.image, lambda copy: _seen(copy, box, wanted), shown, self.hidden)
-        if pixels.unknown_space(self.image):
+        if pixels.unknown_space(self.image) or destination.is_indexed(self.image):
             position = tree(self.image).index(self.layers[0])
             return on_copy(self.image, lambda copy: _converted(copy, position, box, wanted))
         return _stored(self.layers[0], box, wanted)
+
+    def read_stored(self, box: Box) -> Optional[Stored]:
+        """The same box in the image's own numbers; None where they can't stand for themselves:
+        indexed ones, and those of a layer without alpha that does not fill the box."""
+        check_open(self.image)
+        if destination.is_indexed(self.image):
+            return None
+        if not self.stored:
+            shown = self.layers or None
+            return on_copy(self.image, lambda copy: _seen_stored(copy, box), shown, self.hidden)
+        layer, place = self.layers[0], self.extent
+        if not layer.has_alpha() and place.joined(box) != place:
+            return None
+        return pixels.read_stored(layer, _inside(place, box))
 
     def seen_on(self, copy, twins) -> Any:
         """A layer of a copy of the image, as large as the canvas, with what is seen of the source.
@@ -59,10 +73,10 @@ class Source:
         return {"kind": self.kind, "tattoos": [layer.get_tattoo() for layer in self.layers]}
 
 
-def choose(image, drawables, kind: str, destination: Destination) -> Source:
+def choose(image, drawables, kind: str, goal: Destination) -> Source:
     """The source that an option value names. Raises NotPossible where there is none, or where the
     result can't go where it is wanted."""
-    check_image(image, destination)
+    check_image(image, goal)
     if kind == choices.VISIBLE:
         return Source(image, kind, canvas(image))
     return _of_layers(image, _selected(image, drawables), kind)
@@ -83,9 +97,9 @@ def recorded(image, record: Dict[str, Any], hidden: Iterable[Any] = ()) -> Sourc
     return _of_layers(image, layers, record["kind"])
 
 
-def check_image(image, destination: Destination) -> None:
+def check_image(image, goal: Destination) -> None:
     """Refuses images that the result can't be put into, before anything is sent."""
-    destination.check(image)
+    goal.check(image)
     if image.get_floating_sel() is not None:
         raise NotPossible(
             _("There is a floating selection."),
@@ -158,9 +172,12 @@ def _selected(image, drawables) -> List[Any]:
 
 
 def _stored(layer, box: Box, wanted: str) -> Pixels:
-    place = extent(layer)
-    inner = Box(box.x - place.x, box.y - place.y, box.width, box.height)
-    return pixels.read(layer, inner, wanted)
+    return pixels.read(layer, _inside(extent(layer), box), wanted)
+
+
+def _inside(place: Box, box: Box) -> Box:
+    """A box of the canvas in the coordinates of what lies at `place`."""
+    return Box(box.x - place.x, box.y - place.y, box.width, box.height)
 
 
 def on_copy(
@@ -211,15 +228,37 @@ def _show_only(image, wanted: List[Any]) -> None:
 def _seen(copy, box: Box, wanted: str) -> Pixels:
     """What is seen in a box. The canvas becomes the box first: rendering all of a large image would
     take seconds."""
-    copy.resize(box.width, box.height, -box.x, -box.y)
-    if pixels.unknown_space(copy):
-        pixels.to_srgb(copy)
+    _cut(copy, box)
+    _to_known_colours(copy)
     seen = Gimp.Layer.new_from_visible(copy, copy, "seen")
     read = pixels.read(seen, Box(0, 0, box.width, box.height), wanted)
     seen.delete()
     return read
 
 
+def _seen_stored(copy, box: Box) -> Stored:
+    _cut(copy, box)
+    seen = Gimp.Layer.new_from_visible(copy, copy, "seen")
+    stored = pixels.read_stored(seen, Box(0, 0, box.width, box.height))
+    seen.delete()
+    return stored
+
+
+def _cut(copy, box: Box) -> None:
+    copy.resize(box.width, box.height, -box.x, -box.y)
+
+
 def _converted(copy, position: int, box: Box, wanted: str) -> Pixels:
-    pixels.to_srgb(copy)
+    _to_known_colours(copy)
     return _stored(tree(copy)[position], box, wanted)
+
+
+def _to_known_colours(copy) -> None:
+    """Makes a copy one whose colours GEGL converts rightly: it knows neither a palette's profile
+    nor profiles made of tables."""
+    if destination.is_indexed(copy):
+        copy.convert_rgb()
+    if pixels.unknown_space(copy):
+        if not pixels.linear_tables(copy):  # those are read as the image itself gets converted
+            pixels.to_float(copy)
+        pixels.to_srgb(copy)

@@ -216,19 +216,20 @@ def table_profile():
     layer = drawables[0]
     copy = image.duplicate()
     intent = Gimp.ColorRenderingIntent.RELATIVE_COLORIMETRIC
+    copy.convert_precision(Gimp.Precision.FLOAT_NON_LINEAR)  # nothing outside sRGB gets lost
     copy.convert_color_profile(Gimp.ColorProfile.new_rgb_srgb(), intent, True)
-    truth = batch.read(copy.get_layers()[0])
+    truth = batch.read(copy.get_layers()[0], pixels_format="R'G'B'A float")
     copy.delete()
     status, error, values = batch.call("img2img", image, drawables, strength=0.0)
     if status != "success":
         return {"status": status, "error": error}
-    size = f"rgba-u8;{layer.get_width()};{layer.get_height()};".encode()
+    size = f"rgba-f32;{layer.get_width()};{layer.get_height()};".encode()
     sent = record_of(values["layer"])["record"]["request"]["source"]["blob"]
     pairs = zip(batch.read(layer), batch.read(values["layer"]), strict=True)
     profile = image.get_color_profile()
     return {
         "status": status,
-        "converted": truth != batch.read(layer),
+        "converted": truth != batch.read(layer, pixels_format="R'G'B'A float"),
         "sent_srgb": sent == hashlib.sha256(size + truth).hexdigest(),
         "difference": max(abs(one - other) for one, other in pairs),
         "profile": profile.get_label() if profile else None,

@@ -24,6 +24,8 @@ def case(precision, light, profile, kind, alpha):
         "profile": profile,
         "kind": kind,
         "alpha": alpha,
+        # A fill needs the engine, so it is done for a part of the table only.
+        "filled": alpha and (profile == "adobe" or kind != "rgb" or precision == "u16"),
         # What is needed before a result can be placed; without it the image is refused.
         "convert": "rgb"
         if kind == "indexed"

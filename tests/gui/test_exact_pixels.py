@@ -31,6 +31,15 @@ MASK_BOX = """(lambda layer: (lambda data, width: (lambda used: [
     layer.get_width()))(image.get_layers()[0])"""  # first and last column and row, least value
 
 
+@pytest.mark.parametrize("title", ["Image to Image", "Regenerate Selection", "Text to Image"])
+def test_with_an_indexed_image_nothing_is_chosen_and_both_ways_are_told(gimp, title):
+    gimp.open_scene(more=INDEXED + FEATHERED)
+    gimp.open_dialog(title)
+    told = gimp.wait_for_status(title, "indexed colors")
+    assert "convert it to RGB first, or put the result into a new image" in told
+    assert gimp.gui.choice(title, TARGET) == TARGET  # the name of the box: no entry of it is chosen
+
+
 def test_an_indexed_image_is_converted_in_the_one_undo_step_of_the_result(gimp):
     gimp.open_scene(more=INDEXED)
     before, palette = gimp.snapshot(), gimp.read(PALETTE)

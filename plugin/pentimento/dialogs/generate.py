@@ -20,6 +20,7 @@ from dialogs.models import ModelChooser
 from dialogs.presets import PresetLink
 from dialogs.status_line import StatusLine
 from dialogs.target import TargetChooser
+from gimpio.destination import Destination
 from i18n import _
 
 WIDTH = 600
@@ -64,8 +65,12 @@ class GenerateDialog:
         return bool(go)
 
     def _plan_request(self):
+        """Raises NotPossible where the image can't take the result the chosen way."""
         action = importlib.import_module("actions." + self.context.action.key)
-        return action.plan_request(self.context, values_of(self.context.action, self.config))
+        values = values_of(self.context.action, self.config)
+        if self.context.image is not None:
+            Destination.of(values).check(self.context.image)
+        return action.plan_request(self.context, values)
 
     def _changed(self, _config: Any, spec: GObject.ParamSpec) -> None:
         if spec.name in self.options and spec.name not in PLAIN:

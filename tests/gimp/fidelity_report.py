@@ -11,7 +11,8 @@ from fidelity_cases import PATCH
 from profiles import SPACES, ciede2000, lab_of
 
 COLUMNS = (
-    "image depth light profile layer converted strength&nbsp;0 conversion outside ΔE00".split()
+    *("image", "depth", "light", "profile", "layer", "converted"),
+    *("strength&nbsp;0", "conversion", "outside", "ΔE00"),
 )
 HEAD = ("| " + " | ".join(COLUMNS) + " |", "|" + "---|" * len(COLUMNS))
 

@@ -132,7 +132,9 @@ def outside(case, image, before):
     for pixel, value in enumerate(selected):
         here = slice(pixel * each, pixel * each + each)
         if value == 0:
-            worst = max(worst, *(abs(a - b) for a, b in zip(before[here], after[here])))
+            worst = max(
+                worst, *(abs(a - b) for a, b in zip(before[here], after[here], strict=True))
+            )
         else:
             changed += before[here] != after[here]
     _code, full = table.PRECISIONS[case["precision"]]

@@ -39,6 +39,15 @@ for image in Gimp.get_images(): image.clean_all()
 for number in range(1, 200):
     if Gimp.Display.id_is_valid(number): Gimp.Display.get_by_id(number).delete()
 """
+EXPORT = """
+from gi.repository import Gio
+export = Gimp.get_pdb().lookup_procedure("file-jpeg-export")
+settings = export.create_config()
+settings.set_property("image", image)
+settings.set_property("file", Gio.File.new_for_path({path!r}))
+settings.set_property("include-xmp", True)
+assert export.run(settings).index(0) == Gimp.PDBStatusType.SUCCESS
+"""
 LAST_SETTINGS = "GimpProcedureConfigRun-"
 FEATHERED = """
 image.select_ellipse(Gimp.ChannelOps.REPLACE, 100, 70, 120, 90)
@@ -125,6 +134,12 @@ class Session:
             "[{'name': l.get_name(), 'box': [*list(l.get_offsets())[1:], l.get_width(),"
             " l.get_height()], 'mask': l.get_mask() is not None} for l in image.get_layers()]"
         )
+
+    def jpeg(self) -> bytes:
+        """The image as a file that was exported with its XMP metadata."""
+        path = self.gui.work / "exported.jpg"
+        self.gui.python(EXPORT.format(path=str(path)))
+        return path.read_bytes()
 
     def wait_for_layers(self, count: int) -> list[dict[str, Any]]:
         return wait(

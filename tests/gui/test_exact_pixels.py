@@ -8,6 +8,8 @@ from tests.gui.steps import MASK_DIFFERENCE, fill_in, undo
 
 pytestmark = pytest.mark.gui
 TARGET, EDGES = "Put the result into", "Edges and colors"
+MARK = "Mark as made with AI in the metadata"
+MARKED = b"digitalsourcetype/compositeWithTrainedAlgorithmicMedia"
 INDEXED = """
 image.convert_indexed(
     Gimp.ConvertDitherType.NONE, Gimp.ConvertPaletteType.GENERATE, 8, False, False, "")
@@ -125,3 +127,17 @@ def test_transparency_is_offered_only_where_the_source_can_have_it(gimp):
     wait(lambda: "Under transparency" not in gui.all_text(title), 5, "end of transparency")
     gui.choose(title, "Source", "Selected layer")
     gui.widget_showing(title, "Under transparency")
+
+
+def test_the_mark_for_ai_reaches_the_exported_file_and_one_undo_takes_it_back(gimp):
+    gimp.open_scene()
+    before = gimp.snapshot()
+    gui, title = gimp.gui, gimp.open_dialog("Image to Image")
+    fill_in(gimp, title, "hills")
+    assert not gui.checked(title, MARK)
+    gui.press(title, MARK)
+    gui.press(title, "Generate")
+    gimp.wait_for_layers(2)
+    assert MARKED in gimp.jpeg()
+    undo(gimp, before)
+    assert MARKED not in gimp.jpeg()

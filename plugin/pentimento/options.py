@@ -234,7 +234,7 @@ MARK_DIGITAL_SOURCE = Option(
     N_("Mark as made wit_h AI in the metadata"),
     N_(
         "Adds the IPTC digital source type “composite with trained algorithmic media” to the "
-        "image's XMP metadata, which GIMP exports when “Save XMP data” is on; all other metadata "
+        "image's XMP metadata, which GIMP exports when “Save XMP” is on; all other metadata "
         "stays as it is"
     ),
     False,

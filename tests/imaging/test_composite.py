@@ -8,7 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.imaging.strategies import DEPTHS, mask, picture
 
+from pentimento.imaging import masks, pixels
 from pentimento.imaging.composite import blend
+from pentimento.jobs.record import MaskOptions
 
 seeds = st.integers(0, 999)
 depths = st.sampled_from(DEPTHS)
@@ -59,6 +61,31 @@ def test_float_generated_pictures_are_rounded_to_the_sources_depth() -> None:
     generated = np.array([[[0.5, 0.2, 1.3, 1.0], [0, 0, 0, 1]]], np.float32)
     result = blend(source, generated, np.full((1, 2), 255, np.uint8))
     assert result[0, 0].tolist() == [128, 51, 255, 255]
+
+
+@pytest.mark.parametrize("depth", [np.uint16, np.float32])
+def test_a_feathered_fill_of_a_deep_gradient_has_no_steps_but_its_own(depth: type) -> None:
+    """A fill that is darker than its gradient: from pixel to pixel the result changes as much as
+    the gradient and the soft edge do, never by a level of an 8-bit mask or picture."""
+    width, full = 1500, pixels.FULL[np.dtype(depth)]
+    ramp = np.linspace(0.3, 0.5, width)
+    source = pixels.to_depth(_as_rgba(ramp), depth)
+    selected = np.where(np.arange(width)[None, :] > 750, 255, 0).astype(np.uint8)
+    mask = masks.soft_mask(np.repeat(selected, 3, axis=0), MaskOptions(feather=500))
+    result = blend(source, _as_rgba(ramp - 0.08), mask)
+    steps = np.diff(result[1, :, 0].astype(np.float64)) / full
+    edge = 0.08 * np.diff(mask[1].astype(np.float64)) / 255
+    own = np.diff(source[1, :, 0].astype(np.float64)).max() / full
+    rounding = 1.5 / 65_535
+    assert (mask[1] > 0).sum() > 1000
+    assert np.abs(steps).max() <= own
+    assert np.abs(steps - 0.2 / (width - 1) + edge).max() < rounding
+
+
+def _as_rgba(row: np.ndarray) -> np.ndarray:
+    values = np.ones((3, len(row), 4), np.float32)
+    values[..., :3] = row[None, :, None]
+    return values
 
 
 def test_pictures_taller_than_a_band_are_whole() -> None:

@@ -49,6 +49,18 @@ def test_feather_is_soft_inward_and_outward() -> None:
     assert (np.diff(row[: SQUARE.x + 12]) >= 0).all()
 
 
+@given(st.integers(0, 999), st.integers(1, 9))
+@settings(max_examples=40)
+def test_whole_numbers_promise_exact_pixels_only_where_the_mask_is_exact(
+    seed: int, feather: int
+) -> None:
+    soft = masks.soft_mask(mask(seed), MaskOptions(feather=feather))
+    whole = masks.rounded(soft)
+    assert np.array_equal(whole == 0, soft == 0)
+    assert np.array_equal(whole == 255, soft == 255)
+    assert np.abs(whole - soft).max() < 1
+
+
 def test_feather_does_not_fade_at_the_border_of_the_picture() -> None:
     values = np.zeros((40, 40), np.uint8)
     values[:, :20] = 255

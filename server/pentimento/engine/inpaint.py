@@ -19,8 +19,9 @@ from pentimento.imaging.geometry import Size
 
 
 def latent_mask(mask: np.ndarray, size: Size) -> Tensor:
-    """An `(h, w)` u8 mask as `(1, 1, size.height, size.width)` 0..1: the largest value each latent
-    covers, so that a selected pixel is fully regenerated and latents without one stay exact."""
+    """An `(h, w)` mask 0..255 as `(1, 1, size.height, size.width)` 0..1: the largest value each
+    latent covers, so that a selected pixel is fully regenerated and latents without one stay
+    exact."""
     largest = _cells(_cells(mask, size.height).T, size.width).T
     return torch.from_numpy(np.float32(largest) / 255)[None, None]
 

@@ -25,7 +25,7 @@ class Canvas:
     generation: Size
     format: PixelFormat  # of the result
     source: np.ndarray | None = None  # (h, w, 4) in its own depth
-    mask: np.ndarray | None = None  # (h, w) u8, the effective one
+    mask: np.ndarray | None = None  # (h, w) f32 0..255, the effective one
     fill: str = "surroundings"  # what the model sees where the source is transparent
     opaque: bool = False  # the result loses its source's transparency
     match: bool = False  # take the colour cast off, as far as the surroundings tell
@@ -74,7 +74,7 @@ def open_canvas(job: EngineJob) -> Canvas:
     mask = None
     if task.request.mode is Mode.INPAINT:
         sent = pixels.load_mask(_input(task, "mask"))
-        mask = masks.effective_mask(sent, task.request.mask_options)
+        mask = masks.soft_mask(sent, task.request.mask_options)
     opaque = task.request.alpha == "opaque"
     return Canvas(
         size,
@@ -94,7 +94,7 @@ def save(directory: Path, index: int, canvas: Canvas, picture: np.ndarray) -> Pi
 
 
 def save_mask(directory: Path, mask: np.ndarray, seed: int) -> Result:
-    file = _write(directory / "mask.raw", mask[..., None], PixelFormat.Y_U8)
+    file = _write(directory / "mask.raw", masks.rounded(mask)[..., None], PixelFormat.Y_U8)
     return Result(0, file, seed, kind="mask")
 
 

@@ -21,6 +21,7 @@ LEAST, MOST = 8, 96  # px of its width
 FEWEST = 64  # compared pixels; fewer say nothing
 GAINS = (0.8, 1.25)  # a cast is small; more is another picture, not a cast
 OFFSETS = (-0.12, 0.12)
+TEXTURE = 2.0  # sigma in px: what is finer says nothing about contrast, as models lose it anyway
 SPREAD = 0.02  # of flat surroundings nothing can be said about the contrast below this
 
 
@@ -66,7 +67,7 @@ def measure(generated: np.ndarray, source: np.ndarray, where: np.ndarray) -> Cor
     found, wanted = generated[where].astype(np.float64), source[where].astype(np.float64)
     if len(found) < FEWEST:
         return None
-    have, want = found.std(axis=0), wanted.std(axis=0)
+    have, want = _spread(generated, where), _spread(source, where)
     gain = np.where(have > SPREAD, want / np.maximum(have, SPREAD), 1.0)
     gain = np.clip(gain, *GAINS)
     offset = np.clip(wanted.mean(axis=0) - gain * found.mean(axis=0), *OFFSETS)
@@ -79,3 +80,12 @@ def measure(generated: np.ndarray, source: np.ndarray, where: np.ndarray) -> Cor
     if after >= before:
         return None
     return Correction(gain, offset, len(found), before, after)
+
+
+def _spread(picture: np.ndarray, where: np.ndarray) -> np.ndarray:
+    """The standard deviation per channel on the pixels `where`, blurred among themselves."""
+    weight = where.astype(np.float32)[..., None]
+    kept = cv2.GaussianBlur(np.float32(picture) * weight, (0, 0), TEXTURE)
+    smooth = kept[where] / cv2.GaussianBlur(weight, (0, 0), TEXTURE)[where][:, None]
+    deviation: np.ndarray = smooth.astype(np.float64).std(axis=0)
+    return deviation

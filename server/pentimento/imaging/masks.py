@@ -1,6 +1,7 @@
 """Masks: 255 = regenerate, 0 = keep, values between count in proportion.
 
-- `effective_mask(mask_u8, options) -> u8 (h, w)`: after grow, feather and blend
+- `soft_mask(mask_u8, options) -> f32 (h, w)`: after grow, feather and blend, 0..255 unrounded
+- `effective_mask(mask_u8, options) -> u8 (h, w)`: the same in whole numbers
 - `bounds(mask_u8) -> Box | None`: around everything above 0
 - `reach(options) -> int`: px beyond the mask that can become non-zero
 """
@@ -27,18 +28,33 @@ class MaskOptions(Protocol):
 
 
 FEATHER_SIGMAS = 3.5  # a feather of r px is a Gaussian of sigma r / 3.5, as in GIMP
+FULL = 255
+NOTHING = 0.01  # of 255: what arithmetic leaves over where a mask has ended or is full
 LARGEST_DISC = 15  # px; wider radii go in rounds of this, much faster than one large disc
 
 
-def effective_mask(mask: np.ndarray, options: MaskOptions) -> np.ndarray:
-    """The `(h, w)` u8 mask with the options applied; beyond `reach(options)` px it stays 0.
+def soft_mask(mask: np.ndarray, options: MaskOptions) -> np.ndarray:
+    """The `(h, w)` u8 mask with the options applied, as float32 0..255: in a wide feather its 256
+    levels would be steps that a deep picture shows. Beyond `reach(options)` px it stays 0.
 
     Beyond the border the mask counts as going on, so a selection that touches the edge of the
     picture does not fade there.
     """
-    result = _grown(mask, options.grow)
+    result = _grown(mask, options.grow).astype(np.float32)
     result = _feathered(result, options.feather)
     return _with_band_outside(result, options.blend)
+
+
+def effective_mask(mask: np.ndarray, options: MaskOptions) -> np.ndarray:
+    """The soft mask as u8."""
+    return rounded(soft_mask(mask, options))
+
+
+def rounded(mask: np.ndarray) -> np.ndarray:
+    """A soft mask as u8. Only what is 0 or 255 becomes so, for these two promise exact pixels."""
+    between = np.clip(np.rint(mask), 1, FULL - 1)
+    exact = (mask <= 0) | (mask >= FULL)
+    return np.where(exact, np.clip(mask, 0, FULL), between).astype(np.uint8)
 
 
 def reach(options: MaskOptions) -> int:
@@ -71,12 +87,14 @@ def _feathered(mask: np.ndarray, radius: int) -> np.ndarray:
         return mask
     side = 2 * radius + 1
     blurred = cv2.GaussianBlur(
-        mask.astype(np.float32),
+        mask,
         (side, side),
         radius / FEATHER_SIGMAS,
         borderType=cv2.BORDER_REPLICATE,
     )
-    return np.rint(blurred).astype(np.uint8)
+    blurred[blurred < NOTHING] = 0
+    blurred[blurred > FULL - NOTHING] = FULL
+    return blurred
 
 
 def _with_band_outside(mask: np.ndarray, width: int) -> np.ndarray:

@@ -20,18 +20,20 @@ from pentimento.jobs.space import disk_full, is_disk_full
 
 log = logging.getLogger(__name__)
 
+PROTOCOL, FACES = "docs/protocol.md", "docs/faces.md"
 HTTP_CODES = {404: "not_found", 405: "method_not_allowed"}
 
 
-def as_error(problem: Exception) -> PentimentoError:
-    """The failure as the client may see it; anything unexpected is `internal` and logged."""
+def as_error(problem: Exception, page: str = PROTOCOL) -> PentimentoError:
+    """The failure as the client may see it; anything unexpected is `internal` and logged. `page`
+    is where its calls are explained."""
     match problem:
         case PentimentoError():
             return problem
         case ValidationError():
-            return _invalid(problem)
+            return _invalid(problem, page)
         case HTTPException():
-            return _http(problem)
+            return _http(problem, page)
         case _ if is_disk_full(problem):
             return disk_full()
     log.error("a request failed", exc_info=problem)
@@ -42,7 +44,7 @@ def as_error(problem: Exception) -> PentimentoError:
     )
 
 
-def _invalid(problem: ValidationError) -> BadInput:
+def _invalid(problem: ValidationError, page: str) -> BadInput:
     """Never repeats the input: it may hold a prompt."""
     found = problem.errors(include_url=False, include_input=False, include_context=False)
     if found[0]["type"] == "json_invalid":
@@ -59,26 +61,26 @@ def _invalid(problem: ValidationError) -> BadInput:
     return BadInput(
         "bad_request",
         f"The request does not fit: {name}{first['message']}.",
-        "docs/protocol.md lists the fields and their ranges.",
+        f"{page} lists the fields and their ranges.",
         details={"fields": fields},
     )
 
 
-def _http(problem: HTTPException) -> PentimentoError:
+def _http(problem: HTTPException, page: str) -> PentimentoError:
     if problem.status_code == 404:
-        return NotFound("not_found", "There is no such call.", "docs/protocol.md lists them all.")
+        return NotFound("not_found", "There is no such call.", f"{page} lists them all.")
     return PentimentoError(
         HTTP_CODES.get(problem.status_code, "bad_request"),
         f"The server answers this with {problem.status_code} {problem.detail}.",
-        "docs/protocol.md lists the calls and their methods.",
+        f"{page} lists the calls and their methods.",
         status=problem.status_code,
     )
 
 
 def respond(problem: Exception, face: Face | None = None) -> Response:
-    error = as_error(problem)
     if face:
-        return face.respond(error)
+        return face.respond(as_error(problem, FACES))
+    error = as_error(problem)
     headers = dict(getattr(problem, "headers", None) or {})
     if isinstance(error, Busy):
         headers["Retry-After"] = str(error.retry_after)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from starlette.datastructures import FormData, UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 
 from pentimento.api import services
@@ -90,7 +90,11 @@ async def _run(
     if wanted.stream:
         events = stream.events(server, job, wanted, event)
         return StreamingResponse(events, media_type="text/event-stream")
-    await running.until_final(request, server, job)
+    try:
+        await running.until_final(request, server, job)
+    except ClientDisconnect:
+        repeats.of(request).hold(job)
+        raise
     running.require_success(job)
     told = await stream.facts(server, job, wanted)
     data = [{"b64_json": text} for text in await stream.results(server, job, wanted)]

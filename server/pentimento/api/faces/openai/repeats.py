@@ -21,6 +21,7 @@ from pentimento.jobs.record import JobRequest, JobStatus
 RETRY_COUNT = "x-stainless-retry-count"
 KNOWN = 256  # requests
 REMEMBERED = 600.0  # s
+RETURN = 8.0  # s, the longest that OpenAI's clients wait before they send a request again
 
 
 class Repeats:
@@ -28,6 +29,7 @@ class Repeats:
         self._queue = queue
         self._made: OrderedDict[str, str] = OrderedDict()  # body hash -> job id
         self._lock = asyncio.Lock()  # a repeat may come while the first is being taken in
+        self._holding: set[asyncio.Task[None]] = set()
 
     async def job(self, request: Request, wanted: JobRequest) -> Job:
         """The job for a request; an Idempotency-Key counts as everywhere."""
@@ -45,6 +47,12 @@ class Repeats:
                 self._made.popitem(last=False)
             return job
 
+    def hold(self, job: Job) -> None:
+        """Keeps the job of a client that hung up going until it can have come back."""
+        holding = asyncio.create_task(_hold(job))
+        self._holding.add(holding)
+        holding.add_done_callback(self._holding.discard)
+
     async def _made_before(self, fingerprint: str) -> Job | None:
         """The job of an earlier request, unless it was stopped or is long past."""
         job_id = self._made.get(fingerprint)
@@ -53,6 +61,11 @@ class Repeats:
             return None
         recent = job.state.finished_at is None or time.time() - job.state.finished_at < REMEMBERED
         return job if recent else None
+
+
+async def _hold(job: Job) -> None:
+    with job.followed():
+        await asyncio.sleep(RETURN)
 
 
 def of(request: Request) -> Repeats:

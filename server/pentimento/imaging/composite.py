@@ -17,9 +17,9 @@ def blend(source: np.ndarray, generated: np.ndarray, mask: np.ndarray) -> np.nda
 
     source: `(h, w, 4)` u8, u16 or f32, straight alpha. generated: the same shape, of the same
     dtype or float32 0..1. mask: `(h, w)` u8, or float32 0..255. Where the mask is 0 the result is
-    the source bit for bit, where it is 255 it is `generated` rounded to the source's depth; between,
-    premultiplied colours are mixed (Porter and Duff 1984, "over" with a coverage) and rounded to
-    nearest.
+    the source bit for bit, where it is 255 it is `generated` rounded to the source's depth;
+    between, premultiplied colours are mixed (Porter and Duff 1984, "over" with a coverage) and
+    rounded to nearest.
     """
     if source.shape != generated.shape or source.shape[:2] != mask.shape:
         raise ValueError(f"shapes differ: {source.shape}, {generated.shape}, {mask.shape}")

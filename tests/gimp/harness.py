@@ -20,7 +20,7 @@ PLUGIN = REPO / "plugin" / "pentimento"
 INSIDE = Path(__file__).parent / "inside"
 ENTER = REPO / "tools" / "gimp-enter.sh"
 SUITES = {"3.0": "trixie", "3.2": "sid"}
-SYSTEM_PLUGINS = ("python-eval", "script-fu")
+SYSTEM_PLUGINS = ("python-eval", "script-fu", "file-png")
 START_SECONDS = 60
 
 

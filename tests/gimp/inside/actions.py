@@ -2,23 +2,18 @@
 values, the server and the doctor."""
 
 import hashlib
-import json
 import os
 import sys
 from pathlib import Path
 
 import batch
 import scenes
+from batch import record_of
 from gi.repository import Gimp
 
 from snapshot import differences, snapshot
 
 QUICK = {"steps": 2}
-
-
-def record_of(layer):
-    data = layer.get_parasite("pentimento-job").get_data()
-    return json.loads(bytes(value & 255 for value in data))
 
 
 def place_of(layer):

@@ -91,6 +91,12 @@ def read(drawable, x=0, y=0, width=None, height=None, pixels_format="R'G'B'A u8"
     return data
 
 
+def record_of(layer):
+    """The record that a result layer carries."""
+    data = layer.get_parasite("pentimento-job").get_data()
+    return json.loads(bytes(value & 255 for value in data))
+
+
 def visible(image):
     """What is seen of the whole canvas."""
     copy = image.duplicate()

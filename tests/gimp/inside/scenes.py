@@ -3,7 +3,7 @@ first one is what a result has to go above."""
 
 import os
 
-from batch import WORK, add_layer, new_image, write
+from batch import WORK, add_layer, new_image, read, write
 from cases import CANVAS
 from gi.repository import Gimp, Gio
 
@@ -206,9 +206,66 @@ def channel():
     return image, [made]
 
 
-def table_profile():
+def table_profile(precision=None):
     file = Gio.File.new_for_path(os.path.join(WORK, "table.icc"))
-    image = _blank(profile=Gimp.ColorProfile.new_from_file(file))
+    image = _blank(precision=precision, profile=Gimp.ColorProfile.new_from_file(file))
     layer = add_layer(image, *OFFSET, width=32, height=24)
     write(layer, bytes(v for n in range(32 * 24) for v in (100 + n % 60, 120, 110 + n // 24, 255)))
     return image, [layer]
+
+
+def linear_tables():
+    return table_profile(Gimp.Precision.U16_LINEAR)
+
+
+def hole(place):
+    """A layer with a transparent hole at a place of the canvas."""
+    image, _drawables = full()
+    layer = add_layer(image, 0, 0, *CANVAS, name="holed")
+    x, y, width, height = place
+    pixels = bytearray(read(layer))
+    for row in range(y, y + height):
+        for column in range(x, x + width):
+            pixels[4 * (row * CANVAS[0] + column) + 3] = 0
+    write(layer, bytes(pixels))
+    return image, [layer]
+
+
+def text_layer():
+    image = _blank()
+    Gimp.fonts_refresh()  # the tests start GIMP without fonts
+    font = Gimp.fonts_get_list("")[0]
+    layer = Gimp.TextLayer.new(image, "words", font, 20, Gimp.Unit.pixel())
+    image.insert_layer(layer, None, 0)
+    layer.set_offsets(*OFFSET)
+    return image, [layer]
+
+
+def link_layer():
+    """Only in GIMP 3.2: a layer that shows a file."""
+    image, _drawables = full()
+    file = Gio.File.new_for_path(os.path.join(WORK, "linked.png"))
+    Gimp.file_save(Gimp.RunMode.NONINTERACTIVE, image, file)
+    layer = Gimp.LinkLayer.new(image, file)
+    image.insert_layer(layer, None, 0)
+    layer.set_offsets(*OFFSET)
+    return image, [layer]
+
+
+def vector_layer():
+    """Only in GIMP 3.2: a layer that shows a path."""
+    image = _blank()
+    path = Gimp.Path.new(image, "triangle")
+    image.insert_path(path, None, 0)
+    corners = (20, 20, 70, 25, 40, 60)
+    points = [value for n in range(0, 6, 2) for _ in range(3) for value in corners[n : n + 2]]
+    path.stroke_new_from_points(Gimp.PathStrokeType.BEZIER, points, True)
+    layer = Gimp.VectorLayer.new(image, path)
+    image.insert_layer(layer, None, 0)
+    return image, [layer]
+
+
+def filtered():
+    image, drawables = full()
+    drawables[0].append_filter(Gimp.DrawableFilter.new(drawables[0], "gegl:invert-gamma", ""))
+    return image, drawables

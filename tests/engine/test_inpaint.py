@@ -126,6 +126,13 @@ def test_the_effective_mask_comes_back(bench: Bench) -> None:
     np.testing.assert_array_equal(made.pixels()[outside], photo()[outside])
 
 
+def test_without_options_the_mask_comes_back_byte_for_byte(bench: Bench) -> None:
+    mask = np.random.default_rng(5).integers(0, 256, (SIDE, SIDE), np.uint8)
+    made = bench.make(mode="inpaint", source=photo(), mask=mask)
+    (sent_back,) = [event for event in made.events if getattr(event, "kind", "") == "mask"]
+    assert sent_back.file.path.read_bytes() == mask.tobytes()
+
+
 def test_one_selected_pixel_is_regenerated(bench: Bench) -> None:
     mask = np.zeros((SIDE, SIDE), np.uint8)
     mask[33, 21] = 255

@@ -264,6 +264,7 @@ def test_who_hangs_up_ends_the_job(front, a1111, made):
         ({"override_settings": {"CLIP_stop_at_last_layers": 2}}, "CLIP_stop"),
         ({"override_settings": {"sd_model_checkpoint": "v1-5"}}, "Checkpoint not found"),
         ({"steps": 0}, "greater than or equal"),
+        ({"alwayson_scripts": {"controlnet": {"args": [True, "canny"]}}}, "ControlNet"),
         ({"alwayson_scripts": {"adetailer": {"args": [True, {"ad_model": "x"}]}}}, "adetailer"),
     ],
     ids=lambda value: str(value)[:30],

@@ -108,9 +108,11 @@ def refuse_units(scripts: dict[str, Any] | None) -> None:
 
 
 def _refuse_unit(number: int, unit: Any) -> None:
-    if not isinstance(unit, dict) or not unit.get("enabled", True) or unit.get("weight") == 0:
+    """A unit is off when it says so or weighs nothing; older clients send lists of values."""
+    fields = unit if isinstance(unit, dict) else {"enabled": bool(unit)}
+    if not fields.get("enabled", True) or fields.get("weight") == 0:
         return
-    module = str(unit.get("module") or "none")[:64]
+    module = str(fields.get("module") or "none")[:64]
     raise BadInput(
         "unsupported",
         f"ControlNet unit {number} (“{module}”) cannot be used: the models of this server have no "

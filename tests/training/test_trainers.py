@@ -1,0 +1,85 @@
+"""Every trainer runs, leaves what it promises, and goes on where it was."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from diffusers import ControlNetModel, StableDiffusionPipeline
+from training.cache import Recipe, fill
+from training.controlnet import Control, unpacked
+from training.denoiser import Denoiser
+from training.lora import Style
+from training.trainer import Plan, load_caches
+
+MODEL = Path(__file__).resolve().parents[2] / "server" / "pentimento" / "starter" / "model"
+BRIEF = Plan(
+    minutes=1e-6,
+    batch=2,
+    peak_lr=1e-3,
+    last_lr_share=0.3,
+    sync=2,
+    ema=0.5,
+    device="cpu",
+    rank=0,
+    world=1,
+)  # over at the first chance, after two steps
+pytestmark = pytest.mark.skipif(
+    not (MODEL / "model_index.json").exists(), reason="the weights are not in this checkout"
+)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def one_thread():
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory):
+    """16 pictures at 32², with edges and in the LoRA's style."""
+    file = tmp_path_factory.mktemp("cache") / "few.npz"
+    recipe = Recipe(32, 16, objects=0.5, simple=0.5, seed=1, style="blueprint", edges=True)
+    fill(MODEL, file, recipe)
+    return file
+
+
+def train(trainer, run: Path, cache: Path) -> int:
+    """Trains as briefly as possible; how many steps were made in all."""
+    trainer(MODEL, run, BRIEF).train(load_caches([cache], 0, 1))
+    return torch.load(run / "rank0.pt", weights_only=True)["state"]["step"]
+
+
+def test_a_cache_holds_what_training_needs(cache):
+    kept = np.load(cache)
+    assert kept["latents"].shape == (16, 4, 8, 8)
+    assert kept["tokens"].shape[0] == 16
+    assert kept["objects"].shape == (16, 8, 8)
+    edges = unpacked(torch.from_numpy(kept["edges"]))
+    assert edges.shape == (16, 3, 32, 32)
+    assert set(edges.unique().tolist()) == {0.0, 1.0}
+
+
+def test_the_denoiser_goes_on_from_its_checkpoint(cache, tmp_path):
+    assert train(Denoiser, tmp_path, cache) == 2
+    assert train(Denoiser, tmp_path, cache) == 4
+    made = StableDiffusionPipeline.from_pretrained(tmp_path / "ema")
+    before = StableDiffusionPipeline.from_pretrained(MODEL, torch_dtype=torch.float32)
+    assert (made.unet.conv_in.weight != before.unet.conv_in.weight).any()
+
+
+def test_the_controlnet_learns_and_is_all_that_is_saved(cache, tmp_path):
+    assert train(Control, tmp_path, cache) == 2
+    made = ControlNetModel.from_pretrained(tmp_path / "ema")
+    assert made.controlnet_mid_block.weight.abs().max() > 0  # it starts at 0
+
+
+def test_the_lora_is_a_file_that_diffusers_loads(cache, tmp_path):
+    assert train(Style, tmp_path, cache) == 2
+    pipe = StableDiffusionPipeline.from_pretrained(MODEL, torch_dtype=torch.float32)
+    pipe.load_lora_weights(tmp_path / "ema")
+    assert pipe.get_active_adapters()

@@ -37,9 +37,7 @@ def make_scene(
     if not style and rng.random() < (0.12 if simple else 0.3):
         style = str(rng.choice(list(STYLES)))
     if r < (0.55 if simple else 0.72):
-        img, facts, caption = _outdoors(
-            rng, w, h, style, simple, closeup=r < 0.20
-        )
+        img, facts, caption = _outdoors(rng, w, h, style, simple, closeup=r < 0.20)
     elif r < 0.89:
         cv, facts, caption = study(rng, w, h, simple)
         img = cv.img

@@ -231,8 +231,8 @@ def fill(case):
         layer = values["layer"]
         _ok, left, top = layer.get_offsets()
         box = (left, top, layer.get_width(), layer.get_height())
-        facts["mask_exact"] = batch.read(layer.get_mask(), pixels_format="Y u8") == batch.read(
-            image.get_selection(), *box, "Y u8"
+        facts["mask_exact"] = batch.read(layer.get_mask(), pixels_format=None) == batch.read(
+            image.get_selection(), *box, None
         )
         facts["source_untouched"] = batch.read(source, pixels_format=None) == layer_before
         now = image.get_metadata().serialize() if image.get_metadata() else ""

@@ -21,21 +21,23 @@ from transformers import CLIPTokenizer
 
 from training.autoencoder import to_tensor
 from training.checkpoint import one_thread
-from training.scenes import Facts, make_scene, make_study
+from training.scenes import Facts, make_closeup, make_scene, make_study
 from training.scenes.styles import apply_style
 
 BATCH = 64
 
 
 def draw(
-    rng: np.random.Generator, size: int, objects: float, simple: float
+    rng: np.random.Generator, size: int, objects: float, closeups: float, simple: float
 ) -> tuple[np.ndarray, str, Facts]:
-    """A scene of the curriculum: `objects` and `simple` are the shares of single objects on a
-    plain ground and of simple landscapes, 0..1; the rest is the full mix."""
+    """A scene of the curriculum: the shares, 0..1, of single objects on a plain ground, of things
+    seen close in a landscape and of simple landscapes; the rest is the full mix."""
     kind = rng.random()
     if kind < objects:
         return make_study(rng, size, size)
-    return make_scene(rng, size, size, simple=kind < objects + simple)
+    if kind < objects + closeups:
+        return make_closeup(rng, size, size)
+    return make_scene(rng, size, size, simple=kind < objects + closeups + simple)
 
 
 def object_map(facts: Facts, size: int) -> np.ndarray:
@@ -63,6 +65,7 @@ class Recipe:
     size: int
     count: int
     objects: float
+    closeups: float
     simple: float
     seed: int
     style: str = ""
@@ -71,7 +74,7 @@ class Recipe:
     def pictures(self) -> Iterator[tuple[np.ndarray, str, Facts]]:
         rng = np.random.default_rng(self.seed)
         for _ in range(self.count):
-            picture, caption, facts = draw(rng, self.size, self.objects, self.simple)
+            picture, caption, facts = draw(rng, self.size, self.objects, self.closeups, self.simple)
             if self.style:
                 styled = apply_style(np.float32(picture) / 255, self.style, rng)
                 picture = np.uint8(np.clip(styled * 255 + 0.5, 0, 255))
@@ -120,6 +123,7 @@ if __name__ == "__main__":
     parser.add_argument("--size", type=int, default=64)
     parser.add_argument("--count", type=int, default=80000)
     parser.add_argument("--objects", type=float, default=0.5, help="share of single objects")
+    parser.add_argument("--closeups", type=float, default=0.0, help="share of things seen close")
     parser.add_argument("--simple", type=float, default=0.3, help="share of simple landscapes")
     parser.add_argument("--seed", type=int, default=21)
     parser.add_argument("--style", default="", help="drawn over every picture, for a LoRA")

@@ -43,7 +43,9 @@ def one_thread():
 def cache(tmp_path_factory):
     """16 pictures at 32², with edges and in the LoRA's style."""
     file = tmp_path_factory.mktemp("cache") / "few.npz"
-    recipe = Recipe(32, 16, objects=0.5, simple=0.5, seed=1, style="blueprint", edges=True)
+    recipe = Recipe(
+        32, 16, objects=0.4, closeups=0.2, simple=0.4, seed=1, style="blueprint", edges=True
+    )
     fill(MODEL, file, recipe)
     return file
 

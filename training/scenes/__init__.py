@@ -7,6 +7,7 @@ read from disk: every pixel is computed here.
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 
 from training.scenes.canvas import Array, Canvas
@@ -22,7 +23,7 @@ from training.scenes.palette import STYLES, TIMES
 from training.scenes.studies import photo_like, study, texture
 from training.scenes.styles import apply_style
 
-__all__ = ["Facts", "Thing", "make_scene", "make_study"]
+__all__ = ["Facts", "Thing", "make_closeup", "make_scene", "make_study"]
 
 
 def make_scene(
@@ -67,6 +68,17 @@ def make_study(rng: np.random.Generator, w: int = 256, h: int = 256) -> tuple[Ar
     return _levels(img), caption, facts
 
 
+def make_closeup(
+    rng: np.random.Generator, w: int = 256, h: int = 256, simple: bool = False
+) -> tuple[Array, str, Facts]:
+    """One thing and what is around it, in few words: what inpainting asks for. As `make_scene`."""
+    while True:
+        cv, facts = landscape(rng, 2 * w, 2 * h, simple)
+        if facts.everything:
+            img, caption = _closeup(cv, facts, w, h)
+            return _levels(img), with_junk(rng, caption).strip(), facts
+
+
 def _levels(img: Array) -> Array:
     return np.clip(img * 255 + 0.5, 0, 255).astype(np.uint8)
 
@@ -89,17 +101,26 @@ def _outdoors(
 
 
 def _closeup(cv: Canvas, facts: Facts, w: int, h: int) -> tuple[Array, str]:
-    """A crop around one object: what a job on a selection sees. Keeps only that object in
-    `facts`; others may still be in the picture, unnamed."""
+    """A crop in which one thing takes a third to nine tenths of the shorter side, as in a job on a
+    selection. Keeps only that thing in `facts`; others may still be in the picture, unnamed."""
     rng = cv.rng
-    thing = facts.everything[int(rng.integers(len(facts.everything)))]
+    choice = facts.things if facts.things and rng.random() < 0.8 else facts.everything
+    thing = choice[int(rng.integers(len(choice)))]
     left, top, right, bottom = thing.box
-    x = int(np.clip((left + right) / 2 + w * rng.uniform(-0.15, 0.15) - w / 2, 0, cv.w - w))
-    y = int(np.clip((top + bottom) / 2 + h * rng.uniform(-0.15, 0.15) - h / 2, 0, cv.h - h))
+    scale = max(right - left, bottom - top, 8) / rng.uniform(0.35, 0.9) / min(w, h)
+    scale = min(scale, cv.w / w, cv.h / h)
+    cut_w, cut_h = int(w * scale), int(h * scale)
+    x = int(np.clip((left + right - cut_w) / 2 + cut_w * rng.uniform(-0.15, 0.15), 0, cv.w - cut_w))
+    y = int(np.clip((top + bottom - cut_h) / 2 + cut_h * rng.uniform(-0.2, 0.2), 0, cv.h - cut_h))
+    filtering = cv2.INTER_AREA if scale > 1 else cv2.INTER_CUBIC
+    img = cv2.resize(cv.img[y : y + cut_h, x : x + cut_w], (w, h), interpolation=filtering)
     thing.size = thing.place = ""
-    thing.box = (left - x, top - y, right - x, bottom - y)
+    thing.box = (
+        *((left - x) / scale, (top - y) / scale),
+        *((right - x) / scale, (bottom - y) / scale),
+    )
     facts.body, facts.things = None, [thing]
     caption = describe(rng, thing)
-    if rng.random() < 0.5:
+    if rng.random() < 0.3:
         caption += ", " + str(rng.choice(TIMES[facts.time].words))
-    return cv.img[y : y + h, x : x + w], caption
+    return np.clip(img, 0, 1), caption

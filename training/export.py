@@ -2,6 +2,8 @@
 file so that a reader always finds whole files.
 
     python -m training.export RUN/ema server/pentimento/starter/model
+    python -m training.export RUN/canny/ema server/pentimento/starter/canny --part controlnet
+    python -m training.export RUN/blueprint/ema server/pentimento/starter/blueprint --part lora
 """
 
 from __future__ import annotations
@@ -15,12 +17,14 @@ from pathlib import Path
 import numpy as np
 import torch
 import torch.nn.functional as F
-from diffusers import AutoencoderTiny, StableDiffusionPipeline
+from diffusers import AutoencoderTiny, ControlNetModel, StableDiffusionPipeline
+from safetensors.torch import load_file, save_file
 
 from training.autoencoder import to_tensor
 from training.scenes import make_scene
 
 NATIVE_SIZE = 128
+LORA = "pytorch_lora_weights.safetensors"
 MACHINE_KEYS = ("_name_or_path", "is_local", "local_files_only")
 
 
@@ -69,13 +73,30 @@ def clean(folder: Path) -> None:
             path.write_text(json.dumps(kept, indent=2, ensure_ascii=False) + "\n")
 
 
-def export(source: Path, target: Path, sampler: str, steps: int, guidance: float) -> None:
+def save_model(source: Path, fresh: Path, sampler: str, steps: int, guidance: float) -> Path:
     pipeline = StableDiffusionPipeline.from_pretrained(source, torch_dtype=torch.float32)
     details = card(pipeline.vae, sampler, steps, guidance)
-    fresh = target.with_name(target.name + ".new")
-    shutil.rmtree(fresh, ignore_errors=True)
     pipeline.to(torch.float16).save_pretrained(fresh)
     (fresh / "pentimento.json").write_text(json.dumps(details, indent=2) + "\n")
+    return fresh
+
+
+def save_controlnet(source: Path, fresh: Path) -> Path:
+    control = ControlNetModel.from_pretrained(source, torch_dtype=torch.float32)
+    control.to(torch.float16).save_pretrained(fresh)
+    return fresh
+
+
+def save_lora(source: Path, fresh: Path) -> Path:
+    weights = load_file(source / LORA)
+    fresh.mkdir()
+    halves = {name: w.to(torch.float16).contiguous() for name, w in weights.items()}
+    save_file(halves, fresh / LORA, {"format": "pt"})
+    return fresh
+
+
+def put_in_place(fresh: Path, target: Path) -> None:
+    """Moves the files of `fresh` over those of `target` and says how large it is."""
     clean(fresh)
     for path in sorted(p for p in fresh.rglob("*") if p.is_file()):
         path.chmod(0o644)
@@ -94,5 +115,14 @@ if __name__ == "__main__":
     parser.add_argument("--sampler", default="DDIM")
     parser.add_argument("--steps", type=int, default=14)
     parser.add_argument("--guidance", type=float, default=3.5)
+    parser.add_argument("--part", choices=["model", "controlnet", "lora"], default="model")
     args = parser.parse_args()
-    export(args.source, args.target, args.sampler, args.steps, args.guidance)
+    fresh = args.target.with_name(args.target.name + ".new")
+    shutil.rmtree(fresh, ignore_errors=True)
+    if args.part == "model":
+        save_model(args.source, fresh, args.sampler, args.steps, args.guidance)
+    elif args.part == "controlnet":
+        save_controlnet(args.source, fresh)
+    else:
+        save_lora(args.source, fresh)
+    put_in_place(fresh, args.target)

@@ -157,20 +157,19 @@ def about_mask(image, layer, seen):
     """The mask against the selection, and what is seen outside of the selection."""
     x, y, width, height = place_of(layer)
     selection = image.get_selection()
-    chosen = batch.read(selection, x, y, width, height, "Y u8")
+    chosen = batch.read(selection, x, y, width, height, None)
     mask = layer.get_mask()
-    everywhere = batch.read(selection, pixels_format="Y u8")
+    everywhere = batch.selected(image)
     now = batch.visible(image)
-    inside = changed = leaked = 0
+    changed = leaked = 0
     for number, value in enumerate(everywhere):
         same = now[4 * number : 4 * number + 4] == seen[4 * number : 4 * number + 4]
-        inside += value > 0
-        changed += value > 0 and not same
-        leaked += value == 0 and not same
+        changed += value and not same
+        leaked += not value and not same
     return {
         "mask_equals_selection": mask is not None
-        and batch.read(mask, pixels_format="Y u8") == chosen,
-        "selected_inside_box": sum(value > 0 for value in chosen) == inside,
+        and batch.read(mask, pixels_format=None) == chosen,
+        "selected_inside_box": sum(batch.not_zero(chosen, width * height)) == sum(everywhere),
         "changed_inside": changed,
         "leaked_outside": leaked,
     }

@@ -6,7 +6,9 @@ import os
 from pathlib import Path
 
 import pytest
+import torch
 from tests.engine.bench import Bench
+from tests.support.tiny_flow_models import WRITERS
 from tests.support.tiny_models import write_sd15, write_sdxl
 
 from pentimento.engine import quiet
@@ -28,6 +30,9 @@ def data_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("data")
     write_sd15(folder / "models" / "sd15")
     write_sdxl(folder / "models" / "sdxl")
+    for name, write in WRITERS.items():
+        torch.manual_seed(0)
+        write(folder / "models" / name)
     return folder
 
 

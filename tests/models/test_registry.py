@@ -101,7 +101,7 @@ def list_for_object(folder: Path) -> None:
 
 
 def other_family(folder: Path) -> None:
-    write_json(folder / "model_index.json", {"_class_name": "StableDiffusion3Pipeline"})
+    write_json(folder / "model_index.json", {"_class_name": "PixArtSigmaPipeline"})
 
 
 def nine_channels(folder: Path) -> None:
@@ -157,7 +157,7 @@ def linked_weights(folder: Path) -> None:
         (disguised_pickle, "is a pickle under another name"),
         (not_json, "unet/config.json is not valid JSON"),
         (list_for_object, "model_index.json is not a JSON object"),
-        (other_family, "StableDiffusion3Pipeline are not supported"),
+        (other_family, "PixArtSigmaPipeline are not supported"),
         (nine_channels, "takes 9 channels"),
         (no_vae, "vae/config.json is missing"),
         (no_tokenizer, "folder tokenizer is missing"),

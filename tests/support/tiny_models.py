@@ -43,14 +43,14 @@ def write_sd15(folder: Path, *, seed: int = 0, native: int = NATIVE, **schedule:
     pipe = StableDiffusionPipeline(
         unet=unet,
         scheduler=DDIMScheduler(**options),
-        vae=_vae(0.18215),
-        text_encoder=_text_encoder(),
-        tokenizer=_tokenizer(),
+        vae=vae(0.18215),
+        text_encoder=clip_text_encoder(),
+        tokenizer=clip_tokenizer(),
         safety_checker=None,
         feature_extractor=None,
         requires_safety_checker=False,
     )
-    return _save(pipe, folder, native)
+    return save(pipe, folder, native)
 
 
 def write_sdxl(folder: Path, *, seed: int = 0, native: int = NATIVE) -> Path:
@@ -79,16 +79,17 @@ def write_sdxl(folder: Path, *, seed: int = 0, native: int = NATIVE) -> Path:
     pipe = StableDiffusionXLPipeline(
         unet=unet,
         scheduler=EulerDiscreteScheduler(**SCHEDULE, timestep_spacing="leading"),
-        vae=_vae(0.13025, force_upcast=True),
-        text_encoder=_text_encoder(),
-        text_encoder_2=_text_encoder(projection=True),
-        tokenizer=_tokenizer(),
-        tokenizer_2=_tokenizer(),
+        vae=vae(0.13025, force_upcast=True),
+        text_encoder=clip_text_encoder(),
+        text_encoder_2=clip_text_encoder(projection=True),
+        tokenizer=clip_tokenizer(),
+        tokenizer_2=clip_tokenizer(),
     )
-    return _save(pipe, folder, native)
+    return save(pipe, folder, native)
 
 
-def _save(pipe: Any, folder: Path, native: int) -> Path:
+def save(pipe: Any, folder: Path, native: int = NATIVE) -> Path:
+    """The pipeline as a folder whose data sheet allows small pictures and few steps."""
     pipe.save_pretrained(folder, safe_serialization=True)
     sheet = {
         "native_size": native,
@@ -100,7 +101,7 @@ def _save(pipe: Any, folder: Path, native: int) -> Path:
     return folder
 
 
-def _vae(scaling: float, **options: Any) -> Any:
+def vae(scaling: float, latent_channels: int = 4, **options: Any) -> Any:
     from diffusers import AutoencoderKL
 
     return AutoencoderKL(
@@ -109,7 +110,7 @@ def _vae(scaling: float, **options: Any) -> Any:
         out_channels=3,
         down_block_types=["DownEncoderBlock2D"] * 4,
         up_block_types=["UpDecoderBlock2D"] * 4,
-        latent_channels=4,
+        latent_channels=latent_channels,
         norm_num_groups=8,
         layers_per_block=1,
         scaling_factor=scaling,
@@ -118,7 +119,7 @@ def _vae(scaling: float, **options: Any) -> Any:
     )
 
 
-def _text_encoder(*, projection: bool = False) -> Any:
+def clip_text_encoder(*, projection: bool = False) -> Any:
     from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection
 
     config = CLIPTextConfig(
@@ -137,11 +138,11 @@ def _text_encoder(*, projection: bool = False) -> Any:
     return kind(config)
 
 
-def _tokenizer() -> Any:
+def clip_tokenizer() -> Any:
     """CLIP's byte alphabet without merges: every letter is a token."""
     from transformers import CLIPTokenizer
 
-    letters = _byte_letters()
+    letters = byte_letters()
     words = [*letters, *(letter + "</w>" for letter in letters)]
     vocabulary = {word: number for number, word in enumerate(words)}
     vocabulary["<|startoftext|>"] = len(vocabulary)
@@ -149,7 +150,7 @@ def _tokenizer() -> Any:
     return CLIPTokenizer(vocab=vocabulary, merges=[], model_max_length=77)
 
 
-def _byte_letters() -> list[str]:
+def byte_letters() -> list[str]:
     """The printable stand-ins for the 256 bytes that byte-level BPE uses (Radford et al. 2019)."""
     plain = [*range(33, 127), *range(161, 173), *range(174, 256)]
     others = [byte for byte in range(256) if byte not in plain]

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from pentimento.backends.base import Emit, Preview, Step
-from pentimento.engine import latents, preview, sampling
+from pentimento.engine import flow, latents, preview, sampling
 from pentimento.engine.cancel import stoppable
 from pentimento.engine.families.base import Embeddings
 from pentimento.engine.inpaint import Differential
@@ -81,24 +81,28 @@ def denoise(
     differential = None
     if plan.mask is not None and plan.source is not None:
         differential = Differential(plan.source, noise, plan.mask, plan.levels)
-    scheduler = sampling.scheduler(
-        model.training,
-        plan.sampler,
-        plan.levels,
-        Onlooker(plan, image, differential, emit, stop),
-        model.dtype,
-        masked=differential is not None,
-    )
-    pipe = model.family.pipeline(denoiser, scheduler, model.factor)
+    onlooker = Onlooker(plan, image, differential, emit, stop)
+    family, training = model.family, model.training
+    scheduler: flow.FlowScheduler | sampling.Planned
+    if isinstance(training, flow.FlowTraining):
+        scheduler = flow.scheduler(training.config, family, plan.levels, onlooker, first)
+    else:
+        masked = differential is not None
+        scheduler = sampling.scheduler(
+            training, plan.sampler, plan.levels, onlooker, model.dtype, masked=masked
+        )
+        first = first * scheduler.scale(0)
+    pipe = family.pipeline(denoiser, scheduler, model.factor)
     with stoppable([denoiser], stop):
         found: Tensor = pipe(
-            **plan.embeddings,
-            latents=first * scheduler.scale(0),
+            **family.arguments(plan.embeddings, plan.guidance),
+            latents=family.start(first),
             num_inference_steps=len(plan.levels),
-            guidance_scale=plan.guidance,
             generator=generator,
             width=plan.size.width,
             height=plan.size.height,
             output_type="latent",
         ).images
+    if isinstance(scheduler, flow.FlowScheduler):
+        found = scheduler.found
     return found.float().cpu()

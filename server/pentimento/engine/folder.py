@@ -28,6 +28,22 @@ CLASSES: dict[str, type[Any]] = {
     "CLIPTextModelWithProjection": transformers.CLIPTextModelWithProjection,
     "CLIPTokenizer": transformers.CLIPTokenizer,
     "CLIPTokenizerFast": transformers.CLIPTokenizer,
+    "SD3Transformer2DModel": diffusers.SD3Transformer2DModel,
+    "FluxTransformer2DModel": diffusers.FluxTransformer2DModel,
+    "Flux2Transformer2DModel": diffusers.Flux2Transformer2DModel,
+    "ZImageTransformer2DModel": diffusers.ZImageTransformer2DModel,
+    "QwenImageTransformer2DModel": diffusers.QwenImageTransformer2DModel,
+    "ChromaTransformer2DModel": diffusers.ChromaTransformer2DModel,
+    "AutoencoderKLFlux2": diffusers.AutoencoderKLFlux2,
+    "AutoencoderKLQwenImage": diffusers.AutoencoderKLQwenImage,
+    "T5EncoderModel": transformers.T5EncoderModel,
+    "T5Tokenizer": transformers.T5Tokenizer,
+    "T5TokenizerFast": transformers.T5Tokenizer,
+    "Qwen2Tokenizer": transformers.Qwen2Tokenizer,
+    "Qwen2TokenizerFast": transformers.Qwen2Tokenizer,
+    "Qwen3Model": transformers.Qwen3Model,
+    "Qwen3ForCausalLM": transformers.Qwen3ForCausalLM,
+    "Qwen2_5_VLForConditionalGeneration": transformers.Qwen2_5_VLForConditionalGeneration,
 }
 HASHED_WHOLE = 1024 * 1024  # bytes; larger files enter the fingerprint with header and size
 

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from pentimento.backends.base import Emit, Loading, Result
-from pentimento.engine import failures, latents, pictures, sampling
+from pentimento.engine import failures, latents, pictures
 from pentimento.engine.cancel import stoppable
 from pentimento.engine.denoise import Plan, denoise
 from pentimento.engine.inpaint import latent_mask
@@ -93,7 +93,7 @@ class Generation:
         guidance = float(request.guidance or 0)
         return Plan(
             sampler=sampler,
-            levels=sampling.levels(model.training, sampler, int(request.steps or 1), strength),
+            levels=model.levels(sampler, int(request.steps or 1), strength, canvas.generation),
             strength=strength,
             guidance=guidance,
             embeddings=model.embeddings(

@@ -11,21 +11,32 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from pentimento.engine.sampling import Levels
+from pentimento.models.inspect import latent_channels, latent_scale
+
+PATCHED = "AutoencoderKLFlux2"  # its latents count as patches of 2 x 2, as its statistics do
 
 
 def factor(vae_config: dict[str, Any]) -> int:
     """Pixels per latent."""
-    return int(2 ** (len(vae_config["block_out_channels"]) - 1))
+    return latent_scale(vae_config) * (2 if vae_config.get("_class_name") == PATCHED else 1)
+
+
+def channels(vae_config: dict[str, Any]) -> int:
+    return int(latent_channels(vae_config)) * (4 if vae_config.get("_class_name") == PATCHED else 1)
 
 
 @torch.inference_mode()
 def encode(vae: Any, picture: np.ndarray) -> Tensor:
     """The most likely latents: no chance in it, so a picture always gives the same."""
     pixels = torch.from_numpy(np.ascontiguousarray(picture.transpose(2, 0, 1)))[None] * 2 - 1
-    encoded = vae.encode(pixels.to(vae.device, vae.dtype))
+    encoded = vae.encode(_frames(vae, pixels.to(vae.device, vae.dtype)))
     raw = encoded.latent_dist.mode() if hasattr(encoded, "latent_dist") else encoded.latents
+    raw = _still(vae, raw)
+    if _is_patched(vae):
+        raw = functional.pixel_unshuffle(raw, 2)
     mean, spread = _normalisation(vae, raw.shape[1])
     return ((raw.float().cpu() - mean) / spread).contiguous()
 
@@ -35,15 +46,38 @@ def decode(vae: Any, latents: Tensor) -> np.ndarray:
     """The picture of these latents, clipped to 0..1."""
     mean, spread = _normalisation(vae, latents.shape[1])
     raw = latents.float().cpu() * spread + mean
-    pixels = vae.decode(raw.to(vae.device, vae.dtype), return_dict=False)[0]
-    picture = pixels[0].float().cpu().permute(1, 2, 0).numpy()
+    if _is_patched(vae):
+        raw = functional.pixel_shuffle(raw, 2)
+    pixels = vae.decode(_frames(vae, raw.to(vae.device, vae.dtype)), return_dict=False)[0]
+    picture = _still(vae, pixels)[0].float().cpu().permute(1, 2, 0).numpy()
     return np.ascontiguousarray(np.clip(picture / 2 + 0.5, 0, 1))
+
+
+def _frames(vae: Any, values: Tensor) -> Tensor:
+    """VAEs for videos take a picture as a video of one frame."""
+    return values.unsqueeze(2) if "z_dim" in vae.config else values
+
+
+def _still(vae: Any, values: Tensor) -> Tensor:
+    return values.squeeze(2) if "z_dim" in vae.config else values
+
+
+def _is_patched(vae: Any) -> bool:
+    return type(vae).__name__ == PATCHED
 
 
 def _normalisation(vae: Any, channels: int) -> tuple[Tensor, Tensor]:
     """Mean and spread that latents are shifted and divided by before the denoiser sees them."""
     config = vae.config
-    scale = 1 / float(config.scaling_factor)
+    if _is_patched(vae):
+        statistics = vae.bn
+        spread = (statistics.running_var + config.batch_norm_eps).sqrt()
+        shape = (1, channels, 1, 1)
+        return (
+            statistics.running_mean.float().cpu().view(shape),
+            spread.float().cpu().view(shape),
+        )
+    scale = 1 / float(config.get("scaling_factor") or 1.0)
     mean, spread = getattr(config, "latents_mean", None), getattr(config, "latents_std", None)
     if mean is not None and spread is not None:
         return (

@@ -11,17 +11,20 @@ import torch
 from torch import nn
 
 from pentimento.backends.base import Emit, Loading
-from pentimento.engine import latents, prompts
+from pentimento.engine import latents, prompts, sampling
 from pentimento.engine.components import Components, PromptCache
 from pentimento.engine.device import Device
 from pentimento.engine.families import FAMILIES
 from pentimento.engine.families.base import Embeddings
+from pentimento.engine.flow import FlowTraining
 from pentimento.engine.folder import ModelFolder
 from pentimento.engine.messages import ModelSpec
 from pentimento.engine.preview import LatentRgb
 from pentimento.engine.prompts import Unread
-from pentimento.engine.sampling import Training
+from pentimento.engine.sampling import Levels, Sampler, Training
 from pentimento.engine.stop import StopFlag
+from pentimento.imaging.geometry import Size
+from pentimento.models.inspect import latent_scale
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,11 +43,15 @@ class LoadedModel:
         self._shared, self._spec, self._emit, self._stop = shared, spec, emit, stop
         self._folder = ModelFolder(spec.path)
         self.family = FAMILIES[spec.family]
-        self.training = Training.of(self._folder.config("scheduler", "scheduler_config.json"))
+        noise = self._folder.config("scheduler", "scheduler_config.json")
+        self.training: Training | FlowTraining = (
+            FlowTraining(noise, self.family.shift) if self.family.flow else Training.of(noise)
+        )
         vae_config = self._folder.config("vae")
         self.factor = latents.factor(vae_config)
         self._vae_dtype = self._vae_type(vae_config)
-        self.channels = int(vae_config["latent_channels"])
+        self.channels = latents.channels(vae_config)
+        self._token = 2 * latent_scale(vae_config)  # px
 
     @property
     def dtype(self) -> torch.dtype:
@@ -59,6 +66,12 @@ class LoadedModel:
         found: str = self._shared.components.known(key, self._folder.fingerprint)
         return found
 
+    def levels(self, sampler: Sampler, steps: int, strength: float, size: Size) -> Levels:
+        """The steps that run at this strength for a picture of `size` px."""
+        if isinstance(self.training, FlowTraining):
+            return self.training.levels(steps, strength, size.pixels // self._token**2)
+        return sampling.levels(self.training, sampler, steps, strength)
+
     def embeddings(self, prompt: str, negative: str, *, guided: bool) -> Embeddings:
         """On the device; from the cache when these words were read before."""
         readers = (*self.family.encoders, *self.family.tokenizers)
@@ -69,7 +82,10 @@ class LoadedModel:
 
     def unread(self, words: str) -> Unread | None:
         """What of a prompt is beyond the length that the model's tokenizers take."""
-        found = (prompts.unread(self._part(name), words) for name in self.family.tokenizers)
+        found = (
+            prompts.unread(self._part(name), words)
+            for name in self.family.readers or self.family.tokenizers
+        )
         return next((rest for rest in found if rest), None)
 
     def read(self) -> None:

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from pentimento.errors import BadInput, TooLarge
-from pentimento.imaging import schedules, sizing
+from pentimento.imaging import flow, schedules, sizing
 from pentimento.imaging.geometry import Box, Size
 from pentimento.jobs import wording
 from pentimento.jobs.record import (
@@ -25,6 +25,7 @@ from pentimento.jobs.record import (
     SizeOut,
 )
 from pentimento.models import ModelInfo, Registry
+from pentimento.models.families import FAMILIES
 
 T = TypeVar("T")
 
@@ -51,6 +52,7 @@ def resolve(request: JobRequest, registry: Registry, source_size: Size | None) -
         request.width or model.native_size, request.height or model.native_size
     )
     _refuse_huge(size)
+    _refuse_sampler(model, request.sampler)
     strength = _or(request.strength, DEFAULT_STRENGTH[request.mode])
     chosen: dict[str, Any] = {
         "model": model.id,
@@ -82,7 +84,7 @@ def make_plan(request: PlanRequest, registry: Registry, timings: Timings | None 
     if request.mode is Mode.TXT2IMG:
         strength = 1.0
     steps = _or(request.steps, model.default_steps)
-    levels, start_noise = _levels(model, steps, strength)
+    levels, start_noise = _levels(model, generation, steps, strength)
     seconds = timings(model.id, generation, levels) if timings and levels else None
     notices = _notices(request, model, box, generation, strength, levels)
     return Plan(
@@ -145,8 +147,14 @@ def _inpaint_box(request: PlanRequest, selection: Box, source: Box, model: Model
     return sizing.context_box(inside.pad(reach), bounds, model)
 
 
-def _levels(model: ModelInfo, steps: int, strength: float) -> tuple[int, float]:
+def _levels(model: ModelInfo, generation: Size, steps: int, strength: float) -> tuple[int, float]:
     """How many steps run and the noise share at the first one."""
+    family = FAMILIES.get(model.family)
+    if family and family.flow:
+        times = flow.times(steps, strength)
+        tokens = generation.pixels // (2 * model.latent_scale) ** 2
+        sigmas = flow.sigmas(model.scheduler, times, steps, tokens, family.shift)
+        return len(sigmas), sigmas[0] if sigmas else 0.0
     alphas = schedules.alphas_cumprod(model.scheduler)
     timesteps = schedules.timesteps(alphas, steps, strength)
     return len(timesteps), schedules.start_noise(alphas, timesteps[0]) if timesteps else 0.0
@@ -208,6 +216,17 @@ def _refuse_mode(mode: Mode) -> None:
             "unsupported_mode",
             f"The mode {mode} is reserved and does not work yet.",
             f"Use one of {', '.join(DEFAULT_STRENGTH)}.",
+        )
+
+
+def _refuse_sampler(model: ModelInfo, sampler: str | None) -> None:
+    family = FAMILIES.get(model.family)
+    if sampler and family and sampler not in family.samplers:
+        raise BadInput(
+            "unsupported",
+            f"{model.title} cannot be used with the sampler {sampler}.",
+            f"Use {' or '.join(family.samplers)}, or leave the sampler to the model.",
+            details={"fields": [{"field": "sampler", "message": "does not suit the model"}]},
         )
 
 

@@ -15,7 +15,7 @@ class ModelInfo:
 
     id: str
     title: str
-    family: str  # "sd15", "sdxl"; "unknown" only where not ok
+    family: str  # a name of families.FAMILIES; "unknown" only where not ok
     path: Path
     native_size: int = 512  # side of the squares it was trained on
     multiple: int = 16  # sides of a generation are multiples of this

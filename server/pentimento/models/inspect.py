@@ -8,8 +8,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from pentimento.imaging import flow
 from pentimento.imaging.schedules import alphas_cumprod
-from pentimento.jobs.record import SAMPLERS
+from pentimento.models import families
+from pentimento.models.families import Family
 from pentimento.models.info import ModelInfo
 from pentimento.models.weights import PICKLE_SUFFIXES, Damaged, check_component
 
@@ -18,18 +20,9 @@ DATA_SHEET = "pentimento.json"
 MOST_TIMESTEPS = 100_000
 JSON_LIMIT = 1_000_000  # bytes; configurations are a few kB
 
-# class name prefix in model_index.json -> family; the longer prefix stands first
-FAMILIES = (("StableDiffusionXL", "sdxl"), ("StableDiffusion", "sd15"))
-NOT_THESE = ("StableDiffusion3",)  # begins the same and is something else
-
-WEIGHTED = {
-    "sd15": ("unet", "vae", "text_encoder"),
-    "sdxl": ("unet", "vae", "text_encoder", "text_encoder_2"),
-}
-TOKENIZERS = {"sd15": ("tokenizer",), "sdxl": ("tokenizer", "tokenizer_2")}
-GUIDANCE = {"sd15": 7.0, "sdxl": 6.0}
-LARGEST_SHARE = {"sd15": 2.25, "sdxl": 1.75}  # max_pixels over the native area
 LATENT_STEP = 2  # latents: generation sizes are multiples of this times latent_scale
+TOKEN_LATENTS = 4  # a transformer reads 2 x 2 latents as one token
+SOME_TOKENS = 4096  # of a picture, to try a noise schedule with
 
 # what a data sheet may say, and what it must be
 SHEET: dict[str, type | tuple[type, ...]] = {
@@ -62,23 +55,23 @@ def inspect(folder: Path, model_id: str) -> ModelInfo:
 
 def _read(folder: Path, bare: ModelInfo) -> ModelInfo:
     _refuse_links_out(folder)
-    family = _family(read_json(folder / INDEX))
-    unet = read_json(folder / "unet" / "config.json")
+    index = read_json(folder / INDEX)
+    family = _family(index)
+    denoiser = read_json(folder / family.denoiser / "config.json")
     vae = read_json(folder / "vae" / "config.json")
     scheduler = read_json(folder / "scheduler" / "scheduler_config.json")
-    if unet.get("in_channels") != vae.get("latent_channels"):
-        raise Damaged(
-            f"Its UNet takes {unet.get('in_channels')} channels and its VAE makes "
-            f"{vae.get('latent_channels')}; inpainting and edit checkpoints of this kind are not "
-            "supported, the ordinary checkpoint of the same model does inpainting too"
-        )
-    _check_noise(scheduler)
-    guessed = _from_configs(bare, family, unet, vae, scheduler)
+    _check_channels(family, denoiser, vae)
+    _check_noise(family, scheduler)
+    guessed = _from_configs(bare, family, denoiser, vae, scheduler)
+    if _takes_few_steps(family, index, denoiser, scheduler):
+        guessed = replace(guessed, default_steps=4, default_guidance=1.0)
+        if not family.flow:
+            guessed = replace(guessed, default_sampler="LCM")
     info = _with_sheet(guessed, folder / DATA_SHEET)
-    for name in TOKENIZERS[family]:
+    for name in family.tokenizers:
         if not (folder / name).is_dir():
             raise Damaged(f"The folder {name} is missing")
-    for name in WEIGHTED[family]:
+    for name in (family.denoiser, "vae", *family.encoders):
         if not (folder / name).is_dir():
             raise Damaged(f"The folder {name} is missing")
         check_component(folder / name)
@@ -101,64 +94,112 @@ def read_json(file: Path) -> dict[str, Any]:
     return data
 
 
-def _family(index: dict[str, Any]) -> str:
+def _family(index: dict[str, Any]) -> Family:
     name = str(index.get("_class_name", ""))
-    if not name.startswith(NOT_THESE):
-        for prefix, family in FAMILIES:
-            if name.startswith(prefix):
-                return family
-    raise Damaged(f"Models of the kind {name or '(none)'} are not supported yet")
+    family = families.of_pipeline(name)
+    if family is None:
+        raise Damaged(f"Models of the kind {name or '(none)'} are not supported yet")
+    return family
+
+
+def _check_channels(family: Family, denoiser: dict[str, Any], vae: dict[str, Any]) -> None:
+    taken, made = denoiser.get("in_channels"), latent_channels(vae)
+    if taken != (made * family.patch**2 if isinstance(made, int) else None):
+        what = "UNet" if family.denoiser == "unet" else "transformer"
+        raise Damaged(
+            f"Its {what} takes {taken} channels and its VAE makes {made}; inpainting and edit "
+            "checkpoints of this kind are not supported, the ordinary checkpoint of the same model "
+            "does inpainting too"
+        )
+
+
+def latent_channels(vae: dict[str, Any]) -> Any:
+    return vae.get("latent_channels", vae.get("z_dim"))
+
+
+def latent_scale(vae: dict[str, Any]) -> int:
+    """Pixels per latent."""
+    halvings = vae.get("temperal_downsample")  # diffusers' spelling, of VAEs for videos
+    if isinstance(halvings, list) and halvings:
+        return int(2 ** len(halvings))
+    blocks = vae.get("block_out_channels")
+    if isinstance(blocks, list) and blocks:
+        return int(2 ** (len(blocks) - 1))
+    raise Damaged("vae/config.json does not say its block_out_channels")
 
 
 def _from_configs(
     bare: ModelInfo,
-    family: str,
-    unet: dict[str, Any],
+    family: Family,
+    denoiser: dict[str, Any],
     vae: dict[str, Any],
     scheduler: dict[str, Any],
 ) -> ModelInfo:
-    blocks, sample = vae.get("block_out_channels"), unet.get("sample_size")
-    sample = sample[0] if isinstance(sample, list) and sample else sample
-    if not isinstance(blocks, list) or not blocks:
-        raise Damaged("vae/config.json does not say its block_out_channels")
-    if not isinstance(sample, int) or sample < 1:
-        raise Damaged("unet/config.json does not say its sample_size")
-    scale = 2 ** (len(blocks) - 1)
-    native = sample * scale
+    scale = latent_scale(vae)
+    native = family.native_size or _sample_size(denoiser) * scale
     multiple = scale * LATENT_STEP
-    few_steps = unet.get("time_cond_proj_dim") is not None or str(
-        scheduler.get("_class_name", "")
-    ).startswith("LCM")
     return replace(
         bare,
-        family=family,
+        family=family.name,
         native_size=native,
         multiple=multiple,
         min_size=max(multiple, native // 2 // multiple * multiple),
-        max_pixels=int(native**2 * LARGEST_SHARE[family]),
-        default_steps=4 if few_steps else 20,
-        default_guidance=1.0 if few_steps else GUIDANCE[family],
-        default_sampler="LCM" if few_steps else "DPM++ 2M Karras",
+        max_pixels=int(native**2 * family.largest_share),
+        default_steps=family.steps,
+        default_guidance=family.guidance,
+        default_sampler=family.sampler,
         latent_scale=scale,
-        unet_width=_width(unet),
-        prediction_type=str(scheduler.get("prediction_type", "epsilon")),
+        unet_width=_width(family, denoiser),
+        prediction_type="flow" if family.flow else str(scheduler.get("prediction_type", "epsilon")),
         scheduler=scheduler,
     )
 
 
-def _width(unet: dict[str, Any]) -> int:
-    blocks = unet.get("block_out_channels")
-    if isinstance(blocks, list) and blocks and isinstance(blocks[0], int):
-        return blocks[0]
-    raise Damaged("unet/config.json does not say its block_out_channels")
+def _sample_size(unet: dict[str, Any]) -> int:
+    sample = unet.get("sample_size")
+    sample = sample[0] if isinstance(sample, list) and sample else sample
+    if not isinstance(sample, int) or sample < 1:
+        raise Damaged("unet/config.json does not say its sample_size")
+    return sample
 
 
-def _check_noise(scheduler: dict[str, Any]) -> None:
+def _takes_few_steps(
+    family: Family, index: dict[str, Any], denoiser: dict[str, Any], scheduler: dict[str, Any]
+) -> bool:
+    """Models distilled to a few steps without guidance, where their files tell."""
+    if family is families.FLUX:
+        return denoiser.get("guidance_embeds") is False
+    if family is families.FLUX2_KLEIN:
+        return index.get("is_distilled") is True
+    named_lcm = str(scheduler.get("_class_name", "")).startswith("LCM")
+    return not family.flow and (named_lcm or denoiser.get("time_cond_proj_dim") is not None)
+
+
+def _width(family: Family, denoiser: dict[str, Any]) -> int:
+    """Channels at the denoiser's finest resolution; a transformer's are spread over a token's
+    latents."""
+    if family.denoiser == "unet":
+        blocks = denoiser.get("block_out_channels")
+        if isinstance(blocks, list) and blocks and isinstance(blocks[0], int):
+            return blocks[0]
+        raise Damaged("unet/config.json does not say its block_out_channels")
+    heads, size = denoiser.get("num_attention_heads"), denoiser.get("attention_head_dim")
+    inner = heads * size if isinstance(heads, int) and isinstance(size, int) else None
+    inner = denoiser.get("dim", inner)
+    if not isinstance(inner, int):
+        raise Damaged("transformer/config.json does not say how wide it is")
+    return max(inner // TOKEN_LATENTS, 1)
+
+
+def _check_noise(family: Family, scheduler: dict[str, Any]) -> None:
     """Every number of the noise schedule must be one that the plan can compute with."""
     try:
         if not 1 <= int(scheduler.get("num_train_timesteps", 1000)) <= MOST_TIMESTEPS:
             raise ValueError("num_train_timesteps is out of range")
-        alphas_cumprod(scheduler)
+        if family.flow:
+            flow.sigmas(scheduler, [1.0, 0.5], 2, SOME_TOKENS, family.shift)
+        else:
+            alphas_cumprod(scheduler)
     except (ValueError, TypeError, ArithmeticError) as error:
         raise Damaged(f"scheduler/scheduler_config.json: {error}") from error
 
@@ -189,7 +230,7 @@ def _check_ranges(info: ModelInfo) -> None:
         and info.max_pixels >= info.native_size**2
         and 1 <= info.default_steps <= 200
         and 0 <= info.default_guidance <= 50
-        and info.default_sampler in SAMPLERS
+        and info.default_sampler in families.FAMILIES[info.family].samplers
     )
     if not fits:
         raise Damaged(f"{DATA_SHEET} has sizes or defaults that do not fit together")

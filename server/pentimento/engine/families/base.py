@@ -1,26 +1,70 @@
-"""What a family adapter has to offer. Adding a family is one such class and a row in the table."""
+"""What a family adapter does. Adding a family is one such class and a row in models/families.py."""
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any
 
 from torch import Tensor
 
-Embeddings = dict[str, Tensor]  # named as the pipeline's call takes them
+from pentimento.models.families import Family as Row
+
+Embeddings = dict[str, Tensor]  # of the prompts; `arguments` makes a pipeline's call of them
 GetPart = Callable[[str], Any]  # a component by its name in model_index.json
 
 
-class Family(Protocol):
-    name: str
-    encoders: tuple[str, ...]  # modules that read the prompt
-    tokenizers: tuple[str, ...]
-    denoiser: str
+class Family(ABC):
+    readers: tuple[str, ...] = ()  # tokenizers whose limit is the prompt's; empty: all of them
 
+    def __init__(self, row: Row) -> None:
+        self.name = row.name
+        self.encoders, self.tokenizers = row.encoders, row.tokenizers
+        self.denoiser = row.denoiser
+        self.shift = row.shift
+        self.flow = row.flow
+
+    @abstractmethod
     def embed(self, part: GetPart, prompt: str, negative: str, guided: bool) -> Embeddings:
         """Embeddings of both prompts; without guidance the negative one is not computed."""
-        ...
 
+    @abstractmethod
     def pipeline(self, denoiser: Any, scheduler: Any, factor: int) -> Any:
         """A diffusers pipeline for embeddings and latents only; `factor` is px per latent."""
-        ...
+
+    def arguments(self, embeddings: Embeddings, guidance: float) -> dict[str, Any]:
+        """Prompts and guidance as the pipeline's call takes them."""
+        return {**embeddings, "guidance_scale": guidance}
+
+    def start(self, latents: Tensor) -> Tensor:
+        """Latents `(1, c, h, w)` as the pipeline's call takes them."""
+        return self.pack(latents)
+
+    def pack(self, latents: Tensor) -> Tensor:
+        """Latents `(1, c, h, w)` as the pipeline's steps have them."""
+        return latents
+
+    def unpack(self, sample: Tensor, height: int, width: int) -> Tensor:
+        """The opposite; `height` and `width` in latents."""
+        return sample
+
+
+class Patched:
+    """For families whose steps have tokens of 2 x 2 latents, `(1, h / 2 * w / 2, 4 c)`."""
+
+    def pack(self, latents: Tensor) -> Tensor:
+        n, c, h, w = latents.shape
+        patches = latents.view(n, c, h // 2, 2, w // 2, 2).permute(0, 2, 4, 1, 3, 5)
+        return patches.reshape(n, (h // 2) * (w // 2), 4 * c)
+
+    def unpack(self, sample: Tensor, height: int, width: int) -> Tensor:
+        n, _, channels = sample.shape
+        patches = sample.view(n, height // 2, width // 2, channels // 4, 2, 2)
+        return patches.permute(0, 3, 1, 4, 2, 5).reshape(n, channels // 4, height, width)
+
+
+def with_factor(pipe: Any, factor: int) -> Any:
+    """The pipeline learns it from a VAE, which it does not get: it only sees latents."""
+    pipe.vae_scale_factor = factor
+    pipe.set_progress_bar_config(disable=True)
+    return pipe

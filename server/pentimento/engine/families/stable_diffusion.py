@@ -6,15 +6,10 @@ from typing import Any
 
 from diffusers import StableDiffusionPipeline, StableDiffusionXLPipeline
 
-from pentimento.engine.families.base import Embeddings, GetPart
+from pentimento.engine.families.base import Embeddings, Family, GetPart, with_factor
 
 
-class SD15:
-    name = "sd15"
-    encoders: tuple[str, ...] = ("text_encoder",)
-    tokenizers: tuple[str, ...] = ("tokenizer",)
-    denoiser = "unet"
-
+class SD15(Family):
     def embed(self, part: GetPart, prompt: str, negative: str, guided: bool) -> Embeddings:
         encoder = part("text_encoder")
         pipe = _sd(text_encoder=encoder, tokenizer=part("tokenizer"))
@@ -23,15 +18,10 @@ class SD15:
         return found | ({"negative_prompt_embeds": unwanted} if guided else {})
 
     def pipeline(self, denoiser: Any, scheduler: Any, factor: int) -> Any:
-        return _with_factor(_sd(unet=denoiser, scheduler=scheduler), factor)
+        return with_factor(_sd(unet=denoiser, scheduler=scheduler), factor)
 
 
-class SDXL:
-    name = "sdxl"
-    encoders: tuple[str, ...] = ("text_encoder", "text_encoder_2")
-    tokenizers: tuple[str, ...] = ("tokenizer", "tokenizer_2")
-    denoiser = "unet"
-
+class SDXL(Family):
     def embed(self, part: GetPart, prompt: str, negative: str, guided: bool) -> Embeddings:
         """An empty negative prompt is encoded as words, not as zeros (`None` would be zeros)."""
         names = (*self.encoders, *self.tokenizers)
@@ -49,7 +39,7 @@ class SDXL:
         return found
 
     def pipeline(self, denoiser: Any, scheduler: Any, factor: int) -> Any:
-        return _with_factor(_sdxl(unet=denoiser, scheduler=scheduler), factor)
+        return with_factor(_sdxl(unet=denoiser, scheduler=scheduler), factor)
 
 
 def _sd(**parts: Any) -> Any:
@@ -64,10 +54,3 @@ def _sdxl(**parts: Any) -> Any:
     return StableDiffusionXLPipeline(
         **(dict.fromkeys((*absent, "scheduler")) | parts), add_watermarker=False
     )
-
-
-def _with_factor(pipe: Any, factor: int) -> Any:
-    """The pipeline learns it from a VAE, which it does not get: it only sees latents."""
-    pipe.vae_scale_factor = factor
-    pipe.set_progress_bar_config(disable=True)
-    return pipe

@@ -1,0 +1,50 @@
+"""FLUX.1 (dev, schnell) and Chroma, which is made from schnell: transformers that read T5."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from diffusers import ChromaPipeline, FluxPipeline
+
+from pentimento.engine.families.base import Embeddings, Family, GetPart, Patched, with_factor
+
+
+class Flux(Patched, Family):
+    """Guidance is an input of the model itself, so there is no negative prompt."""
+
+    readers = ("tokenizer_2",)
+
+    def embed(self, part: GetPart, prompt: str, negative: str, guided: bool) -> Embeddings:
+        pipe = _flux(**{name: part(name) for name in (*self.encoders, *self.tokenizers)})
+        words, pooled, _ids = pipe.encode_prompt(prompt, None, device=part("text_encoder").device)
+        return {"prompt_embeds": words, "pooled_prompt_embeds": pooled}
+
+    def pipeline(self, denoiser: Any, scheduler: Any, factor: int) -> Any:
+        return with_factor(_flux(transformer=denoiser, scheduler=scheduler), factor)
+
+
+class Chroma(Patched, Family):
+    def embed(self, part: GetPart, prompt: str, negative: str, guided: bool) -> Embeddings:
+        encoder = part("text_encoder")
+        pipe = _chroma(text_encoder=encoder, tokenizer=part("tokenizer"))
+        words, _ids, mask, unwanted, _ids, unwanted_mask = pipe.encode_prompt(
+            prompt, negative, device=encoder.device, do_classifier_free_guidance=guided
+        )
+        found = {"prompt_embeds": words, "prompt_attention_mask": mask}
+        if guided:
+            found["negative_prompt_embeds"] = unwanted
+            found["negative_prompt_attention_mask"] = unwanted_mask
+        return found
+
+    def pipeline(self, denoiser: Any, scheduler: Any, factor: int) -> Any:
+        return with_factor(_chroma(transformer=denoiser, scheduler=scheduler), factor)
+
+
+def _flux(**parts: Any) -> Any:
+    absent = ("vae", "text_encoder", "tokenizer", "text_encoder_2", "tokenizer_2", "transformer")
+    return FluxPipeline(**(dict.fromkeys((*absent, "scheduler")) | parts))
+
+
+def _chroma(**parts: Any) -> Any:
+    absent = ("vae", "text_encoder", "tokenizer", "transformer", "scheduler")
+    return ChromaPipeline(**(dict.fromkeys(absent) | parts))

@@ -1,0 +1,143 @@
+"""Model families as data: how a folder is told apart, what it must hold, and what suits it.
+
+What the engine does with a family is in `engine/families/`, one adapter each. Default steps and
+guidance are those of the models' own cards. No torch.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+DIFFUSION_SAMPLERS = ("Euler", "Euler a", "DPM++ 2M Karras", "DDIM", "UniPC", "LCM")
+FLOW_SAMPLERS = ("Euler",)
+
+
+@dataclass(frozen=True, slots=True)
+class Family:
+    """One row. `pipelines` are class names in model_index.json; a trailing * stands for any
+    ending. Sizes in px."""
+
+    name: str
+    pipelines: tuple[str, ...]
+    encoders: tuple[str, ...]
+    tokenizers: tuple[str, ...]
+    steps: int
+    guidance: float
+    denoiser: str = "transformer"
+    native_size: int = 0  # 0: as its denoiser's sample_size says
+    largest_share: float = 1.75  # max_pixels over the native area
+    patch: int = 1  # latent channels are stacked patch² times before the denoiser sees them
+    shift: str = ""  # flow: how mu grows with the picture, "linear" or "empirical"
+    sampler: str = "Euler"
+    samplers: tuple[str, ...] = FLOW_SAMPLERS
+
+    @property
+    def flow(self) -> bool:
+        """Rectified flow instead of a diffusion process."""
+        return bool(self.shift)
+
+
+SD15 = Family(
+    "sd15",
+    ("StableDiffusion*",),
+    ("text_encoder",),
+    ("tokenizer",),
+    20,
+    7.0,
+    denoiser="unet",
+    largest_share=2.25,
+    sampler="DPM++ 2M Karras",
+    samplers=DIFFUSION_SAMPLERS,
+)
+SDXL = Family(
+    "sdxl",
+    ("StableDiffusionXL*",),
+    ("text_encoder", "text_encoder_2"),
+    ("tokenizer", "tokenizer_2"),
+    20,
+    6.0,
+    denoiser="unet",
+    sampler="DPM++ 2M Karras",
+    samplers=DIFFUSION_SAMPLERS,
+)
+SD3 = Family(
+    "sd3",
+    ("StableDiffusion3*",),
+    ("text_encoder", "text_encoder_2", "text_encoder_3"),
+    ("tokenizer", "tokenizer_2", "tokenizer_3"),
+    28,
+    4.5,
+    native_size=1024,
+    shift="linear",
+)
+FLUX = Family(
+    "flux",
+    ("FluxPipeline", "FluxImg2ImgPipeline", "FluxInpaintPipeline"),
+    ("text_encoder", "text_encoder_2"),
+    ("tokenizer", "tokenizer_2"),
+    28,
+    3.5,
+    native_size=1024,
+    patch=2,
+    shift="linear",
+)
+FLUX2_KLEIN = Family(
+    "flux2-klein",
+    ("Flux2Klein*",),
+    ("text_encoder",),
+    ("tokenizer",),
+    28,
+    4.0,
+    native_size=1024,
+    patch=2,
+    shift="empirical",
+)
+Z_IMAGE = Family(
+    "z-image",
+    ("ZImagePipeline", "ZImageImg2ImgPipeline", "ZImageInpaintPipeline"),
+    ("text_encoder",),
+    ("tokenizer",),
+    8,
+    0.0,
+    native_size=1024,
+    shift="linear",
+)
+QWEN_IMAGE = Family(
+    "qwen-image",
+    ("QwenImagePipeline", "QwenImageImg2ImgPipeline", "QwenImageInpaintPipeline"),
+    ("text_encoder",),
+    ("tokenizer",),
+    30,
+    4.0,
+    native_size=1024,
+    patch=2,
+    shift="linear",
+)
+CHROMA = Family(
+    "chroma",
+    ("ChromaPipeline", "ChromaImg2ImgPipeline", "ChromaInpaintPipeline"),
+    ("text_encoder",),
+    ("tokenizer",),
+    30,
+    4.0,
+    native_size=1024,
+    patch=2,
+    shift="linear",
+)
+
+FAMILIES = {
+    family.name: family
+    for family in (SD15, SDXL, SD3, FLUX, FLUX2_KLEIN, Z_IMAGE, QWEN_IMAGE, CHROMA)
+}
+
+
+def of_pipeline(class_name: str) -> Family | None:
+    """The family whose pipelines include this class, by the longest name that fits; None for a
+    class that is not known."""
+    fitting = {
+        name: family
+        for family in FAMILIES.values()
+        for name in family.pipelines
+        if class_name == name or (name.endswith("*") and class_name.startswith(name[:-1]))
+    }
+    return fitting[max(fitting, key=len)] if fitting else None

@@ -1,0 +1,296 @@
+"""Folders of the rectified-flow families with random weights, each a few hundred kB."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from tests.support.tiny_models import byte_letters, clip_text_encoder, clip_tokenizer, save, vae
+
+SHIFTING = {"shift": 3.0, "use_dynamic_shifting": True}
+
+
+def write_sd3(folder: Path) -> Path:
+    import diffusers
+
+    transformer = diffusers.SD3Transformer2DModel(
+        sample_size=8,
+        patch_size=2,
+        in_channels=4,
+        out_channels=4,
+        num_layers=2,
+        attention_head_dim=8,
+        num_attention_heads=4,
+        caption_projection_dim=32,
+        joint_attention_dim=64,
+        pooled_projection_dim=64,
+        pos_embed_max_size=96,
+    )
+    pipe = diffusers.StableDiffusion3Pipeline(
+        transformer=transformer,
+        scheduler=diffusers.FlowMatchEulerDiscreteScheduler(shift=3.0),
+        vae=_flow_vae(4),
+        text_encoder=clip_text_encoder(projection=True),
+        tokenizer=clip_tokenizer(),
+        text_encoder_2=clip_text_encoder(projection=True),
+        tokenizer_2=clip_tokenizer(),
+        text_encoder_3=_t5(64),
+        tokenizer_3=_t5_tokenizer(),
+    )
+    return save(pipe, folder)
+
+
+def write_flux(folder: Path) -> Path:
+    import diffusers
+
+    transformer = diffusers.FluxTransformer2DModel(
+        patch_size=1,
+        in_channels=16,
+        num_layers=1,
+        num_single_layers=1,
+        attention_head_dim=16,
+        num_attention_heads=2,
+        joint_attention_dim=32,
+        pooled_projection_dim=32,
+        axes_dims_rope=(4, 4, 8),
+        guidance_embeds=True,
+    )
+    pipe = diffusers.FluxPipeline(
+        transformer=transformer,
+        scheduler=diffusers.FlowMatchEulerDiscreteScheduler(**SHIFTING),
+        vae=_flow_vae(4),
+        text_encoder=clip_text_encoder(),
+        tokenizer=clip_tokenizer(),
+        text_encoder_2=_t5(32),
+        tokenizer_2=_t5_tokenizer(),
+    )
+    return save(pipe, folder)
+
+
+def write_chroma(folder: Path) -> Path:
+    import diffusers
+
+    transformer = diffusers.ChromaTransformer2DModel(
+        patch_size=1,
+        in_channels=16,
+        num_layers=1,
+        num_single_layers=1,
+        attention_head_dim=16,
+        num_attention_heads=2,
+        joint_attention_dim=32,
+        axes_dims_rope=(4, 4, 8),
+        approximator_num_channels=64,
+        approximator_hidden_dim=32,
+        approximator_layers=1,
+    )
+    pipe = diffusers.ChromaPipeline(
+        transformer=transformer,
+        scheduler=diffusers.FlowMatchEulerDiscreteScheduler(),
+        vae=_flow_vae(4),
+        text_encoder=_t5(32),
+        tokenizer=_t5_tokenizer(),
+    )
+    return save(pipe, folder)
+
+
+def write_z_image(folder: Path) -> Path:
+    import diffusers
+    import torch
+    from transformers import Qwen3Model
+
+    transformer = diffusers.ZImageTransformer2DModel(
+        all_patch_size=(2,),
+        all_f_patch_size=(1,),
+        in_channels=16,
+        dim=32,
+        n_layers=2,
+        n_refiner_layers=1,
+        n_heads=2,
+        n_kv_heads=2,
+        cap_feat_dim=16,
+        rope_theta=256.0,
+        axes_dims=[8, 4, 4],
+        axes_lens=[512, 64, 64],
+    )
+    with torch.no_grad():  # as they are made they hold whatever the memory held
+        transformer.x_pad_token.fill_(1)
+        transformer.cap_pad_token.fill_(1)
+    pipe = diffusers.ZImagePipeline(
+        transformer=transformer,
+        scheduler=diffusers.FlowMatchEulerDiscreteScheduler(shift=3.0),
+        vae=_flow_vae(16),
+        text_encoder=Qwen3Model(_qwen3(layers=2)),
+        tokenizer=_qwen_tokenizer(),
+    )
+    return save(pipe, folder)
+
+
+def write_flux2_klein(folder: Path) -> Path:
+    """With 28 layers in its text encoder: the pipeline reads the 9th, the 18th and the 27th."""
+    import diffusers
+    import torch
+    from transformers import Qwen3ForCausalLM
+
+    transformer = diffusers.Flux2Transformer2DModel(
+        patch_size=1,
+        in_channels=32,
+        num_layers=1,
+        num_single_layers=1,
+        attention_head_dim=16,
+        num_attention_heads=2,
+        joint_attention_dim=48,
+        timestep_guidance_channels=256,
+        axes_dims_rope=(4, 4, 4, 4),
+        guidance_embeds=False,
+    )
+    autoencoder = diffusers.AutoencoderKLFlux2(
+        down_block_types=("DownEncoderBlock2D",) * 4,
+        up_block_types=("UpDecoderBlock2D",) * 4,
+        block_out_channels=(8, 8, 8, 8),
+        layers_per_block=1,
+        latent_channels=8,
+        norm_num_groups=4,
+        sample_size=32,
+    )
+    autoencoder.bn.running_mean.copy_(torch.linspace(-0.2, 0.2, 32))
+    autoencoder.bn.running_var.copy_(torch.linspace(0.5, 2, 32))
+    pipe = diffusers.Flux2KleinPipeline(
+        transformer=transformer,
+        scheduler=diffusers.FlowMatchEulerDiscreteScheduler(**SHIFTING),
+        vae=autoencoder,
+        text_encoder=Qwen3ForCausalLM(_qwen3(layers=28)),
+        tokenizer=_qwen_tokenizer(),
+    )
+    return save(pipe, folder)
+
+
+def write_qwen_image(folder: Path) -> Path:
+    import diffusers
+
+    transformer = diffusers.QwenImageTransformer2DModel(
+        patch_size=2,
+        in_channels=16,
+        out_channels=4,
+        num_layers=2,
+        attention_head_dim=16,
+        num_attention_heads=2,
+        joint_attention_dim=16,
+        axes_dims_rope=(8, 4, 4),
+    )
+    autoencoder = diffusers.AutoencoderKLQwenImage(
+        base_dim=24,
+        z_dim=4,
+        dim_mult=[1, 1, 2, 2],
+        num_res_blocks=1,
+        temperal_downsample=[False, True, True],
+        latents_mean=[0.1, -0.1, 0.0, 0.2],
+        latents_std=[1.0, 2.0, 0.5, 1.0],
+    )
+    pipe = diffusers.QwenImagePipeline(
+        transformer=transformer,
+        scheduler=diffusers.FlowMatchEulerDiscreteScheduler(**SHIFTING, shift_terminal=0.02),
+        vae=autoencoder,
+        text_encoder=_qwen_vl(),
+        tokenizer=_qwen_tokenizer(),
+    )
+    return save(pipe, folder)
+
+
+WRITERS: dict[str, Callable[[Path], Path]] = {
+    "sd3": write_sd3,
+    "flux": write_flux,
+    "flux2-klein": write_flux2_klein,
+    "z-image": write_z_image,
+    "qwen-image": write_qwen_image,
+    "chroma": write_chroma,
+}
+
+
+def _flow_vae(channels: int) -> Any:
+    return vae(
+        0.3611,
+        shift_factor=0.1159,
+        latent_channels=channels,
+        use_quant_conv=False,
+        use_post_quant_conv=False,
+    )
+
+
+def _t5(width: int) -> Any:
+    from transformers import T5Config, T5EncoderModel
+
+    config = T5Config(d_model=width, d_ff=37, d_kv=8, num_heads=4, num_layers=2, vocab_size=200)
+    return T5EncoderModel(config)
+
+
+def _t5_tokenizer() -> Any:
+    from transformers import T5Tokenizer
+
+    letters = "abcdefghijklmnopqrstuvwxyz ,."
+    words = [("<pad>", 0.0), ("</s>", 0.0), ("<unk>", 0.0), ("▁", -2.0)]
+    words += [(letter, -3.0) for letter in letters]
+    words += [(f"<extra_id_{number}>", 0.0) for number in range(99, -1, -1)]
+    return T5Tokenizer(vocab=words, model_max_length=64)
+
+
+def _qwen_tokenizer() -> Any:
+    from transformers import Qwen2Tokenizer
+
+    words = {letter: number for number, letter in enumerate(byte_letters())}
+    for mark in ("<|endoftext|>", "<|im_start|>", "<|im_end|>", "<think>", "</think>"):
+        words[mark] = len(words)
+    tokenizer = Qwen2Tokenizer(vocab=words, merges=[], model_max_length=512)
+    tokenizer.chat_template = (
+        "{% for m in messages %}<|im_start|>{{m['role']}}\n{{m['content']}}<|im_end|>\n{% endfor %}"
+        "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
+    )
+    return tokenizer
+
+
+def _qwen3(layers: int) -> Any:
+    from transformers import Qwen3Config
+
+    return Qwen3Config(
+        hidden_size=16,
+        intermediate_size=16,
+        num_hidden_layers=layers,
+        num_attention_heads=2,
+        num_key_value_heads=2,
+        vocab_size=300,
+        max_position_embeddings=512,
+    )
+
+
+def _qwen_vl() -> Any:
+    from transformers import Qwen2_5_VLConfig, Qwen2_5_VLForConditionalGeneration
+
+    config = Qwen2_5_VLConfig(
+        text_config={
+            "hidden_size": 16,
+            "intermediate_size": 16,
+            "num_hidden_layers": 2,
+            "num_attention_heads": 2,
+            "num_key_value_heads": 2,
+            "rope_scaling": {
+                "mrope_section": [1, 1, 2],
+                "rope_type": "default",
+                "type": "default",
+            },
+            "rope_theta": 1000000.0,
+            "vocab_size": 300,
+        },
+        vision_config={
+            "depth": 2,
+            "hidden_size": 16,
+            "intermediate_size": 16,
+            "num_heads": 2,
+            "out_hidden_size": 16,
+        },
+        hidden_size=16,
+        vocab_size=300,
+        vision_start_token_id=2,
+        vision_end_token_id=3,
+        vision_token_id=4,
+    )
+    return Qwen2_5_VLForConditionalGeneration(config)

@@ -101,7 +101,7 @@ class ModelFolder:
         except (OSError, ValueError, KeyError, TypeError, RuntimeError) as error:
             if is_out_of_memory(error):
                 raise
-            raise model_damaged(folder, f"{name} cannot be read ({_first_line(error)})") from error
+            raise model_damaged(folder, f"{name} cannot be read ({first_line(error)})") from error
 
     def _class(self, name: str) -> type[Any]:
         entry = self._index.get(name)
@@ -141,6 +141,6 @@ class ModelFolder:
             raise model_damaged(self.path / name, str(damage)) from damage
 
 
-def _first_line(error: Exception) -> str:
+def first_line(error: Exception) -> str:
     lines = str(error).strip().splitlines()
     return lines[0][:200] if lines else type(error).__name__

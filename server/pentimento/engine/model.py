@@ -22,6 +22,7 @@ from pentimento.engine.messages import ModelSpec
 from pentimento.engine.preview import LatentRgb
 from pentimento.engine.prompts import Unread
 from pentimento.engine.sampling import Levels, Sampler, Training
+from pentimento.engine.single_file import ModelFile
 from pentimento.engine.stop import StopFlag
 from pentimento.imaging.geometry import Size
 from pentimento.models.inspect import latent_scale
@@ -41,7 +42,9 @@ class LoadedModel:
 
     def __init__(self, shared: Shared, spec: ModelSpec, emit: Emit, stop: StopFlag) -> None:
         self._shared, self._spec, self._emit, self._stop = shared, spec, emit, stop
-        self._folder = ModelFolder(spec.path)
+        self._folder: ModelFolder | ModelFile = (
+            ModelFile(spec.path, spec.family) if spec.path.is_file() else ModelFolder(spec.path)
+        )
         self.family = FAMILIES[spec.family]
         noise = self._folder.config("scheduler", "scheduler_config.json")
         self.training: Training | FlowTraining = (
@@ -109,10 +112,10 @@ class LoadedModel:
         return found
 
     def broken_part(self) -> Path | None:
-        """The folder of a part whose weights hold values that are not numbers."""
+        """The folder, or file, of a part whose weights hold values that are not numbers."""
         for name in (self.family.denoiser, "vae"):
             if not all(bool(w.isfinite().all()) for w in self._part(name).parameters()):
-                return self._spec.path / name
+                return self._spec.path if self._spec.path.is_file() else self._spec.path / name
         return None
 
     @torch.inference_mode()

@@ -1,0 +1,84 @@
+"""A checkpoint in one file gives the very same parts as the folder it was made from."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+from tests.support.single_file import write_single_file
+
+from pentimento.engine.folder import ModelFolder
+from pentimento.engine.single_file import CONFIGS, ModelFile, clip_tokenizer
+from pentimento.errors import JobFailed
+
+PARTS = {
+    "sd15": ("unet", "vae", "text_encoder"),
+    "sdxl": ("unet", "vae", "text_encoder", "text_encoder_2"),
+}
+
+
+@pytest.fixture(scope="module")
+def files(data_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    place = tmp_path_factory.mktemp("files")
+    return {
+        family: write_single_file(data_dir / "models" / family, place / f"{family}.safetensors")
+        for family in PARTS
+    }
+
+
+@pytest.mark.parametrize(("family", "part"), [(f, p) for f, parts in PARTS.items() for p in parts])
+def test_every_part_is_that_of_the_folder(
+    files: dict[str, Path], data_dir: Path, family: str, part: str
+) -> None:
+    folder = data_dir / "models" / family
+    wanted = ModelFolder(folder).read(part, torch.float32).state_dict()
+    found = ModelFile(files[family], family, folder).read(part, torch.float32).state_dict()
+    assert wanted.keys() == found.keys()
+    for name, weight in wanted.items():
+        assert torch.equal(weight, found[name]), name
+
+
+def test_a_file_without_a_part_says_so(
+    files: dict[str, Path], tmp_path: Path, data_dir: Path
+) -> None:
+    kept = {k: w for k, w in load_file(files["sd15"]).items() if "first_stage" not in k}
+    save_file(kept, tmp_path / "bare.safetensors")
+    model = ModelFile(tmp_path / "bare.safetensors", "sd15", data_dir / "models" / "sd15")
+    with pytest.raises(JobFailed, match="no weights called first_stage_model"):
+        model.read("vae", torch.float32)
+
+
+def test_a_part_that_lacks_weights_is_refused(
+    files: dict[str, Path], tmp_path: Path, data_dir: Path
+) -> None:
+    kept = load_file(files["sd15"])
+    del kept["model.diffusion_model.middle_block.0.in_layers.2.weight"]
+    save_file(kept, tmp_path / "holed.safetensors")
+    model = ModelFile(tmp_path / "holed.safetensors", "sd15", data_dir / "models" / "sd15")
+    with pytest.raises(JobFailed, match="unet"):
+        model.read("unet", torch.float32)
+
+
+def test_a_file_cut_short_is_refused(files: dict[str, Path], tmp_path: Path) -> None:
+    cut = tmp_path / "cut.safetensors"
+    cut.write_bytes(files["sd15"].read_bytes()[:-1000])
+    with pytest.raises(JobFailed, match="cut short"):
+        ModelFile(cut, "sd15").read("vae", torch.float32)
+
+
+def test_the_tokenizer_has_clips_own_numbers() -> None:
+    """Those of the example in the documentation of CLIP's tokenizer."""
+    words = "a photo of an astronaut riding a horse on mars"
+    ids = [320, 1125, 539, 550, 18376, 6765, 320, 4558, 525, 7496]
+    assert clip_tokenizer("<|endoftext|>")(words).input_ids == [49406, *ids, 49407]
+
+
+@pytest.mark.parametrize("family", PARTS)
+def test_the_bundled_configurations_are_a_models(family: str) -> None:
+    """All but the weights that a folder of this family has."""
+    model = ModelFile(CONFIGS / "clip_merges.txt", family)  # no weights are read here
+    assert model.config("unet")["in_channels"] == model.config("vae")["latent_channels"] == 4
+    for part in PARTS[family]:
+        assert model.config(part)

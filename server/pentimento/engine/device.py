@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
+import sys
+from contextlib import suppress
 from dataclasses import dataclass
 
 import psutil
@@ -38,13 +41,21 @@ class Device:
         return int(psutil.virtual_memory().available)
 
     def release(self) -> None:
-        """Give memory that nothing uses back to the driver."""
+        """Give memory that nothing uses back to the driver, and that of the CPU to the system."""
+        _trim()
         if self.where.type == "cuda":
             torch.cuda.empty_cache()
         elif self.where.type == "mps":
             torch.mps.empty_cache()
         elif self.where.type == "xpu":
             torch.xpu.empty_cache()
+
+
+def _trim() -> None:
+    """glibc keeps freed memory for itself: a third of a model that was unloaded."""
+    if sys.platform == "linux":
+        with suppress(OSError, AttributeError):  # another C library has no such call
+            ctypes.CDLL("libc.so.6").malloc_trim(0)
 
 
 def memory_mb() -> int:

@@ -15,6 +15,7 @@ from pentimento.engine.messages import EngineJob, ModelSpec
 from pentimento.engine.stop import StopFlag
 from pentimento.engine.worker import Worker
 from pentimento.imaging import pixels
+from pentimento.jobs.addons import chosen_controls
 from pentimento.jobs.record import JobRequest, PixelFormat
 from pentimento.models import Registry
 
@@ -68,7 +69,8 @@ class Bench:
     number: int = 0
 
     def job(self, model: str = "sd15", **wanted: Any) -> EngineJob:
-        """`source` and `mask` are arrays, everything else a field of the request."""
+        """`source`, `mask` and the `image` of a control are arrays, everything else a field of the
+        request."""
         self.number += 1
         where = self.folder / str(self.number)
         where.mkdir()
@@ -77,8 +79,18 @@ class Bench:
             if name in wanted:
                 inputs[blob] = store(wanted[name], where / f"{name}.raw")
                 wanted[name] = {"blob": blob}
+        for number, control in enumerate(wanted.get("controls", [])):
+            if "image" in control:
+                blob = f"{number:064x}"
+                inputs[blob] = store(control["image"], where / f"control{number}.raw")
+                control["image"] = {"blob": blob}
         request = JobRequest.model_validate(DEFAULTS | {"model": model} | wanted)
-        return EngineJob(Task(str(self.number), request, inputs, where / "out"), self.spec(model))
+        entry = self.registry.get(model)
+        controls = chosen_controls(request, entry, self.registry)
+        request = request.model_copy(update={"controls": controls})
+        places = self.registry.addons.places(request)
+        task = Task(str(self.number), request, inputs, where / "out")
+        return EngineJob(task, self.spec(model), places)
 
     def spec(self, model: str) -> ModelSpec:
         """The starter may work at sizes it was not trained for, to be quick."""

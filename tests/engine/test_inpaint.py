@@ -43,6 +43,7 @@ def plan(model: LoadedModel, sampler: str, strength: float, mask: np.ndarray) ->
         embeddings=model.embeddings("a red ball", "", guided=True),
         source=latents.encode(model.vae(), pixels.model_rgb(photo(), size)),
         mask=latent_mask(mask, Size(SIDE // model.factor, SIDE // model.factor)),
+        controls=[],
         size=size,
         latent_rgb=None,
         images=1,

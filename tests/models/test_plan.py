@@ -187,7 +187,7 @@ def test_default_strengths(registry: Registry, mode: str, strength: float) -> No
 
 def test_resolve_refuses_what_no_engine_can(registry: Registry) -> None:
     with pytest.raises(BadInput, match="cannot be used yet") as caught:
-        resolve(JobRequest(loras=[{"id": "a"}]), registry, None)
+        resolve(JobRequest(vae="a"), registry, None)
     assert caught.value.code == "unsupported"
     with pytest.raises(TooLarge):
         resolve(JobRequest(width=60_000, height=60_000), registry, None)

@@ -86,7 +86,7 @@ BAD_JOBS = {
     ),
     "blob as text": ({"mode": "img2img", "source": NO_BLOB}, 400, "bad_request"),
     "vae": ({"vae": "x"}, 400, "unsupported"),
-    "lora": ({"loras": [{"id": "x"}]}, 400, "unsupported"),
+    "unknown lora": ({"loras": [{"id": "x"}]}, 404, "model_not_found"),
     "control": ({"controls": [{"type": "canny"}]}, 400, "unsupported"),
     "observe": ({"observe": True}, 400, "unsupported"),
     "feather 2000": ({"mask_options": {"feather": 2000}}, 400, "bad_request"),

@@ -70,8 +70,32 @@ class Model(Strict):
     problem: str
 
 
+class Lora(Strict):
+    """`fits` names the models it can be used with."""
+
+    id: str
+    title: str
+    note: str
+    ok: bool
+    problem: str
+    fits: list[str]
+
+
+class ControlNet(Lora):
+    control: str
+
+
 class Models(Strict):
     models: list[Model]
+    controlnets: list[ControlNet]
+    loras: list[Lora]
+
+
+class Controls(Strict):
+    """`preprocess`: the types whose maps the server draws itself."""
+
+    types: list[str]
+    preprocess: list[str]
 
 
 class Missing(Strict):
@@ -88,6 +112,7 @@ class Formats(Strict):
 class Capabilities(Strict):
     modes: list[str]
     samplers: list[str]
+    controls: Controls
     formats: Formats
     limits: dict[str, float]
     models: list[Model]

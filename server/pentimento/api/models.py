@@ -10,19 +10,29 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from pentimento.api import services
+from pentimento.jobs.addons import MADE_FROM_PICTURES
 from pentimento.jobs.blobs import FILE_TYPES, RAW_TYPE
 from pentimento.jobs.plan import DEFAULT_STRENGTH
 from pentimento.jobs.record import MAX_PROMPT, SAMPLERS, PixelFormat
-from pentimento.models import ModelInfo
+from pentimento.models import ModelInfo, Registry
+from pentimento.models.addons import CONTROL_TYPES
 
 LATER = "This version of the server cannot do it yet."
-MISSING = ("outpaint", "upscale", "edit", "vae", "loras", "controls", "observe")
+MISSING = ("outpaint", "upscale", "edit", "vae", "observe")
 TOLD_LIMITS = ("json_body", "file_body", "pixels", "side", "queued", "result_age", "blob_age")
 
 
 async def models(request: Request) -> Response:
-    found = await asyncio.to_thread(services.of(request).registry.list)
-    return JSONResponse({"models": [info.as_json() for info in found]})
+    registry = services.of(request).registry
+    return JSONResponse(await asyncio.to_thread(_everything, registry))
+
+
+def _everything(registry: Registry) -> dict[str, list[dict[str, Any]]]:
+    found, addons = registry.list(), registry.addons.list()
+    told: dict[str, list[dict[str, Any]]] = {"models": [info.as_json() for info in found]}
+    for name, kind in (("controlnets", "controlnet"), ("loras", "lora")):
+        told[name] = [addon.as_json(found) for addon in addons if addon.kind == kind]
+    return told
 
 
 async def capabilities(request: Request) -> Response:
@@ -33,6 +43,7 @@ async def capabilities(request: Request) -> Response:
         {
             "modes": [mode.value for mode in DEFAULT_STRENGTH],
             "samplers": list(SAMPLERS),
+            "controls": {"types": list(CONTROL_TYPES), "preprocess": list(MADE_FROM_PICTURES)},
             "formats": {
                 "files": list(FILE_TYPES),
                 "raw": RAW_TYPE,

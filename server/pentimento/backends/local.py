@@ -45,7 +45,8 @@ class LocalBackend:
         entry = self._registry.get(str(task.request.model))
         if not entry.ok:
             raise _damaged(entry)
-        job = EngineJob(task, ModelSpec.of(entry))
+        addons = self._registry.addons.places(task.request)
+        job = EngineJob(task, ModelSpec.of(entry), addons)
         self._stay_awake()
         try:
             child = await self._engine_for(task.job_id, emit)

@@ -9,8 +9,9 @@ import torch
 from torch import Tensor
 
 from pentimento.backends.base import Emit, Preview, Step
-from pentimento.engine import flow, latents, preview, sampling
+from pentimento.engine import controls, flow, latents, preview, sampling
 from pentimento.engine.cancel import stoppable
+from pentimento.engine.controls import Steering
 from pentimento.engine.families.base import Embeddings
 from pentimento.engine.inpaint import Differential
 from pentimento.engine.model import LoadedModel
@@ -31,6 +32,7 @@ class Plan:
     embeddings: Embeddings
     source: Tensor | None
     mask: Tensor | None
+    controls: list[Steering]
     size: Size  # px at which the model works
     latent_rgb: LatentRgb | None  # None: no previews wanted
     images: int
@@ -92,10 +94,16 @@ def denoise(
             training, plan.sampler, plan.levels, onlooker, model.dtype, masked=masked
         )
         first = first * scheduler.scale(0)
-    pipe = family.pipeline(denoiser, scheduler, model.factor)
-    with stoppable([denoiser], stop):
+    nets = [model.controlnet(control.net) for control in plan.controls]
+    pipe = (
+        family.controlled(denoiser, scheduler, model.factor, nets)
+        if nets
+        else family.pipeline(denoiser, scheduler, model.factor)
+    )
+    with stoppable([denoiser, *nets], stop):
         found: Tensor = pipe(
             **family.arguments(plan.embeddings, plan.guidance),
+            **controls.arguments(plan.controls),
             latents=family.start(first),
             num_inference_steps=len(plan.levels),
             generator=generator,

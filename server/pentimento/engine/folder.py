@@ -65,13 +65,7 @@ class ModelFolder:
 
     def identity(self, name: str) -> Hashable:
         """The same for two folders that share a part's files (links), new when a file changes."""
-        files = []
-        for file in sorted((self.path / name).glob("*")):
-            status = file.stat()
-            files.append(
-                (file.name, status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns)
-            )
-        return tuple(files)
+        return folder_identity(self.path / name)
 
     def fingerprint(self) -> str:
         """SHA-256 over the files' names, sizes and ends: which model a record was made with."""
@@ -97,7 +91,7 @@ class ModelFolder:
         try:
             if "Tokenizer" in kind.__name__:
                 return kind.from_pretrained(str(folder), local_files_only=True)
-            return self._module(kind, folder, dtype)
+            return read_module(kind, folder, dtype)
         except (OSError, ValueError, KeyError, TypeError, RuntimeError) as error:
             if is_out_of_memory(error):
                 raise
@@ -113,32 +107,44 @@ class ModelFolder:
             )
         return kind
 
-    def _module(self, kind: type[Any], folder: Path, dtype: torch.dtype) -> Any:
-        try:
-            weights.check_component(folder)
-        except weights.Damaged as damage:
-            raise model_damaged(folder, str(damage)) from damage
-        halves = all(".fp16" in file.name for file in folder.glob("*.safetensors"))
-        module, report = kind.from_pretrained(
-            str(folder),
-            dtype=dtype,
-            use_safetensors=True,
-            local_files_only=True,
-            variant="fp16" if halves else None,
-            output_loading_info=True,
-        )
-        missing = [key for key in report["missing_keys"] if not key.endswith("position_ids")]
-        if missing:
-            raise model_damaged(
-                folder, f"{folder.name} lacks {len(missing)} weights, e.g. {missing[0]}"
-            )
-        return module.eval().requires_grad_(False)
-
     def _json(self, name: str) -> dict[str, Any]:
         try:
             return read_json(self.path / name)
         except weights.Damaged as damage:
             raise model_damaged(self.path / name, str(damage)) from damage
+
+
+def read_module(kind: type[Any], folder: Path, dtype: torch.dtype) -> Any:
+    """The weights of one folder as a frozen module on the CPU; raises model_damaged."""
+    try:
+        weights.check_component(folder)
+    except weights.Damaged as damage:
+        raise model_damaged(folder, str(damage)) from damage
+    halves = all(".fp16" in file.name for file in folder.glob("*.safetensors"))
+    module, report = kind.from_pretrained(
+        str(folder),
+        dtype=dtype,
+        use_safetensors=True,
+        local_files_only=True,
+        variant="fp16" if halves else None,
+        output_loading_info=True,
+    )
+    missing = [key for key in report["missing_keys"] if not key.endswith("position_ids")]
+    if missing:
+        raise model_damaged(
+            folder, f"{folder.name} lacks {len(missing)} weights, e.g. {missing[0]}"
+        )
+    return module.eval().requires_grad_(False)
+
+
+def folder_identity(folder: Path) -> Hashable:
+    return tuple(file_identity(file) for file in sorted(folder.glob("*")))
+
+
+def file_identity(file: Path) -> Hashable:
+    """New when the file changes, the same for two links to one."""
+    status = file.stat()
+    return (file.name, status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns)
 
 
 def first_line(error: Exception) -> str:

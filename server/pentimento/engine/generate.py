@@ -13,10 +13,11 @@ import torch
 from torch import Tensor
 
 from pentimento.backends.base import Emit, Loading, Result
-from pentimento.engine import failures, latents, pictures
+from pentimento.engine import controls, failures, latents, pictures
 from pentimento.engine.cancel import stoppable
 from pentimento.engine.denoise import Plan, denoise
 from pentimento.engine.inpaint import latent_mask
+from pentimento.engine.loras import Wanted
 from pentimento.engine.messages import EngineJob
 from pentimento.engine.model import LoadedModel, Shared
 from pentimento.engine.pictures import Canvas
@@ -69,6 +70,7 @@ class Generation:
             model = LoadedModel(self._shared, self._job.model, self._emit, self._stop)
             model.read()
         with self._clock.phase("encode"):
+            model.use_loras(self._loras())
             plan = self._plan(model, canvas)
             self._drift = self._measured_drift(model, canvas, plan)
             self._notices = self._cut_prompts(model)
@@ -102,9 +104,14 @@ class Generation:
             source=self._encode(model, canvas),
             mask=_latent_mask(canvas, model.factor),
             size=canvas.generation,
+            controls=controls.steering(self._job, canvas),
             latent_rgb=model.latent_rgb() if request.preview else None,
             images=request.count,
         )
+
+    def _loras(self) -> list[Wanted]:
+        places = self._job.addons
+        return [Wanted(places[lora.id], lora.weight) for lora in self._request.loras if lora.weight]
 
     def _cut_prompts(self, model: LoadedModel) -> dict[str, Any]:
         """A prompt that is too long is used as far as it is read, but not in silence."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -40,10 +40,12 @@ class ModelSpec:
 
 @dataclass(frozen=True, slots=True)
 class EngineJob:
-    """A task together with the model folder it runs on."""
+    """A task together with the model it runs on; `addons` maps ids of ControlNets and LoRAs to
+    where they lie."""
 
     task: Task
     model: ModelSpec
+    addons: dict[str, Path] = field(default_factory=dict)
 
 
 def _file_to_json(file: PixelFile) -> Message:
@@ -69,6 +71,7 @@ def job_to_json(job: EngineJob) -> Message:
         "inputs": {key: _file_to_json(file) for key, file in job.task.inputs.items()},
         "output_dir": str(job.task.output_dir),
         "model": asdict(job.model) | {"path": str(job.model.path)},
+        "addons": {name: str(path) for name, path in job.addons.items()},
     }
 
 
@@ -79,7 +82,8 @@ def job_from_json(data: Message) -> EngineJob:
         inputs={key: _file_from_json(file) for key, file in data["inputs"].items()},
         output_dir=Path(data["output_dir"]),
     )
-    return EngineJob(task, ModelSpec(**(data["model"] | {"path": Path(data["model"]["path"])})))
+    model = ModelSpec(**(data["model"] | {"path": Path(data["model"]["path"])}))
+    return EngineJob(task, model, {name: Path(path) for name, path in data["addons"].items()})
 
 
 def event_to_json(event: Event) -> tuple[Message, bytes]:

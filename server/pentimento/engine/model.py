@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
+from diffusers import ControlNetModel
 from torch import nn
 
 from pentimento.backends.base import Emit, Loading
-from pentimento.engine import latents, prompts, sampling
+from pentimento.engine import latents, loras, prompts, sampling
 from pentimento.engine.components import Components, PromptCache
 from pentimento.engine.device import Device
 from pentimento.engine.families import FAMILIES
 from pentimento.engine.families.base import Embeddings
 from pentimento.engine.flow import FlowTraining
-from pentimento.engine.folder import ModelFolder
+from pentimento.engine.folder import ModelFolder, folder_identity, read_module
 from pentimento.engine.messages import ModelSpec
 from pentimento.engine.preview import LatentRgb
 from pentimento.engine.prompts import Unread
@@ -25,6 +26,7 @@ from pentimento.engine.sampling import Levels, Sampler, Training
 from pentimento.engine.single_file import ModelFile
 from pentimento.engine.stop import StopFlag
 from pentimento.imaging.geometry import Size
+from pentimento.models.families import FAMILIES as FAMILY_ROWS
 from pentimento.models.inspect import latent_scale
 
 
@@ -54,6 +56,7 @@ class LoadedModel:
         self.factor = latents.factor(vae_config)
         self._vae_dtype = self._vae_type(vae_config)
         self.channels = latents.channels(vae_config)
+        self._loras: tuple[tuple[str, float], ...] = ()
         self._token = 2 * latent_scale(vae_config)  # px
 
     @property
@@ -75,10 +78,36 @@ class LoadedModel:
             return self.training.levels(steps, strength, size.pixels // self._token**2)
         return sampling.levels(self.training, sampler, steps, strength)
 
+    def controlnet(self, folder: Path) -> nn.Module:
+        """On the device."""
+        dtype = self._shared.device.dtype
+
+        def load() -> Any:
+            self._emit(Loading(f"Loading the ControlNet {folder.name}"))
+            return read_module(ControlNetModel, folder, dtype)
+
+        key: Hashable = (folder_identity(folder), dtype)
+        module: nn.Module = self._shared.components.get(key, f"controlnet {folder.name}", load)
+        self._shared.components.bring(module)
+        return module
+
+    def use_loras(self, wanted: Sequence[loras.Wanted]) -> None:
+        """From here on exactly these are at work in the denoiser and the text encoders."""
+        if not FAMILY_ROWS[self.family.name].addons:
+            return
+        loras.apply(self.family.lora_host(self._part), wanted)
+        self._loras = tuple((lora.name, lora.weight) for lora in wanted)
+
     def embeddings(self, prompt: str, negative: str, *, guided: bool) -> Embeddings:
         """On the device; from the cache when these words were read before."""
         readers = (*self.family.encoders, *self.family.tokenizers)
-        key = (tuple(self._folder.identity(name) for name in readers), prompt, negative, guided)
+        key = (
+            tuple(self._folder.identity(name) for name in readers),
+            prompt,
+            negative,
+            guided,
+            self._loras,
+        )
         kept = self._shared.prompts.get(key, lambda: self._embed(prompt, negative, guided))
         device = self._shared.device.where
         return {name: tensor.to(device) for name, tensor in kept.items()}

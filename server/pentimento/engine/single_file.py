@@ -18,7 +18,7 @@ from diffusers.loaders.single_file_utils import create_diffusers_clip_model_from
 from safetensors import safe_open
 
 from pentimento.engine.failures import is_out_of_memory, model_damaged
-from pentimento.engine.folder import CLASSES, HASHED_WHOLE, first_line
+from pentimento.engine.folder import CLASSES, HASHED_WHOLE, file_identity, first_line
 from pentimento.models import weights
 from pentimento.models.inspect import INDEX, read_json
 
@@ -55,8 +55,7 @@ class ModelFile:
         return {}
 
     def identity(self, name: str) -> Hashable:
-        status = self.path.stat()
-        return name, status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns
+        return name, file_identity(self.path)
 
     def fingerprint(self) -> str:
         """SHA-256 over the file's size and ends: which model a record was made with."""

@@ -47,13 +47,16 @@ class Admission:
         size = Size(source.width, source.height) if source else None
         if request.mask and size:
             _check_mask(inputs[request.mask.blob], size)
+        if size or request.controls:
+            _check_controls(request, inputs, size)
         resolved = await asyncio.to_thread(plan.resolve, request, self._registry, size)
         await asyncio.to_thread(self._check_space, resolved, source)
         return Admitted(resolved, inputs)
 
     async def inputs(self, request: JobRequest) -> dict[str, PixelFile]:
         """The pictures of a request; their blobs live on from now."""
-        wanted = {ref.blob for ref in (request.source, request.mask) if ref}
+        pictures = (request.source, request.mask, *(control.image for control in request.controls))
+        wanted = {ref.blob for ref in pictures if ref}
         return {blob_id: self._blobs.file(await self._blobs.get(blob_id)) for blob_id in wanted}
 
     def _check_space(self, request: JobRequest, source: PixelFile | None) -> None:
@@ -89,6 +92,22 @@ def _check_mask(mask: PixelFile, size: Size) -> None:
             f"The mask is {mask.width} × {mask.height} px, its source {size}.",
             "Send a mask of the same size as the source.",
         )
+
+
+def _check_controls(request: JobRequest, inputs: dict[str, PixelFile], size: Size | None) -> None:
+    """Pictures for controls lie over the whole source, or over the whole result."""
+    if size is None and request.width and request.height:
+        size = Size(request.width, request.height)
+    for control in request.controls:
+        if control.image is None or size is None:
+            continue
+        file = inputs[control.image.blob]
+        if (file.width, file.height) != (size.width, size.height):
+            raise BadInput(
+                "size_mismatch",
+                f"A control picture is {file.width} × {file.height} px, the job {size}.",
+                "Send one of the same size.",
+            )
 
 
 def _unsupported_field(name: str) -> BadInput:

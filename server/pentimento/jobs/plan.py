@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 from pentimento.errors import BadInput, TooLarge
 from pentimento.imaging import flow, schedules, sizing
 from pentimento.imaging.geometry import Box, Size
-from pentimento.jobs import wording
+from pentimento.jobs import addons, wording
 from pentimento.jobs.record import (
     Alpha,
     JobRequest,
@@ -53,6 +53,7 @@ def resolve(request: JobRequest, registry: Registry, source_size: Size | None) -
     )
     _refuse_huge(size)
     _refuse_sampler(model, request.sampler)
+    addons.check_loras(request, model, registry)
     strength = _or(request.strength, DEFAULT_STRENGTH[request.mode])
     chosen: dict[str, Any] = {
         "model": model.id,
@@ -61,6 +62,7 @@ def resolve(request: JobRequest, registry: Registry, source_size: Size | None) -
         "guidance": _or(request.guidance, model.default_guidance),
         "sampler": _or(request.sampler, model.default_sampler),
         "seed": _or(request.seed, secrets.randbelow(SEED_RANGE)),
+        "controls": addons.chosen_controls(request, model, registry),
     }
     if request.mode is not Mode.TXT2IMG:
         chosen |= {
@@ -200,14 +202,13 @@ def _model(registry: Registry, model_id: str | None) -> ModelInfo:
 
 def _refuse_unsupported(request: JobRequest) -> None:
     _refuse_mode(request.mode)
-    for field in ("vae", "loras", "controls"):
-        if getattr(request, field):
-            raise BadInput(
-                "unsupported",
-                f"“{field}” cannot be used yet.",
-                "Leave it out.",
-                details={"fields": [{"field": field, "message": "is reserved"}]},
-            )
+    if request.vae:
+        raise BadInput(
+            "unsupported",
+            "“vae” cannot be used yet.",
+            "Leave it out.",
+            details={"fields": [{"field": "vae", "message": "is reserved"}]},
+        )
 
 
 def _refuse_mode(mode: Mode) -> None:

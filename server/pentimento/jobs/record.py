@@ -86,6 +86,7 @@ class Control(Strict):
     start: Annotated[float, Field(ge=0, le=1)] = 0.0
     end: Annotated[float, Field(ge=0, le=1)] = 1.0
     preprocess: bool = False
+    model: Annotated[str, Field(pattern=MODEL_ID)] | None = None
 
 
 class MaskOptions(Strict):

@@ -30,6 +30,7 @@ class Family:
     shift: str = ""  # flow: how mu grows with the picture, "linear" or "empirical"
     sampler: str = "Euler"
     samplers: tuple[str, ...] = FLOW_SAMPLERS
+    addons: bool = False  # whether ControlNets and LoRAs can be added
 
     @property
     def flow(self) -> bool:
@@ -48,6 +49,7 @@ SD15 = Family(
     largest_share=2.25,
     sampler="DPM++ 2M Karras",
     samplers=DIFFUSION_SAMPLERS,
+    addons=True,
 )
 SDXL = Family(
     "sdxl",
@@ -59,6 +61,7 @@ SDXL = Family(
     denoiser="unet",
     sampler="DPM++ 2M Karras",
     samplers=DIFFUSION_SAMPLERS,
+    addons=True,
 )
 SD3 = Family(
     "sd3",

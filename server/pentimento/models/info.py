@@ -6,7 +6,15 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-PRIVATE = ("path", "latent_scale", "unet_width", "prediction_type", "latent_rgb", "scheduler")
+PRIVATE = (
+    "path",
+    "latent_scale",
+    "unet_width",
+    "context_dim",
+    "prediction_type",
+    "latent_rgb",
+    "scheduler",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +40,7 @@ class ModelInfo:
     problem: str = ""
     latent_scale: int = 8  # px per latent
     unet_width: int = 320  # channels of the UNet's first block
+    context_dim: int | None = None  # of the prompt's embeddings, as the denoiser takes them
     prediction_type: str = "epsilon"
     latent_rgb: dict[str, Any] | None = field(default=None, hash=False)  # matrix (3, c), bias (3,)
     scheduler: dict[str, Any] = field(default_factory=dict, hash=False)  # scheduler_config.json

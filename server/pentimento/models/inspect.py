@@ -150,6 +150,7 @@ def _from_configs(
         default_sampler=family.sampler,
         latent_scale=scale,
         unet_width=_width(family, denoiser),
+        context_dim=denoiser.get("cross_attention_dim"),
         prediction_type="flow" if family.flow else str(scheduler.get("prediction_type", "epsilon")),
         scheduler=scheduler,
     )

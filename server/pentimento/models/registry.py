@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from pentimento.errors import NotFound
+from pentimento.models.addons import Addons
 from pentimento.models.info import ModelInfo
 from pentimento.models.inspect import INDEX, inspect
 
@@ -27,6 +28,7 @@ class Registry:
     def __init__(self, data_dir: Path, starter: Path = STARTER_FOLDER) -> None:
         self.folder = Path(data_dir) / "models"
         self._starter = starter
+        self.addons = Addons(data_dir)
 
     def list(self) -> Sequence[ModelInfo]:
         """All models, the starter first; the default one is marked, damaged ones say why."""

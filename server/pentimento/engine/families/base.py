@@ -32,6 +32,14 @@ class Family(ABC):
     def pipeline(self, denoiser: Any, scheduler: Any, factor: int) -> Any:
         """A diffusers pipeline for embeddings and latents only; `factor` is px per latent."""
 
+    def controlled(self, denoiser: Any, scheduler: Any, factor: int, nets: list[Any]) -> Any:
+        """The same with ControlNets; only for families whose row says they take them."""
+        raise NotImplementedError
+
+    def lora_host(self, part: GetPart) -> Any:
+        """A pipeline of the parts that LoRAs change; only for families that take them."""
+        raise NotImplementedError
+
     def arguments(self, embeddings: Embeddings, guidance: float) -> dict[str, Any]:
         """Prompts and guidance as the pipeline's call takes them."""
         return {**embeddings, "guidance_scale": guidance}

@@ -4,7 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from diffusers import StableDiffusionPipeline, StableDiffusionXLPipeline
+from diffusers import (
+    StableDiffusionControlNetPipeline,
+    StableDiffusionPipeline,
+    StableDiffusionXLControlNetPipeline,
+    StableDiffusionXLPipeline,
+)
 
 from pentimento.engine.families.base import Embeddings, Family, GetPart, with_factor
 
@@ -19,6 +24,13 @@ class SD15(Family):
 
     def pipeline(self, denoiser: Any, scheduler: Any, factor: int) -> Any:
         return with_factor(_sd(unet=denoiser, scheduler=scheduler), factor)
+
+    def controlled(self, denoiser: Any, scheduler: Any, factor: int, nets: list[Any]) -> Any:
+        parts = {"unet": denoiser, "scheduler": scheduler, "controlnet": nets}
+        return with_factor(_sd(StableDiffusionControlNetPipeline, **parts), factor)
+
+    def lora_host(self, part: GetPart) -> Any:
+        return _sd(unet=part("unet"), text_encoder=part("text_encoder"))
 
 
 class SDXL(Family):
@@ -41,16 +53,21 @@ class SDXL(Family):
     def pipeline(self, denoiser: Any, scheduler: Any, factor: int) -> Any:
         return with_factor(_sdxl(unet=denoiser, scheduler=scheduler), factor)
 
+    def controlled(self, denoiser: Any, scheduler: Any, factor: int, nets: list[Any]) -> Any:
+        parts = {"unet": denoiser, "scheduler": scheduler, "controlnet": nets}
+        return with_factor(_sdxl(StableDiffusionXLControlNetPipeline, **parts), factor)
 
-def _sd(**parts: Any) -> Any:
+    def lora_host(self, part: GetPart) -> Any:
+        return _sdxl(**{name: part(name) for name in ("unet", *self.encoders)})
+
+
+def _sd(kind: Any = StableDiffusionPipeline, **parts: Any) -> Any:
     absent = ("vae", "text_encoder", "tokenizer", "unet", "scheduler", "safety_checker")
-    return StableDiffusionPipeline(
+    return kind(
         **(dict.fromkeys(absent) | parts), feature_extractor=None, requires_safety_checker=False
     )
 
 
-def _sdxl(**parts: Any) -> Any:
+def _sdxl(kind: Any = StableDiffusionXLPipeline, **parts: Any) -> Any:
     absent = ("vae", "text_encoder", "text_encoder_2", "tokenizer", "tokenizer_2", "unet")
-    return StableDiffusionXLPipeline(
-        **(dict.fromkeys((*absent, "scheduler")) | parts), add_watermarker=False
-    )
+    return kind(**(dict.fromkeys((*absent, "scheduler")) | parts), add_watermarker=False)

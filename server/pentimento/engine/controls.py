@@ -1,0 +1,80 @@
+"""ControlNets of a job: their hints from pictures, and what a pipeline's call takes of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from pentimento.engine.messages import EngineJob
+from pentimento.engine.pictures import Canvas
+from pentimento.imaging import edges, pixels
+from pentimento.jobs.record import Control
+
+PREPROCESSORS = {"canny": edges.canny}
+
+
+@dataclass(frozen=True, slots=True)
+class Steering:
+    """One ControlNet at work. `hint` is `(1, 3, h, w)` 0..1 at the generation size; it counts
+    between `start` and `end`, shares of the steps that run."""
+
+    net: Path
+    hint: Tensor
+    weight: float
+    start: float
+    end: float
+
+
+def steering(job: EngineJob, canvas: Canvas) -> list[Steering]:
+    """Of every control of the job that has any weight; raises BadInput for a damaged picture."""
+    found = []
+    for control in job.task.request.controls:
+        if control.weight == 0:
+            continue
+        hint = torch.from_numpy(np.ascontiguousarray(_hint(job, canvas, control)))
+        found.append(
+            Steering(
+                job.addons[str(control.model)],
+                hint.permute(2, 0, 1)[None],
+                control.weight,
+                control.start,
+                control.end,
+            )
+        )
+    return found
+
+
+def _hint(job: EngineJob, canvas: Canvas, control: Control) -> np.ndarray:
+    """`(h, w, 3)` float32 0..1. Without a picture of its own it is made from the source."""
+    if control.image is None:
+        seen = canvas.seen()
+        assert seen is not None, "a control without a picture was admitted without a source"
+        return _preprocessed(seen, control.type)
+    picture = pixels.load(job.task.inputs[control.image.blob])
+    if control.preprocess:
+        seen = pixels.model_rgb(picture, canvas.generation, canvas.fill)
+        return _preprocessed(seen, control.type)
+    return pixels.model_rgb(picture, canvas.generation, "black")  # maps are light on nothing
+
+
+def _preprocessed(seen: np.ndarray, kind: str) -> np.ndarray:
+    found = PREPROCESSORS[kind](pixels.to_depth(seen, np.uint8))
+    return np.repeat(pixels.to_float(found)[..., None], 3, axis=2)
+
+
+def arguments(controls: Sequence[Steering]) -> dict[str, Any]:
+    """As the ControlNet pipelines' calls take them."""
+    if not controls:
+        return {}
+    return {
+        "image": [control.hint for control in controls],
+        "controlnet_conditioning_scale": [control.weight for control in controls],
+        "control_guidance_start": [control.start for control in controls],
+        "control_guidance_end": [control.end for control in controls],
+    }

@@ -1,0 +1,73 @@
+"""Which ControlNets and LoRAs a job uses, decided and checked when it is admitted. No numpy."""
+
+from __future__ import annotations
+
+from pentimento.errors import BadInput
+from pentimento.jobs.record import Control, JobRequest
+from pentimento.models import ModelInfo, Registry
+from pentimento.models.addons import Addon
+
+MADE_FROM_PICTURES = ("canny",)  # control types that this server draws itself
+
+
+def chosen_controls(request: JobRequest, model: ModelInfo, registry: Registry) -> list[Control]:
+    """The request's controls with their ControlNets named. Raises BadInput for one that cannot
+    steer this job, NotFound for an unknown name."""
+    return [
+        _chosen(number, control, request, model, registry)
+        for number, control in enumerate(request.controls)
+    ]
+
+
+def check_loras(request: JobRequest, model: ModelInfo, registry: Registry) -> None:
+    """Raises BadInput for a LoRA that was made for models of another kind."""
+    for number, lora in enumerate(request.loras):
+        addon = registry.addons.get("lora", lora.id)
+        _refuse_unfit(addon, model, f"loras.{number}")
+
+
+def _chosen(
+    number: int, control: Control, request: JobRequest, model: ModelInfo, registry: Registry
+) -> Control:
+    field = f"controls.{number}"
+    if control.end <= control.start:
+        raise _wrong(field, "A control has to end after it starts.", "ends before it starts")
+    draws = control.image is None or control.preprocess
+    if draws and control.type not in MADE_FROM_PICTURES:
+        raise _wrong(
+            field,
+            f"A {control.type} map cannot be made from a picture here.",
+            "send the map itself, without preprocess",
+        )
+    if control.image is None and request.source is None:
+        raise _wrong(field, "A control needs a picture where there is no source.", "has no image")
+    if control.model:
+        addon = registry.addons.get("controlnet", control.model)
+        _refuse_unfit(addon, model, field)
+        return control
+    found = registry.addons.control_for(model, control.type)
+    if found is None:
+        raise _wrong(
+            field,
+            f"There is no {control.type} ControlNet for {model.title}.",
+            "no ControlNet of this type fits the model",
+        )
+    return control.model_copy(update={"model": found.id})
+
+
+def _refuse_unfit(addon: Addon, model: ModelInfo, field: str) -> None:
+    if not addon.ok:
+        raise _wrong(field, f"{addon.title} cannot be used: {addon.problem}", "is damaged")
+    if not addon.fits(model):
+        raise _wrong(
+            field, f"{addon.title} was not made for models like {model.title}.", "does not fit"
+        )
+
+
+def _wrong(field: str, message: str, detail: str) -> BadInput:
+    return BadInput(
+        "unsupported",
+        message,
+        "Leave it out, or choose another model.",
+        details={"fields": [{"field": field, "message": detail}]},
+    )

@@ -1,0 +1,168 @@
+"""What can be added to a model: ControlNets (diffusers folders) and LoRAs (safetensors files).
+
+They lie in `<data-dir>/controlnets/NAME/` and `<data-dir>/loras/NAME.safetensors`; the starter
+model brings its own. Whether one fits a model is read from its files, never guessed.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from pentimento.errors import NotFound
+from pentimento.jobs.record import JobRequest
+from pentimento.models.info import ModelInfo
+from pentimento.models.inspect import read_json
+from pentimento.models.weights import Damaged, check_component, check_file
+
+STARTER = Path(__file__).resolve().parent.parent / "starter"
+CONTROL_TYPES = (
+    *("canny", "scribble", "lineart", "softedge", "depth", "normal", "openpose", "seg", "tile"),
+)
+CROSS_ATTENTION = re.compile(r"attn2[._]to_k\b.*(lora_A|lora_down|lora\.down)")
+Kind = Literal["controlnet", "lora"]
+Found = list["Addon"]  # inside the class `list` is the method
+
+
+@dataclass(frozen=True, slots=True)
+class Addon:
+    """`context_dim` is how wide the prompt's embeddings are, `width` the denoiser's first block;
+    None where the file does not say. A damaged one has `ok` False and a sentence in `problem`."""
+
+    id: str
+    title: str
+    kind: Kind
+    path: Path
+    control: str = ""  # of a ControlNet: one of CONTROL_TYPES, empty where nothing tells
+    context_dim: int | None = None
+    width: int | None = None
+    note: str = ""
+    ok: bool = True
+    problem: str = ""
+
+    def fits(self, model: ModelInfo) -> bool:
+        if not self.ok or self.context_dim != model.context_dim:
+            return False
+        return self.width is None or self.width == model.unet_width
+
+    def as_json(self, models: Sequence[ModelInfo]) -> dict[str, Any]:
+        """An entry of `GET /v1/models`; `fits` names the models it can be used with."""
+        told = {"id": self.id, "title": self.title, "note": self.note}
+        told |= {"control": self.control} if self.kind == "controlnet" else {}
+        return told | {
+            "ok": self.ok,
+            "problem": self.problem,
+            "fits": [model.id for model in models if self.fits(model)],
+        }
+
+
+class Addons:
+    """Looks at the disk on each call, as the registry of models does."""
+
+    def __init__(self, data_dir: Path, starter: Path = STARTER) -> None:
+        self._folders = Path(data_dir) / "controlnets"
+        self._files = Path(data_dir) / "loras"
+        self._starter = starter
+
+    def list(self) -> Found:
+        found: Found = []
+        for path in self._places():
+            taken = {addon.id for addon in found}
+            found.append(_inspect(path, _free_id(path, taken)))
+        return found
+
+    def get(self, kind: Kind, addon_id: str) -> Addon:
+        """Raises NotFound where there is none of this kind and name."""
+        known = [addon for addon in self.list() if addon.kind == kind]
+        for addon in known:
+            if addon.id == addon_id:
+                return addon
+        names = ", ".join(addon.id for addon in known) or "none"
+        what = "ControlNet" if kind == "controlnet" else "LoRA"
+        raise NotFound(
+            "model_not_found", f"There is no {what} called “{addon_id}”.", f"Installed: {names}."
+        )
+
+    def control_for(self, model: ModelInfo, control: str) -> Addon | None:
+        """The first ControlNet of this type that fits the model."""
+        fitting = (a for a in self.list() if a.kind == "controlnet" and a.fits(model))
+        return next((addon for addon in fitting if addon.control == control), None)
+
+    def places(self, request: JobRequest) -> dict[str, Path]:
+        """Where the ControlNets and LoRAs of a resolved request lie."""
+        wanted: Found = [
+            self.get("controlnet", control.model) for control in request.controls if control.model
+        ]
+        wanted += [self.get("lora", lora.id) for lora in request.loras]
+        return {addon.id: addon.path for addon in wanted}
+
+    def _places(self) -> Iterable[Path]:
+        starter = (self._starter / "canny", self._starter / "blueprint")
+        yield from (path for path in starter if path.is_dir())
+        if self._folders.is_dir():
+            yield from sorted(p for p in self._folders.iterdir() if (p / "config.json").is_file())
+        if self._files.is_dir():
+            yield from sorted(self._files.glob("*.safetensors"))
+
+
+def _inspect(path: Path, addon_id: str) -> Addon:
+    """Never raises: one that cannot be used comes back with the problem."""
+    is_control = (path / "config.json").is_file()
+    bare = Addon(addon_id, path.stem, "controlnet" if is_control else "lora", path)
+    try:
+        return _controlnet(bare) if is_control else _lora(bare)
+    except (Damaged, OSError, ValueError) as problem:
+        return Addon(addon_id, path.stem, bare.kind, path, ok=False, problem=f"{problem}.")
+
+
+def _controlnet(bare: Addon) -> Addon:
+    config = read_json(bare.path / "config.json")
+    if config.get("_class_name") != "ControlNetModel":
+        raise Damaged(f"config.json is of a {config.get('_class_name')}, not of a ControlNetModel")
+    check_component(bare.path)
+    name = bare.path.name.lower().replace("_", "").replace("-", "")
+    control = next((kind for kind in CONTROL_TYPES if kind in name), "")
+    blocks = config.get("block_out_channels") or [None]
+    return Addon(
+        bare.id,
+        bare.title,
+        "controlnet",
+        bare.path,
+        control=control,
+        context_dim=config.get("cross_attention_dim"),
+        width=blocks[0],
+    )
+
+
+def _lora(bare: Addon) -> Addon:
+    file = lora_file(bare.path)
+    check_file(file)
+    shapes = _shapes(file)
+    widths = {shape[1] for name, shape in shapes.items() if CROSS_ATTENTION.search(name)}
+    context = widths.pop() if len(widths) == 1 else None
+    return Addon(bare.id, bare.title, "lora", bare.path, context_dim=context)
+
+
+def lora_file(path: Path) -> Path:
+    return path / "pytorch_lora_weights.safetensors" if path.is_dir() else path
+
+
+def _shapes(file: Path) -> dict[str, tuple[int, ...]]:
+    """Shapes of all matrices and kernels, from the header alone."""
+    with file.open("rb") as stream:
+        header = json.loads(stream.read(int.from_bytes(stream.read(8), "little")))
+    return {
+        name: tuple(entry["shape"])
+        for name, entry in header.items()
+        if name != "__metadata__" and len(entry["shape"]) > 1
+    }
+
+
+def _free_id(path: Path, taken: set[str]) -> str:
+    base = re.sub(r"[^A-Za-z0-9._-]+", "-", path.stem).strip("-._")[:120] or "addon"
+    candidates = (base, *(f"{base}-{number}" for number in range(2, 1000)))
+    return next(candidate for candidate in candidates if candidate not in taken)

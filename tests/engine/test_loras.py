@@ -1,0 +1,91 @@
+"""LoRAs: weighted, combined, and off without a trace."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from tests.engine.bench import Bench
+
+from pentimento.errors import BadInput, JobFailed, NotFound
+from pentimento.jobs.plan import resolve
+from pentimento.jobs.record import JobRequest
+from pentimento.models import Registry
+
+SIZE = {"mode": "txt2img", "width": 64, "height": 64}
+MODELS = ("sd15", "sdxl")
+
+
+def loras(**weights: float) -> list[dict[str, Any]]:
+    return [{"id": name.replace("_", "-"), "weight": weight} for name, weight in weights.items()]
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_off_is_the_model_itself_bit_for_bit(bench: Bench, model: str) -> None:
+    before = bench.make(model, **SIZE).pixels()
+    styled = bench.make(model, loras=loras(**{f"{model}_1": 1.0}), **SIZE).pixels()
+    at_zero = bench.make(model, loras=loras(**{f"{model}_1": 0.0}), **SIZE).pixels()
+    after = bench.make(model, **SIZE).pixels()
+    assert styled.tobytes() != before.tobytes()
+    assert before.tobytes() == after.tobytes() == at_zero.tobytes()
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_several_combine_and_weights_count(bench: Bench, model: str) -> None:
+    one, two = f"{model}_1", f"{model}_2"
+    made = [
+        bench.make(model, loras=loras(**weights), **SIZE).pixels().tobytes()
+        for weights in ({one: 1.0}, {one: 0.5}, {two: 1.0}, {one: 1.0, two: 1.0}, {one: 1.0})
+    ]
+    assert len(set(made)) == 4
+    assert made[0] == made[4]
+
+
+def test_a_lora_is_loaded_once(bench: Bench) -> None:
+    bench.make(loras=loras(sd15_1=1.0), **SIZE)
+    again = bench.make(loras=loras(sd15_1=0.7), **SIZE)
+    assert again.facts["loaded"] == []
+
+
+def test_the_starters_lora_makes_blueprints(bench: Bench) -> None:
+    """White lines on blue, whatever the prompt says of colours."""
+    asked = SIZE | {"width": 128, "height": 128, "prompt": "a red house, blueprint", "steps": 10}
+    blue = []
+    for weights in ({}, {"blueprint": 1.0}):
+        pictures = [
+            bench.make("starter", loras=loras(**weights), seed=seed, **asked).pixels()
+            for seed in range(3)
+        ]
+        red_green_blue = np.mean([p[..., :3].mean((0, 1)) for p in pictures], axis=0)
+        blue.append(red_green_blue[2] - red_green_blue[0])
+    assert blue[1] > blue[0] + 20
+
+
+def test_what_does_not_fit_is_refused(registry: Registry) -> None:
+    with pytest.raises(BadInput, match="not made for models like"):
+        resolve(JobRequest(model="sd15", loras=loras(sdxl_1=1.0)), registry, None)
+    with pytest.raises(NotFound, match="no LoRA called"):
+        resolve(JobRequest(model="sd15", loras=loras(unknown=1.0)), registry, None)
+
+
+def test_a_file_that_fits_by_its_header_only_fails_in_words(
+    bench: Bench, data_dir: Path, registry: Registry
+) -> None:
+    """The right width of embeddings, the wrong layers."""
+    import torch
+    from safetensors.torch import load_file, save_file
+
+    file = data_dir / "loras" / "strange.safetensors"
+    weights = load_file(data_dir / "loras" / "sd15-1.safetensors")
+    save_file(
+        {name: torch.zeros(2, w.shape[1] if "attn2" in name else 5) for name, w in weights.items()},
+        file,
+    )
+    try:
+        with pytest.raises(JobFailed, match="cannot be used with this model"):
+            bench.make(loras=loras(strange=1.0), **SIZE)
+        assert bench.make(**SIZE).pixels().std() > 0
+    finally:
+        file.unlink()

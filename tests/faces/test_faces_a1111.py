@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import webuiapi
 from PIL import Image
-from tests.faces.pictures import SIDE, left_half, photo, pixels, result, same, unpacked
+from tests.faces.pictures import SIDE, left_half, photo, pixels, png, result, same, unpacked
 from tests.server.front import until
 
 LONG_JOB = {"prompt": "the sea", "steps": 200, "width": 128, "height": 128, "batch_size": 16}
@@ -265,6 +265,10 @@ def test_who_hangs_up_ends_the_job(front, a1111, made):
         ({"override_settings": {"sd_model_checkpoint": "v1-5"}}, "Checkpoint not found"),
         ({"steps": 0}, "greater than or equal"),
         ({"alwayson_scripts": {"controlnet": {"args": [True, "canny"]}}}, "ControlNet"),
+        ({"alwayson_scripts": {"controlnet": {"args": [{"module": "openpose"}]}}}, "openpose"),
+        ({"alwayson_scripts": {"controlnet": {"args": [{"control_mode": 2}]}}}, "Balanced"),
+        ({"alwayson_scripts": {"controlnet": {"args": [{}]}}}, "no picture"),
+        ({"prompt": "a ball <lora:blueprint:much>"}, "blueprint"),
         ({"alwayson_scripts": {"adetailer": {"args": [True, {"ad_model": "x"}]}}}, "adetailer"),
     ],
     ids=lambda value: str(value)[:30],
@@ -288,15 +292,62 @@ def test_what_is_no_picture_is_refused(front, made, picture):
     assert made() == []
 
 
-def test_a_control_unit_is_refused_in_words_unless_it_is_off(a1111, made):
-    unit = webuiapi.ControlNetUnit(image=photo(), module="canny", model="control_canny")
-    with pytest.raises(RuntimeError) as refused:
-        paint(a1111, controlnet_units=[unit])
-    assert refused.value.args[0] == 400
-    assert "ControlNet unit 0 (“canny”)" in json.loads(refused.value.args[1])["detail"]
-    assert made() == []
+def outline() -> Image.Image:
+    """White lines on black: a frame with a cross in it."""
+    drawn = np.zeros((SIDE, SIDE, 3), np.uint8)
+    drawn[12:52, [12, 31, 51]] = drawn[[12, 31, 51], 12:52] = 255
+    return Image.fromarray(drawn)
+
+
+@pytest.mark.parametrize("model", ["None", "canny", "canny [0123abcd]"])
+def test_a_control_unit_steers_as_a_direct_job_does(front, a1111, model):
+    """With the weight and range that the unit says; a unit that is off is none at all."""
+    unit = webuiapi.ControlNetUnit(
+        image=outline(), model=model, weight=0.8, guidance_end=0.9, resize_mode="Just Resize"
+    )
+    steered = pixels(paint(a1111, seed=5, controlnet_units=[unit]).image)
+    blob = front.call("PUT", "/v1/blobs", png(outline()), {"Content-Type": "image/png"}).json["id"]
+    control = {"type": "canny", "image": {"blob": blob}, "weight": 0.8, "end": 0.9}
+    asked = {"prompt": PROMPT, "seed": 5, "sampler": "DDIM", "steps": 3, "guidance": 7}
+    job = front.start(asked | {"width": SIDE, "height": SIDE, "controls": [control]})
+    assert np.array_equal(steered, result(front, job))
     unit.enabled = False
-    assert paint(a1111, controlnet_units=[unit]).image.size == (SIDE, SIDE)
+    plain = pixels(paint(a1111, seed=5, controlnet_units=[unit]).image)
+    assert np.array_equal(plain, pixels(paint(a1111, seed=5).image))
+    assert not np.array_equal(plain, steered)
+
+
+def test_a_detector_draws_the_map_of_a_unit(a1111):
+    """The edges of a picture steer as the map drawn by the detector's own call does."""
+    picture = photo().convert("L").point(lambda value: 255 * (value > 100)).convert("RGB")
+    thresholds = {"threshold_a": 100, "threshold_b": 200}
+    found = a1111.controlnet_detect([picture], "canny", processor_res=SIDE, **thresholds).image
+    drawn = webuiapi.ControlNetUnit(image=picture, module="canny", model="canny", **thresholds)
+    sent = webuiapi.ControlNetUnit(image=found, model="canny")
+    one, other = (paint(a1111, controlnet_units=[unit]).image for unit in (drawn, sent))
+    assert np.array_equal(pixels(one), pixels(other))
+
+
+def test_a_unit_without_a_picture_takes_the_one_that_is_repainted(a1111):
+    asked = {"images": [photo()], "prompt": "a red ball", "seed": 3, "denoising_strength": 1.0}
+    size = {"width": SIDE, "height": SIDE}
+    made = [
+        pixels(a1111.img2img(**asked, **size, controlnet_units=[unit]).image)
+        for unit in (
+            webuiapi.ControlNetUnit(module="canny", model="canny"),
+            webuiapi.ControlNetUnit(image=photo(), module="canny", model="canny"),
+        )
+    ]
+    assert np.array_equal(*made)
+
+
+def test_a_lora_in_the_prompt_counts(a1111, made):
+    plain = pixels(paint(a1111, prompt="a red ball", seed=4).image)
+    off = pixels(paint(a1111, prompt="a red ball <lora:blueprint:0>", seed=4).image)
+    styled = pixels(paint(a1111, prompt="a red ball <lora:blueprint:0.8>", seed=4).image)
+    assert np.array_equal(plain, off)
+    assert not np.array_equal(plain, styled)
+    assert made()[0]["record"]["request"]["loras"] == [{"id": "blueprint", "weight": 0.8}]
 
 
 def test_canny_finds_the_edge_and_nothing_else(a1111):
@@ -311,7 +362,7 @@ def test_canny_finds_the_edge_and_nothing_else(a1111):
     assert len(columns) > 0
     assert set(columns) <= {SIDE // 2 - 1, SIDE // 2}
     assert "canny" in a1111.controlnet_module_list()
-    assert a1111.controlnet_model_list() == []
+    assert a1111.controlnet_model_list() == ["canny"]
 
 
 # lists, options, extras
@@ -322,11 +373,12 @@ def test_every_list_answers(a1111):
     assert a1111.util_get_scheduler_names() == ["automatic", "karras"]
     assert a1111.util_get_model_names() == ["starter"]
     assert a1111.util_get_current_model() == "starter"
-    assert a1111.get_loras() == a1111.get_sd_vae() == a1111.get_prompt_styles() == []
+    assert [lora["name"] for lora in a1111.get_loras()] == ["blueprint"]
+    assert a1111.get_sd_vae() == a1111.get_prompt_styles() == []
     assert a1111.get_scripts() == {"txt2img": [], "img2img": []}
     assert a1111.get_cmd_flags()["api"]
     assert a1111.refresh_checkpoints() is None
-    assert not a1111.has_controlnet
+    assert a1111.get_cmd_flags()["nowebui"]
 
 
 def test_options_are_kept_or_refused(front, a1111):

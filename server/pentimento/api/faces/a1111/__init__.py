@@ -1,6 +1,7 @@
 """AUTOMATIC1111's API (`/sdapi/v1`, `/controlnet`, `/internal`): the calls that its clients make.
 
-`fields` is what they send, `jobs` runs it, `sources` brings picture and mask into our form,
+`fields` is what they send, `jobs` runs it, `sources` brings picture and mask into our form, `units`
+ControlNet's units,
 `progress`, `options`, `lists`, `controlnet` and `extras` are the calls around it.
 """
 
@@ -64,6 +65,7 @@ FACE = Face(
         Route(f"{API}/cmd-flags", lists.flags, methods=["GET"]),
         Route(f"{API}/scripts", lists.scripts, methods=["GET"]),
         Route(f"{API}/embeddings", lists.embeddings, methods=["GET"]),
+        Route(f"{API}/loras", lists.loras, methods=["GET"]),
         *(Route(f"{API}/{name}", lists.nothing, methods=["GET"]) for name in lists.EMPTY),
         Route(f"{API}/memory", lists.memory, methods=["GET"]),
         Route(f"{API}/png-info", extras.png_info, methods=["POST"]),

@@ -1,10 +1,10 @@
-"""The ControlNet extension's calls. Its detectors are here where they need no network; a unit that
-should steer a picture is refused, because no engine here has a ControlNet yet."""
+"""The ControlNet extension's own calls: what there is, and its detectors where they need no
+network. The units of a job are in `units`."""
 
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from pydantic import AliasChoices, Field
 from starlette.requests import Request
@@ -12,7 +12,8 @@ from starlette.responses import JSONResponse, Response
 
 from pentimento.api import services
 from pentimento.api.faces import pictures
-from pentimento.api.faces.a1111.fields import Lenient, unsupported
+from pentimento.api.faces.a1111.fields import Lenient
+from pentimento.api.faces.a1111.units import MODULES
 from pentimento.api.faces.running import read_body
 from pentimento.errors import BadInput
 
@@ -20,9 +21,8 @@ if TYPE_CHECKING:
     import numpy as np
 
 API_VERSION = 3
-MODULES = ("none", "canny", "invert")
+MOST_UNITS = 8  # controls of one job
 DEFAULT_SIDE = 512  # px of the shorter side, when a detector's resolution is not given
-SCRIPT = "controlnet"
 INPUTS = AliasChoices("controlnet_input_images", "controlnet_images")
 
 
@@ -39,7 +39,12 @@ async def version(request: Request) -> Response:
 
 
 async def models(request: Request) -> Response:
-    return JSONResponse({"model_list": []})
+    return JSONResponse({"model_list": await asyncio.to_thread(_names, services.of(request))})
+
+
+def _names(server: services.Services) -> list[str]:
+    found = server.registry.addons.list()
+    return [addon.id for addon in found if addon.kind == "controlnet" and addon.ok]
 
 
 async def modules(request: Request) -> Response:
@@ -55,13 +60,14 @@ async def modules(request: Request) -> Response:
 
 
 async def types(request: Request) -> Response:
+    names = await asyncio.to_thread(_names, services.of(request))
     found = {"All": MODULES, "Canny": ("none", "canny")}
     return JSONResponse(
         {
             "control_types": {
                 name: {
                     "module_list": list(listed),
-                    "model_list": ["None"],
+                    "model_list": ["None", *names],
                     "default_option": listed[-1] if name != "All" else "none",
                     "default_model": "None",
                 }
@@ -72,8 +78,7 @@ async def types(request: Request) -> Response:
 
 
 async def settings(request: Request) -> Response:
-    """No unit can be used, so there is none."""
-    return JSONResponse({"control_net_unit_count": 0})
+    return JSONResponse({"control_net_unit_count": MOST_UNITS})
 
 
 async def detect(request: Request) -> Response:
@@ -92,39 +97,6 @@ async def detect(request: Request) -> Response:
         png = await asyncio.to_thread(_detected, picture, wanted)
         found.append(pictures.base64_of(png))
     return JSONResponse({"images": found, "info": "Success", "poses": []})
-
-
-def refuse_units(scripts: dict[str, Any] | None) -> None:
-    """Raises BadInput for a ControlNet unit that would have an effect, and for any other script
-    that is switched on."""
-    for name, script in (scripts or {}).items():
-        args = script.get("args") if isinstance(script, dict) else script
-        listed = args if isinstance(args, list) else [args]
-        if name.lower() == SCRIPT:
-            for number, unit in enumerate(listed):
-                _refuse_unit(number, unit)
-        elif any(_is_on(arg) for arg in listed):
-            raise unsupported("alwayson_scripts", f"The script “{name[:64]}” does not exist here")
-
-
-def _refuse_unit(number: int, unit: Any) -> None:
-    """A unit is off when it says so or weighs nothing; older clients send lists of values."""
-    fields = unit if isinstance(unit, dict) else {"enabled": bool(unit)}
-    if not fields.get("enabled", True) or fields.get("weight") == 0:
-        return
-    module = str(fields.get("module") or "none")[:64]
-    raise BadInput(
-        "unsupported",
-        f"ControlNet unit {number} (“{module}”) cannot be used: the models of this server have no "
-        "ControlNet yet. Nothing was generated.",
-        "Switch the unit off; img2img keeps to a picture too, and /controlnet/detect draws edges.",
-        details={"fields": [{"field": f"alwayson_scripts.{SCRIPT}", "message": "no ControlNet"}]},
-    )
-
-
-def _is_on(arg: Any) -> bool:
-    """Whether a script's argument switches it on; extensions send False or {} for off."""
-    return bool(arg) if isinstance(arg, bool | dict) else False
 
 
 def _detected(picture: np.ndarray, wanted: Detect) -> bytes:

@@ -11,14 +11,14 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from pentimento.errors import BadInput
-from pentimento.jobs.record import MAX_PROMPT, MAX_SEED, MAX_SIDE, SAMPLERS
+from pentimento.jobs.record import MAX_PROMPT, MAX_SEED, MAX_SIDE, SAMPLERS, Lora
 
 Prompt = Annotated[str, Field(max_length=MAX_PROMPT)]
 Side = Annotated[int, Field(ge=1, le=MAX_SIDE)]
 MOST_PICTURES = 16
 KARRAS = "Karras"
 SCHEDULERS = ("automatic", "karras")
-LORA = re.compile(r"<lora:([^:>]+)(?::[^>]*)?>")
+LORA = re.compile(r"<lora:([^:>]+)(?::([^:>]*))?(?::[^>]*)?>")
 
 
 class Lenient(BaseModel):
@@ -93,8 +93,17 @@ def refuse_unknown_arts(wanted: Generation) -> None:
             raise unsupported(field, sentence)
     if wanted.count > MOST_PICTURES:
         raise unsupported("n_iter", f"At most {MOST_PICTURES} pictures can be made at once")
-    if lora := LORA.search(wanted.prompt):
-        raise unsupported("prompt", f"The LoRA “{lora[1]}” cannot be used: there are none here yet")
+
+
+def prompt_and_loras(prompt: str) -> tuple[str, list[Lora]]:
+    """The prompt without its `<lora:name:weight>`, and what they stand for."""
+    found = []
+    for name, weight in LORA.findall(prompt):
+        try:
+            found.append(Lora(id=name, weight=float(weight or 1)))
+        except ValueError as error:
+            raise unsupported("prompt", f"“<lora:{name[:64]}>” cannot be read") from error
+    return LORA.sub("", prompt).strip(), found
 
 
 def sampler(wanted: Generation) -> str | None:

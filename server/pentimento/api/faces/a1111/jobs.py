@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from typing import Any, TypeVar
 
@@ -10,13 +11,14 @@ from starlette.responses import JSONResponse, Response
 
 from pentimento.api import services
 from pentimento.api.faces import pictures, running
-from pentimento.api.faces.a1111 import controlnet, fields, infotext, sources, state
+from pentimento.api.faces.a1111 import fields, infotext, sources, state, units
 from pentimento.api.faces.a1111.options import overridden
 from pentimento.api.faces.a1111.state import CLIENT, Options
 from pentimento.api.services import Services
 from pentimento.errors import NotFound
+from pentimento.imaging.geometry import Box, Size
 from pentimento.jobs.job import Job
-from pentimento.jobs.record import JobRequest, JobStatus, Mode
+from pentimento.jobs.record import Control, JobRequest, JobStatus, Mode
 
 G = TypeVar("G", bound=fields.Generation)
 ECHO_WITHOUT = ("init_images", "mask", "alwayson_scripts")
@@ -26,8 +28,14 @@ async def txt2img(request: Request) -> Response:
     server = services.of(request)
     wanted = await _read(request, server, fields.Txt2Img)
     options = overridden(request, wanted.override_settings)
+    size = await _size(server, wanted, options)
+    place = units.Place(size, Box(0, 0, size.width, size.height))
     asked = JobRequest(
-        mode=Mode.TXT2IMG, width=wanted.width, height=wanted.height, **_common(wanted, options)
+        mode=Mode.TXT2IMG,
+        width=size.width,
+        height=size.height,
+        controls=await _controls(server, wanted, place),
+        **_common(wanted, options),
     )
     job = await _run(request, server, wanted, asked)
     return await _answer(server, job, wanted, options, None)
@@ -49,6 +57,9 @@ async def img2img(request: Request) -> Response:
         mask=prepared.mask,
         mask_options=prepared.mask_options,
         strength=sources.DEFAULT_STRENGTH if strength is None else strength,
+        controls=await _controls(
+            server, wanted, units.Place(prepared.whole, prepared.box, wanted.init_images[0])
+        ),
         **_common(wanted, options),
     )
     job = await _run(request, server, wanted, asked)
@@ -59,14 +70,31 @@ async def _read(request: Request, server: Services, model: type[G]) -> G:
     """The request; whatever cannot be followed is refused before anything is stored."""
     wanted = model.model_validate_json(await running.read_body(request, server))
     fields.refuse_unknown_arts(wanted)
-    controlnet.refuse_units(wanted.alwayson_scripts)
+    units.read(wanted.alwayson_scripts)
     return wanted
+
+
+async def _size(server: Services, wanted: fields.Generation, options: Options) -> Size:
+    """Of text to image: what is left out is the model's own size."""
+    if wanted.width and wanted.height:
+        return Size(wanted.width, wanted.height)
+    name = options.model or server.registry.default_id
+    native = (await asyncio.to_thread(server.registry.get, name)).native_size
+    return Size(wanted.width or native, wanted.height or native)
+
+
+async def _controls(
+    server: Services, wanted: fields.Generation, place: units.Place
+) -> list[Control]:
+    return await units.controls(server, units.read(wanted.alwayson_scripts), place)
 
 
 def _common(wanted: fields.Generation, options: Options) -> dict[str, Any]:
     seed = wanted.seed
+    prompt, loras = fields.prompt_and_loras(wanted.prompt)
     return {
-        "prompt": wanted.prompt,
+        "prompt": prompt,
+        "loras": loras,
         "negative_prompt": wanted.negative_prompt or "",
         "seed": None if seed is None or seed < 0 else seed,
         "steps": wanted.steps,

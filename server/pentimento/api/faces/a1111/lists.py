@@ -12,7 +12,7 @@ from pentimento.api.faces.a1111.fields import SCHEDULERS
 from pentimento.jobs.record import SAMPLERS
 
 EMPTY = (
-    *("loras", "hypernetworks", "sd-vae", "prompt-styles", "face-restorers", "realesrgan-models"),
+    *("hypernetworks", "sd-vae", "prompt-styles", "face-restorers", "realesrgan-models"),
     *("script-info", "latent-upscale-modes", "extensions"),
 )
 
@@ -83,6 +83,18 @@ async def scripts(request: Request) -> Response:
 
 async def embeddings(request: Request) -> Response:
     return JSONResponse({"loaded": {}, "skipped": {}})
+
+
+async def loras(request: Request) -> Response:
+    """Names are the ids, as `<lora:name:weight>` takes them."""
+    found = await asyncio.to_thread(services.of(request).registry.addons.list)
+    return JSONResponse(
+        [
+            {"name": addon.id, "alias": addon.title, "path": "", "metadata": {}}
+            for addon in found
+            if addon.kind == "lora" and addon.ok
+        ]
+    )
 
 
 async def nothing(request: Request) -> Response:

@@ -56,7 +56,11 @@ class Paste:
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
+    """`box` is the part of the picture of size `whole` that is the source."""
+
     source: BlobRef
+    whole: Size
+    box: Box
     mask: BlobRef | None = None
     mask_options: MaskOptions = field(default_factory=MaskOptions)
     paste: Paste | None = None
@@ -70,7 +74,7 @@ async def prepare(
     own = Size(sent.width, sent.height)
     size = Size(wanted.width or own.width, wanted.height or own.height)
     if not wanted.mask:
-        return Prepared(await _fitted(server, sent, size, wanted.resize_mode))
+        return Prepared(await _fitted(server, sent, size, wanted.resize_mode), size, _all(size))
     mask = await _mask(server, wanted, own)
     options = MaskOptions(feather=round(FEATHER_PER_BLUR * (wanted.mask_blur or 0)))
     if wanted.inpaint_full_res:
@@ -81,7 +85,11 @@ async def prepare(
     else:
         whole = await _fit(await pictures.load(server, sent), size, wanted.resize_mode)
         source = await pictures.keep(server, await _filled(whole, fitted, wanted))
-    return Prepared(source, await pictures.keep(server, fitted), options)
+    return Prepared(source, size, _all(size), await pictures.keep(server, fitted), options)
+
+
+def _all(size: Size) -> Box:
+    return Box(0, 0, size.width, size.height)
 
 
 async def _fitted(server: Services, sent: Blob, size: Size, mode: int) -> BlobRef:
@@ -115,6 +123,8 @@ async def _part(
     source = await _filled(picture[rows, columns], selected, wanted)
     return Prepared(
         await pictures.keep(server, source),
+        Size(sent.width, sent.height),
+        box,
         await pictures.keep(server, selected),
         options,
         Paste(picture, box),

@@ -10,23 +10,43 @@ from typing import Any
 
 from pentimento.errors import BadInput
 
-PICTURES = ("source", "mask")
+PICTURES = ("source", "mask", "control")
 
 
 @dataclass(frozen=True, slots=True)
 class JobFile:
-    """`request` is compact JSON of a JobRequest; pictures are files here, not blobs."""
+    """`request` is compact JSON of a JobRequest; pictures are files here, not blobs. `control` is
+    the picture of the first of its controls."""
 
     request: dict[str, Any] = field(default_factory=dict)
     source: Path | None = None
     mask: Path | None = None
+    control: Path | None = None
 
-    def with_files(self, source: Path | None, mask: Path | None) -> JobFile:
-        return replace(self, source=source or self.source, mask=mask or self.mask)
+    def with_files(
+        self, source: Path | None, mask: Path | None, control: Path | None = None
+    ) -> JobFile:
+        return replace(
+            self,
+            source=source or self.source,
+            mask=mask or self.mask,
+            control=control or self.control,
+        )
+
+    def with_blobs(self, blobs: dict[str, str]) -> dict[str, Any]:
+        """The request as it is sent; `blobs` maps the names of the pictures to their ids."""
+        found: dict[str, Any] = dict(self.request)
+        for name, blob in blobs.items():
+            if name == "control":
+                first, *others = found["controls"]
+                found["controls"] = [first | {"image": {"blob": blob}}, *others]
+            else:
+                found[name] = {"blob": blob}
+        return found
 
     def paths(self) -> dict[str, Path]:
         """The pictures there are, by the request's field."""
-        found = {"source": self.source, "mask": self.mask}
+        found = {"source": self.source, "mask": self.mask, "control": self.control}
         return {key: path for key, path in found.items() if path}
 
 

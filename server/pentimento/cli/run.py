@@ -14,7 +14,7 @@ from pentimento.cli.jobfile import JobFile, read_record, write_record
 from pentimento.cli.progress import Bar
 from pentimento.cli.runners import LocalRunner, Outcome, Runner, ServerRunner
 from pentimento.errors import Cancelled, PentimentoError
-from pentimento.jobs.record import BlobRef, JobRequest, Mode
+from pentimento.jobs.record import JobRequest, Mode
 from pentimento.paths import data_dir
 
 FAILED, WRONG_USE, INTERRUPTED = 1, 2, 130
@@ -43,6 +43,17 @@ def command(
     count: Annotated[int | None, typer.Option(help="Pictures, with seed, seed + 1 ...")] = None,
     width: Annotated[int | None, typer.Option(help="px, txt2img only.")] = None,
     height: Annotated[int | None, typer.Option(help="px, txt2img only.")] = None,
+    lora: Annotated[
+        list[str] | None, typer.Option(help="NAME or NAME:WEIGHT; may be given several times.")
+    ] = None,
+    control: Annotated[
+        Path | None, typer.Option(exists=True, dir_okay=False, help="A picture that steers.")
+    ] = None,
+    control_type: Annotated[str, typer.Option(help="What the control shows.")] = "canny",
+    control_weight: Annotated[float, typer.Option(help="0 to 2.")] = 1.0,
+    draw_control: Annotated[
+        bool, typer.Option("--draw-control", help="Draw the control from its picture first.")
+    ] = False,
     record: Annotated[Path | None, typer.Option(help="Write the job's record here.")] = None,
     from_record: Annotated[
         Path | None,
@@ -53,7 +64,7 @@ def command(
     data: Annotated[Path | None, typer.Option("--data-dir", help="The data folder.")] = None,
 ) -> None:
     """Make a picture, or change one."""
-    given = {
+    given: dict[str, Any] = {
         "mode": mode,
         "prompt": prompt,
         "negative_prompt": negative,
@@ -67,9 +78,15 @@ def command(
         "width": width,
         "height": height,
     }
+    if control:
+        given["controls"] = [
+            {"type": control_type, "weight": control_weight, "preprocess": draw_control}
+        ]
     try:
+        given["loras"] = _loras(lora) if lora else None
         pictures.check_output(output)
-        job = _job(given, read_record(from_record) if from_record else JobFile(), input, mask)
+        base = read_record(from_record) if from_record else JobFile()
+        job = _job(given, base.with_files(input, mask, control))
     except PentimentoError as error:
         _complain(error)
         raise typer.Exit(WRONG_USE) from None
@@ -81,22 +98,33 @@ def command(
     _tell(outcome, files, as_json=as_json)
 
 
-def _job(given: dict[str, Any], base: JobFile, source: Path | None, mask: Path | None) -> JobFile:
+def _loras(texts: list[str]) -> list[dict[str, Any]]:
+    found = []
+    for text in texts:
+        name, _, weight = text.partition(":")
+        try:
+            found.append({"id": name, "weight": float(weight or 1)})
+        except ValueError:
+            message = f"--lora: “{weight}” is no weight"
+            raise PentimentoError("bad_request", message, "Write NAME:0.8.") from None
+    return found
+
+
+def _job(given: dict[str, Any], files: JobFile) -> JobFile:
     """The record's job with the options over it, checked; a wrong value raises BadInput."""
-    files = base.with_files(source, mask)
-    fields = base.request | {key: value for key, value in given.items() if value is not None}
+    fields = files.request | {key: value for key, value in given.items() if value is not None}
     fields.pop("source", None)
     fields.pop("mask", None)
     if "mode" not in fields:
         fields["mode"] = _mode_of(files).value
     if fields["mode"] != Mode.TXT2IMG:
         fields = {key: value for key, value in fields.items() if key not in ("width", "height")}
-    fields |= {key: BlobRef(blob=NOT_YET_KNOWN) for key in files.paths()}
+    pending = JobFile(fields).with_blobs(dict.fromkeys(files.paths(), NOT_YET_KNOWN))
     try:
-        request = JobRequest(**fields)
+        request = JobRequest.model_validate(pending)
     except ValidationError as error:
         raise _wrong_values(error) from None
-    return JobFile(request.compact(), files.source, files.mask)
+    return JobFile(request.compact(), files.source, files.mask, files.control)
 
 
 def _mode_of(files: JobFile) -> Mode:

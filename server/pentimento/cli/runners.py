@@ -20,7 +20,7 @@ from pentimento.cli.progress import Bar
 from pentimento.errors import Cancelled, JobFailed
 from pentimento.imaging import pixels
 from pentimento.jobs.plan import resolve
-from pentimento.jobs.record import BlobRef, JobRequest, JobStatus
+from pentimento.jobs.record import JobRequest, JobStatus
 from pentimento.models import Registry
 
 
@@ -57,8 +57,9 @@ class ServerRunner:
         blobs: dict[str, Any] = {}
         for key, path in job.paths().items():
             picture = read_input(path)
-            blobs[key] = {"blob": client.send_picture(picture.data, picture.content_type)}
-        self._job = client.send_job(job.request | blobs | {"interactive": True, "client": "shell"})
+            blobs[key] = client.send_picture(picture.data, picture.content_type)
+        asked = job.with_blobs(blobs) | {"interactive": True, "client": "shell"}
+        self._job = client.send_job(asked)
         final: dict[str, Any] = {}
         for final in client.follow(self._job):
             progress = final["progress"]
@@ -115,15 +116,15 @@ def _with_blobs(
     job: JobFile, inputs: dict[str, InputPicture], folder: Path
 ) -> tuple[JobRequest, dict[str, PixelFile]]:
     """The request with the ids a server would give its pictures, and the pictures by id."""
-    blobs: dict[str, BlobRef] = {}
+    blobs: dict[str, str] = {}
     files: dict[str, PixelFile] = {}
     for key, picture in inputs.items():
         blob = hashlib.sha256(picture.data).hexdigest()
         path = folder / blob
         path.write_bytes(picture.data)
-        blobs[key] = BlobRef(blob=blob)
+        blobs[key] = blob
         files[blob] = PixelFile(path, picture.size.width, picture.size.height)
-    return JobRequest(**(job.request | blobs)), files
+    return JobRequest.model_validate(job.with_blobs(blobs)), files
 
 
 def _report(event: Event, bar: Bar, results: list[Result]) -> None:

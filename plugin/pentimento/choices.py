@@ -136,6 +136,21 @@ MASK_SOURCES = (
     Choice(CHANNEL, N_("Channel"), N_("A saved selection; white is regenerated")),
 )
 
+NO_CONTROL = "none"
+
+CONTROLS = (
+    Choice(NO_CONTROL, N_("Nothing"), N_("The prompt and the source alone")),
+    Choice("canny", N_("Edges"), N_("White lines where the picture changes (canny)")),
+    Choice("scribble", N_("Scribble"), N_("Rough white strokes")),
+    Choice("lineart", N_("Line art"), N_("Clean white lines")),
+    Choice("softedge", N_("Soft edges"), N_("Soft gray lines")),
+    Choice("depth", N_("Depth"), N_("Bright is near")),
+    Choice("normal", N_("Normals"), N_("Directions of surfaces as colors")),
+    Choice("openpose", N_("Pose"), N_("A colored stick figure (OpenPose)")),
+    Choice("seg", N_("Segments"), N_("A color for each kind of thing")),
+    Choice("tile", N_("Tile"), N_("The picture itself, for more detail")),
+)
+
 KEEP, TO_RGB, TO_SRGB = "no", "rgb", "srgb"
 
 CONVERSIONS = (

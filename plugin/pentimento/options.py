@@ -11,13 +11,13 @@ it; "custom" (the default, so that a script may give just the number) means the 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Dict, Optional, Tuple
+from typing import Any, Dict, List, Optional, Tuple
 
 import choices
 from choices import N_, Choice
 
 # Kinds of options and how pentimento.py declares them in the PDB.
-STRING, TEXT, DOUBLE, INT, UINT, CHOICE, BOOLEAN, CHANNEL = (
+STRING, TEXT, DOUBLE, INT, UINT, CHOICE, BOOLEAN, CHANNEL, LAYER = (
     "string",
     "text",  # a string of several lines
     "double",
@@ -26,6 +26,7 @@ STRING, TEXT, DOUBLE, INT, UINT, CHOICE, BOOLEAN, CHANNEL = (
     "choice",
     "boolean",
     "channel",  # a channel of the image, or none
+    "layer",  # a layer of the image, or none
 )
 
 
@@ -254,6 +255,49 @@ TARGET = Option(
     choices.NEW_LAYER,
     choices=choices.TARGETS,
 )
+CONTROL = Option(
+    "control",
+    CHOICE,
+    N_("Stee_r by"),
+    N_("What the result has to keep to; needs a ControlNet for the model"),
+    choices.NO_CONTROL,
+    choices=choices.CONTROLS,
+    advanced=True,
+)
+CONTROL_LAYER = Option(
+    "control-layer",
+    LAYER,
+    N_("Control la_yer"),
+    N_("The picture that steers; none for the source itself"),
+    None,
+    advanced=True,
+)
+CONTROL_IS_MAP = Option(
+    "control-is-map",
+    BOOLEAN,
+    N_("The layer is a ma_p already"),
+    N_("It is used as it is, light on black; else the edges of its picture are drawn first"),
+    False,
+    advanced=True,
+)
+CONTROL_WEIGHT = Option(
+    "control-weight",
+    DOUBLE,
+    N_("Control wei_ght"),
+    N_("How much it steers; 0 is not at all"),
+    1.0,
+    0.0,
+    2.0,
+    advanced=True,
+)
+LORAS = Option(
+    "loras",
+    STRING,
+    N_("L_oRAs"),
+    N_("Names on the server with weights, such as blueprint:0.8; commas between several"),
+    "",
+    advanced=True,
+)
 SERVER_COMMAND = Option(
     "command",
     CHOICE,
@@ -280,6 +324,7 @@ TOKEN = Option(
 
 SAMPLING = (STEPS_PRESET, STEPS, GUIDANCE, SAMPLER, MODEL)
 SEEDS = (RANDOM_SEED, SEED, COUNT)
+STEERING = (CONTROL, CONTROL_LAYER, CONTROL_IS_MAP, CONTROL_WEIGHT, LORAS)
 PLACE = (TARGET, CONVERT, MARK_DIGITAL_SOURCE)
 
 
@@ -316,6 +361,24 @@ def alpha_of(values: Dict[str, Any]) -> Optional[str]:
     if wanted == choices.AUTOMATIC and values.get("mask-source") == choices.TRANSPARENCY:
         return choices.OPAQUE  # or nothing would be seen where something new belongs
     return _meaning(choices.ALPHAS, wanted)
+
+
+def loras_of(values: Dict[str, Any]) -> List[Dict[str, Any]]:
+    """The LoRAs as the protocol has them. A weight that is no number stays a text, which the server
+    refuses in words."""
+    found = []
+    for text in values["loras"].split(","):
+        name, _colon, weight = text.strip().partition(":")
+        if name:
+            found.append({"id": name.strip(), "weight": _number(weight)})
+    return found
+
+
+def _number(text: str) -> Any:
+    try:
+        return float(text) if text.strip() else 1.0
+    except ValueError:
+        return text
 
 
 def sampler_of(values: Dict[str, Any]) -> Optional[str]:

@@ -43,6 +43,8 @@ def add_option(procedure, option):
         procedure.add_choice_argument(*head, choice, option.default, flags)
     elif option.kind == options.CHANNEL:
         procedure.add_channel_argument(*head, True, flags)
+    elif option.kind == options.LAYER:
+        procedure.add_layer_argument(*head, True, flags)
     else:
         add = {
             options.DOUBLE: procedure.add_double_argument,

@@ -6,8 +6,9 @@ from __future__ import annotations
 import hashlib
 import random
 from dataclasses import dataclass
-from typing import Any, Dict, NamedTuple, Optional
+from typing import Any, Dict, List, NamedTuple, Optional
 
+import choices
 import options
 
 TXT2IMG, IMG2IMG, INPAINT = "txt2img", "img2img", "inpaint"
@@ -111,7 +112,7 @@ def seed_of(values: Dict[str, Any]) -> int:
 
 def _given(**fields: Any) -> Dict[str, Any]:
     """Leaves out what is None or empty: the server's default counts there."""
-    return {name: value for name, value in fields.items() if value not in (None, "", {})}
+    return {name: value for name, value in fields.items() if value not in (None, "", {}, [])}
 
 
 def _sampling(values: Dict[str, Any]) -> Dict[str, Any]:
@@ -147,6 +148,7 @@ def job_request(
     seed: int,
     source: Optional[Sent] = None,
     mask: Optional[Sent] = None,
+    control: Optional[Sent] = None,
 ) -> Dict[str, Any]:
     """The body of POST /v1/jobs."""
     request = {
@@ -154,9 +156,20 @@ def job_request(
         **_given(prompt=values["prompt"], negative_prompt=values["negative-prompt"]),
         **_sampling(values),
         **(_appearance(mode, values) if source else {}),
+        **_given(loras=options.loras_of(values), controls=_controls(values, control)),
         "seed": seed,
     }
     return with_pixels(request, source, mask)
+
+
+def _controls(values: Dict[str, Any], picture: Optional[Sent]) -> List[Dict[str, Any]]:
+    """Without a picture of its own a control is drawn from the source."""
+    if values["control"] == choices.NO_CONTROL:
+        return []
+    drawn = {"image": {"blob": picture.blob_id}} if picture else {}
+    if picture and not values["control-is-map"]:
+        drawn["preprocess"] = True
+    return [{"type": values["control"], "weight": float(values["control-weight"]), **drawn}]
 
 
 def _appearance(mode: str, values: Dict[str, Any]) -> Dict[str, Any]:

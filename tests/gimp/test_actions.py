@@ -120,3 +120,37 @@ def test_an_image_closed_meanwhile_is_a_sentence(facts):
 
 def test_a_result_whose_source_is_gone_meanwhile_is_kept(facts):
     assert facts("removed source") == {"place": [3, 4, 1, 1], "top": True}
+
+
+def test_a_control_layer_and_a_lora_change_the_picture_as_recorded(facts):
+    found = facts("steered")
+    names = ("plain", "by a map", "by a picture", "by the source", "lora")
+    for name in names:
+        assert found[name]["status"] == "success", found[name]["error"]
+    assert len({found[name]["pixels"] for name in names}) == len(names)
+    assert len({tuple(found[name]["place"]) for name in names}) == 1
+    controls = [found[name]["request"].get("controls", [{}])[0] for name in names]
+    assert [control.get("model") for control in controls] == [None, *["canny"] * 3, None]
+    assert ["image" in control for control in controls] == [False, True, True, False, False]
+    assert controls[2]["preprocess"]
+    assert controls[2]["weight"] == 0.5
+    assert found["lora"]["request"]["loras"] == [{"id": "blueprint", "weight": 0.8}]
+
+
+@pytest.mark.parametrize(
+    ("name", "sentence"),
+    [
+        ("unknown lora", "There is no LoRA called “nothing”."),
+        ("lora without a number", "valid number"),
+        ("no depth", "There is no depth ControlNet for Starter model."),
+    ],
+)
+def test_what_cannot_steer_is_a_sentence_and_changes_nothing(facts, name, sentence):
+    found = facts("steered")[name]
+    assert found["status"] == "execution-error"
+    assert sentence in found["error"]
+    assert found["changed"] == []
+
+
+def test_a_map_steers_a_picture_from_text(facts):
+    assert facts("steered text") == {"differ": True, "sizes": [64 * 64 * 4] * 2}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import wire
+from actions import steering
 from actions.work import Work
 from gimpio import layers, sources
 from gimpio.destination import Destination
@@ -26,7 +27,9 @@ def run(context):
     work = Work(_("Image to Image"))
     box = work.box(plan_request(context, values))
     sent = work.send(source.read(box))
-    outcome = work.run(wire.job_request(wire.IMG2IMG, values, wire.seed_of(values), sent))
+    control = steering.send(work, context, box)
+    seed = wire.seed_of(values)
+    outcome = work.run(wire.job_request(wire.IMG2IMG, values, seed, sent, control=control))
     destination = Destination.of(values)
     unchanged = sent if destination.keeps(context.image) else None
     made = work.pictures(outcome, context.action.key, box, source, unchanged)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import wire
+from actions import steering
 from actions.work import Work
 from gimpio import layers, sources
 from gimpio.destination import Destination
@@ -38,7 +39,7 @@ def run(context):
     box = work.box(request)
     sent = work.send(area.source.read(box))
     mask, deep_mask = area.read(box)
-    pictures = sent, work.send(mask)
+    pictures = sent, work.send(mask), steering.send(work, context, box)
     job = wire.job_request(wire.INPAINT, values, wire.seed_of(values), *pictures)
     outcome = work.run(job, wants_mask="mask_options" in job)
     destination = Destination.of(values)

@@ -6,6 +6,7 @@ from __future__ import annotations
 from gi.repository import Gimp
 
 import wire
+from actions import steering
 from actions.work import Work
 from gimpio import layers, sources
 from gimpio.destination import Destination
@@ -24,7 +25,10 @@ def run(context):
     if into_image:
         sources.check_image(context.image, destination)
     work = Work(_("Text to Image"))
-    outcome = work.run(wire.job_request(wire.TXT2IMG, values, wire.seed_of(values)))
+    control = _control(work, context)
+    outcome = work.run(
+        wire.job_request(wire.TXT2IMG, values, wire.seed_of(values), control=control)
+    )
     size = outcome.pictures[0]
     if into_image:
         box = _centred(sources.canvas(context.image), size.width, size.height)
@@ -37,6 +41,15 @@ def run(context):
         Gimp.Image.new(box.width, box.height, Gimp.ImageBaseType.RGB), made, mark=destination.mark
     )
     return layers.shown(image, context.interactive)
+
+
+def _control(work, context):
+    """What steers is read where the result is going to lie."""
+    if context.image is None or context.values["control-layer"] is None:
+        return None
+    size = work.box(plan_request(context, context.values))
+    canvas = sources.canvas(context.image)
+    return steering.send(work, context, _centred(canvas, size.width, size.height))
 
 
 def _centred(canvas: Box, width: int, height: int) -> Box:

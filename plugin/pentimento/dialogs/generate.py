@@ -14,6 +14,7 @@ from gi.repository import Gdk, GimpUi, GObject, Gtk
 
 import choices
 import dialogs.edges as edges
+import dialogs.steering as steering
 from context import values_of
 from dialogs.fields import BOTH, OPPOSITE, Fields
 from dialogs.models import ModelChooser
@@ -147,13 +148,18 @@ class GenerateDialog:
 
     def _expanders(self):
         """What most people never need, out of sight; what changes a mask is shown once used."""
-        if "mask-source" not in self.options:
-            return (self._more(),)
-        content = edges.edges(self.fields, self.context)
-        used = self.fields.differs(*edges.SHOWN_WHEN_USED)
-        parts = native.expander(_("Edges and _colors"), content, used), self._more()
+        parts = [self._steering(), self._more()]
+        if "mask-source" in self.options:
+            content = edges.edges(self.fields, self.context)
+            used = self.fields.differs(*edges.SHOWN_WHEN_USED)
+            parts.insert(0, native.expander(_("Edges and _colors"), content, used))
         native.one_at_a_time(*parts)
         return parts
+
+    def _steering(self) -> Gtk.Expander:
+        used = self.fields.differs(*steering.SHOWN_WHEN_USED)
+        content = steering.steering(self.fields, self.context)
+        return native.expander(_("Control and Lo_RAs"), content, used)
 
     def _more(self) -> Gtk.Expander:
         fields = self.fields

@@ -82,6 +82,11 @@ def choose(image, drawables, kind: str, goal: Destination) -> Source:
     return _of_layers(image, _selected(image, drawables), kind)
 
 
+def of_layer(image, layer) -> Source:
+    """One layer's own pixels."""
+    return _of_layers(image, [layer], choices.LAYER)
+
+
 def recorded(image, record: Dict[str, Any], hidden: Iterable[Any] = ()) -> Source:
     """The source that `Source.record` described. `hidden` layers are left out of what is seen."""
     check_image(image, Destination())

@@ -271,8 +271,63 @@ def removed_source():
     return {"place": place_of(layer), "top": image.get_layers()[0] == layer}
 
 
+def drawing_over(image, width=64, height=48):
+    """A layer of white lines on black that is larger than the source and lies elsewhere."""
+    layer = batch.add_layer(image, 5, 4, width + 20, height + 16, name="drawing")
+    data = bytearray(b"\0\0\0\xff" * (layer.get_width() * layer.get_height()))
+    for x in range(10, layer.get_width() - 10):
+        for part in range(3):
+            data[4 * (30 * layer.get_width() + x) + part] = 255
+    batch.write(layer, bytes(data))
+    return layer
+
+
+def steered():
+    """The same job without and with a control layer, with the source's own edges, with a LoRA."""
+    image, drawables = scenes.group()
+    drawing = drawing_over(image)
+    fixed = {"prompt": "x", "strength": 1.0, "random_seed": False, "seed": 5, **QUICK}
+    found = {}
+    for name, options in {
+        "plain": {},
+        "by a map": {"control": "canny", "control_layer": drawing, "control_is_map": True},
+        "by a picture": {"control": "canny", "control_layer": drawing, "control_weight": 0.5},
+        "by the source": {"control": "canny"},
+        "lora": {"loras": "blueprint:0.8"},
+        "unknown lora": {"loras": "nothing"},
+        "lora without a number": {"loras": "blueprint:much"},
+        "no depth": {"control": "depth", "control_layer": drawing, "control_is_map": True},
+    }.items():
+        before = snapshot(image)
+        status, error, values = batch.call("img2img", image, drawables, **fixed, **options)
+        found[name] = {"status": status, "error": error}
+        if status == "success":
+            pixels = bytes(batch.read(values["layer"]))
+            found[name]["pixels"] = hashlib.sha256(pixels).hexdigest()
+            found[name]["request"] = record_of(values["layer"])["record"]["request"]
+            found[name]["place"] = place_of(values["layer"])
+        else:
+            found[name]["changed"] = differences(before, snapshot(image))
+    return found
+
+
+def steered_text():
+    """A map for a picture from text lies where the picture is going to be."""
+    image, drawables = scenes.group()
+    drawing = drawing_over(image, 120, 100)
+    options = {"width": 64, "height": 64, "random_seed": False, "seed": 5, **QUICK}
+    control = {"control": "canny", "control_layer": drawing, "control_is_map": True}
+    made = []
+    for extra in ({}, control):
+        _status, error, values = batch.call("txt2img", image, drawables, **options, **extra)
+        made.append(bytes(batch.read(values["layer"])) if values else error)
+    return {"differ": made[0] != made[1], "sizes": [len(data) for data in made]}
+
+
 batch.answer(
     {
+        "steered": steered(),
+        "steered text": steered_text(),
         "several pictures": several_pictures(),
         "same seed": same_seed(),
         "text to a new image": text_to_new_image(),

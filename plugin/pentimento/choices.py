@@ -151,6 +151,8 @@ CONTROLS = (
     Choice("tile", N_("Tile"), N_("The picture itself, for more detail")),
 )
 
+DRAWN_CONTROLS = ("canny",)  # the server draws their maps from a picture
+
 KEEP, TO_RGB, TO_SRGB = "no", "rgb", "srgb"
 
 CONVERSIONS = (

@@ -167,7 +167,7 @@ def _controls(values: Dict[str, Any], picture: Optional[Sent]) -> List[Dict[str,
     if values["control"] == choices.NO_CONTROL:
         return []
     drawn = {"image": {"blob": picture.blob_id}} if picture else {}
-    if picture and not values["control-is-map"]:
+    if picture and not values["control-is-map"] and values["control"] in choices.DRAWN_CONTROLS:
         drawn["preprocess"] = True
     return [{"type": values["control"], "weight": float(values["control-weight"]), **drawn}]
 
@@ -186,11 +186,15 @@ def again_request(
     seed: int,
     source: Optional[Sent] = None,
     mask: Optional[Sent] = None,
+    control: Optional[Sent] = None,
 ) -> Dict[str, Any]:
     """A recorded request once more, for one picture with another seed. Its mask is the one that the
-    layer carries, grown and feathered already."""
+    layer carries, grown and feathered already. `control` is the first control's picture."""
     dropped = ("source", "mask", "mask_options", "client", "interactive", "composite", "count")
     kept = {name: value for name, value in request.items() if name not in dropped}
+    if control:
+        first, *others = kept["controls"]
+        kept["controls"] = [{**first, "image": {"blob": control.blob_id}}, *others]
     return with_pixels({**kept, "seed": seed}, source, mask)
 
 

@@ -154,3 +154,13 @@ def test_what_cannot_steer_is_a_sentence_and_changes_nothing(facts, name, senten
 
 def test_a_map_steers_a_picture_from_text(facts):
     assert facts("steered text") == {"differ": True, "sizes": [64 * 64 * 4] * 2}
+
+
+def test_generate_again_reads_the_control_layer_again(facts):
+    found = facts("steered again")
+    assert found["error"] == ""
+    first, second = found["blobs"]
+    assert first != second
+    status, error = found["gone"]
+    assert status == "execution-error"
+    assert error.startswith("The control layer of this result is gone.")

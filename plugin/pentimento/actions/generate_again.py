@@ -4,6 +4,7 @@ read again at the recorded place; the mask is the layer's own, which may have be
 from __future__ import annotations
 
 import wire
+from actions import steering
 from actions.work import Work
 from errors import NotPossible
 from gimpio import layers, metadata, pixels, sources
@@ -26,8 +27,10 @@ def run(context):
     work = Work(_("Generate Again"))
     sent = work.send(source.read(box)) if source else None
     sent_mask = work.send(mask) if mask else None
-    outcome = work.run(wire.again_request(request, wire.new_seed(), sent, sent_mask))
-    made = work.pictures(outcome, record["action"], box, source, sent, record["origin"])
+    tattoo = record.get("control")  # absent in results of older versions
+    control = steering.send_again(work, context.image, tattoo, box)
+    outcome = work.run(wire.again_request(request, wire.new_seed(), sent, sent_mask, control))
+    made = work.pictures(outcome, record["action"], box, source, sent, record["origin"], tattoo)
     place = layers.Place(context.image, layer, box, Destination())
     return place.put(made, deep_mask, context.interactive)
 

@@ -32,6 +32,7 @@ def run(context):
     outcome = work.run(wire.job_request(wire.IMG2IMG, values, seed, sent, control=control))
     destination = Destination.of(values)
     unchanged = sent if destination.keeps(context.image) else None
-    made = work.pictures(outcome, context.action.key, box, source, unchanged)
+    tattoo = steering.tattoo_of(values)
+    made = work.pictures(outcome, context.action.key, box, source, unchanged, control=tattoo)
     place = layers.Place(context.image, source.above, box, destination)
     return place.put(made, None, context.interactive)

@@ -29,14 +29,14 @@ def run(context):
     outcome = work.run(
         wire.job_request(wire.TXT2IMG, values, wire.seed_of(values), control=control)
     )
-    size = outcome.pictures[0]
+    size, tattoo = outcome.pictures[0], steering.tattoo_of(values)
     if into_image:
         box = _centred(sources.canvas(context.image), size.width, size.height)
-        made = work.pictures(outcome, context.action.key, box)
+        made = work.pictures(outcome, context.action.key, box, control=tattoo)
         place = layers.Place(context.image, _selected_layer(context), box, destination)
         return place.put(made, None, context.interactive)
     box = Box(0, 0, size.width, size.height)
-    made = work.pictures(outcome, context.action.key, box)
+    made = work.pictures(outcome, context.action.key, box, control=tattoo)
     image = layers.new_image(
         Gimp.Image.new(box.width, box.height, Gimp.ImageBaseType.RGB), made, mark=destination.mark
     )

@@ -70,10 +70,11 @@ class Work:
         source: Optional[Source] = None,
         sent: Optional[Sent] = None,
         origin: str = "",
+        control: Optional[int] = None,
     ) -> List[Picture]:
         """The results with names and the records for their layers. `sent` is what was read from the
         source, where its own numbers may stand for a result that equals it; `origin` is the first
-        job of a chain of repetitions."""
+        job of a chain of repetitions, `control` the tattoo of the layer that steered."""
         made = []
         contents = _unchanged(outcome, box, source, sent) or outcome.pictures
         for entry, content in zip(outcome.snapshot["images"], contents):
@@ -86,6 +87,7 @@ class Work:
                 "seed": entry["seed"],
                 "box": box.rect(),
                 "source": source.record() if source else None,
+                "control": control,
                 "record": outcome.snapshot["record"],
             }
             prompt = outcome.snapshot["record"]["request"].get("prompt", "")

@@ -15,6 +15,7 @@ from gi.repository import Gdk, GimpUi, GObject, Gtk
 import choices
 import dialogs.edges as edges
 import dialogs.steering as steering
+from actions.steering import check as check_steering
 from context import values_of
 from dialogs.fields import BOTH, OPPOSITE, Fields
 from dialogs.models import ModelChooser
@@ -71,6 +72,7 @@ class GenerateDialog:
         values = values_of(self.context.action, self.config)
         if self.context.image is not None:
             Destination.of(values).check(self.context.image)
+        check_steering(values, has_source="source" in self.options)
         return action.plan_request(self.context, values)
 
     def _changed(self, _config: Any, spec: GObject.ParamSpec) -> None:

@@ -19,28 +19,32 @@ def steering(fields: Fields, context: Any) -> Gtk.Box:
     chooser = LayerChooser(fields.config, context)
     entry = Gtk.Entry(placeholder_text=_("for example blueprint:0.8"))
     fields.config.bind_property("loras", entry, "text", BOTH)
-    how = native.row(fields.check("control-is-map"), fields.number("control-weight", aligned=False))
-    how.set_spacing(2 * native.BORDER)
+    is_map, weight = fields.check("control-is-map"), fields.number("control-weight", aligned=False)
     box = native.column()
     for part in (
         fields.combo("control"),
         fields.row("control-layer", chooser),
-        how,
+        native.row(is_map, weight, spacing=2 * native.BORDER),
         fields.row("loras", entry),
     ):
         box.pack_start(part, False, False, 0)
-    _while_used(fields.config, chooser, how)
+    _while_used(fields.config, chooser, is_map, weight)
     return box
 
 
-def _while_used(config: Any, *widgets: Gtk.Widget) -> None:
-    """What belongs to a control can be set only while there is one."""
+def _while_used(config: Any, chooser: Gtk.Widget, is_map: Gtk.Widget, weight: Gtk.Widget) -> None:
+    """What belongs to a control can be set only while there is one. Whether its layer is a map can
+    be said only of kinds that the server draws; of all others it has to be one."""
 
     def follow(*_args: Any) -> None:
-        for widget in widgets:
-            widget.set_sensitive(config.get_property("control") != choices.NO_CONTROL)
+        control, layer = config.get_property("control"), config.get_property("control-layer")
+        used = control != choices.NO_CONTROL
+        chooser.set_sensitive(used)
+        weight.set_sensitive(used)
+        is_map.set_sensitive(control in choices.DRAWN_CONTROLS and layer is not None)
 
     config.connect("notify::control", follow)
+    config.connect("notify::control-layer", follow)
     follow()
 
 

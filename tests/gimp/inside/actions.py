@@ -311,6 +311,26 @@ def steered():
     return found
 
 
+def steered_again():
+    """A control layer that is painted on in between counts as it is then."""
+    image, drawables = scenes.group()
+    drawing = drawing_over(image)
+    fixed = {"prompt": "x", "strength": 1.0, "control": "canny", "control_layer": drawing, **QUICK}
+    _status, _error, values = batch.call("img2img", image, drawables, **fixed)
+    first = values["layer"]
+    drawing.edit_clear()
+    _status, error, values = batch.call("generate-again", image, [first])
+    second = values["layer"] if values else None
+    image.remove_layer(drawing)
+    gone = batch.call("generate-again", image, [first])
+    blobs = [
+        record_of(layer)["record"]["request"]["controls"][0]["image"]["blob"]
+        for layer in (first, second)
+        if layer
+    ]
+    return {"error": error, "blobs": blobs, "gone": gone[:2]}
+
+
 def steered_text():
     """A map for a picture from text lies where the picture is going to be."""
     image, drawables = scenes.group()
@@ -328,6 +348,7 @@ batch.answer(
     {
         "steered": steered(),
         "steered text": steered_text(),
+        "steered again": steered_again(),
         "several pictures": several_pictures(),
         "same seed": same_seed(),
         "text to a new image": text_to_new_image(),

@@ -42,12 +42,14 @@ def list_models(data: DataDir = None, as_json: AsJson = False) -> None:
 
 @command.command()
 def add(
-    folder: Annotated[Path, typer.Argument(exists=True, file_okay=False)],
-    name: Annotated[str | None, typer.Option(help="Its id; else the folder's name.")] = None,
+    model: Annotated[Path, typer.Argument(exists=True)],
+    name: Annotated[
+        str | None, typer.Option(help="Its id; else the name of the folder or file.")
+    ] = None,
     data: DataDir = None,
 ) -> None:
-    """Add a diffusers model folder (safetensors only) after checking it."""
-    info = install.add(Registry(data_dir(data)), folder, name, _tell)
+    """Add a diffusers folder or a checkpoint in one file (safetensors only) after checking it."""
+    info = install.add(Registry(data_dir(data)), model, name, _tell)
     typer.echo(f"Added {info.id}: {_about(info)}.")
 
 

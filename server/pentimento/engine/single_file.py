@@ -20,9 +20,9 @@ from safetensors import safe_open
 from pentimento.engine.failures import is_out_of_memory, model_damaged
 from pentimento.engine.folder import CLASSES, HASHED_WHOLE, file_identity, first_line
 from pentimento.models import weights
+from pentimento.models.checkpoint import CONFIGS
 from pentimento.models.inspect import INDEX, read_json
 
-CONFIGS = Path(__file__).resolve().parent.parent / "configs"
 MERGES = CONFIGS / "clip_merges.txt"
 PREFIXES = {  # part -> how its weights are called in the file, by family
     "sd15": {

@@ -62,7 +62,7 @@ def _read(folder: Path, bare: ModelInfo) -> ModelInfo:
     scheduler = read_json(folder / "scheduler" / "scheduler_config.json")
     _check_channels(family, denoiser, vae)
     _check_noise(family, scheduler)
-    guessed = _from_configs(bare, family, denoiser, vae, scheduler)
+    guessed = from_configs(bare, family, denoiser, vae, scheduler)
     if _takes_few_steps(family, index, denoiser, scheduler):
         guessed = replace(guessed, default_steps=4, default_guidance=1.0)
         if not family.flow:
@@ -128,13 +128,14 @@ def latent_scale(vae: dict[str, Any]) -> int:
     raise Damaged("vae/config.json does not say its block_out_channels")
 
 
-def _from_configs(
+def from_configs(
     bare: ModelInfo,
     family: Family,
     denoiser: dict[str, Any],
     vae: dict[str, Any],
     scheduler: dict[str, Any],
 ) -> ModelInfo:
+    """What the configurations of a model's parts say, and what suits its family."""
     scale = latent_scale(vae)
     native = family.native_size or _sample_size(denoiser) * scale
     multiple = scale * LATENT_STEP

@@ -1,4 +1,4 @@
-"""Adding and removing model folders, and checking every byte of one."""
+"""Adding and removing models, folders and checkpoints in one file, and checking every byte."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from pathlib import Path
 
 from pentimento.errors import BadInput, Conflict
 from pentimento.jobs.record import MODEL_ID
+from pentimento.models.checkpoint import SUFFIX, inspect_file
 from pentimento.models.info import ModelInfo
 from pentimento.models.inspect import INDEX, inspect
 from pentimento.models.registry import STARTER_ID, Registry
@@ -24,37 +25,28 @@ Tell = Callable[[str], None]  # hears which file is being worked on
 
 
 def add(registry: Registry, source: Path, name: str | None, tell: Tell) -> ModelInfo:
-    """Takes a diffusers folder into the models folder, by hard links where the disk allows it.
+    """Takes a diffusers folder or a checkpoint in one file into the models folder, by hard links
+    where the disk allows it.
 
     Raises BadInput when it is not a usable model, Conflict when the name is taken.
     """
+    if source.is_file():
+        return _add_file(registry, source, _free_name(registry, name or source.stem), tell)
     if not (source / INDEX).is_file():
         raise BadInput(
             "model_damaged",
             f"{source} is not a diffusers folder: it has no {INDEX}.",
             "Give the folder that holds it, with unet, vae and so on below.",
         )
-    model_id = name or source.resolve().name
-    if not re.fullmatch(MODEL_ID, model_id):
-        raise BadInput(
-            "bad_request",
-            f"“{model_id}” cannot be a model's name.",
-            "Choose one of letters, digits, dots, dashes and underscores with --name.",
-        )
+    model_id = _free_name(registry, name or source.resolve().name)
     target = registry.folder / model_id
-    if model_id == STARTER_ID or target.exists():
-        raise Conflict(
-            "model_exists", f"There is a model called “{model_id}” already.", "Choose a --name."
-        )
     registry.folder.mkdir(parents=True, exist_ok=True)
     incoming = registry.folder / f".incoming-{model_id}-{os.getpid()}"
     try:
         _take(source, incoming, tell)
         info = inspect(incoming, model_id)
         if not info.ok:
-            raise BadInput(
-                "model_damaged", f"{source} cannot be used. {info.problem}", "Nothing was added."
-            )
+            raise _unusable(source, info)
         sums = {path: _sha256(incoming / path, tell) for path in _weights(incoming)}
         (incoming / SUMS).write_text(json.dumps(sums, indent=2), "utf-8")
         incoming.rename(target)
@@ -63,12 +55,50 @@ def add(registry: Registry, source: Path, name: str | None, tell: Tell) -> Model
     return inspect(target, model_id)
 
 
+def _add_file(registry: Registry, source: Path, model_id: str, tell: Tell) -> ModelInfo:
+    info = inspect_file(source, model_id)
+    if not info.ok:
+        raise _unusable(source, info)
+    target = registry.folder / (model_id + SUFFIX)
+    registry.folder.mkdir(parents=True, exist_ok=True)
+    incoming = registry.folder / f".incoming-{model_id}-{os.getpid()}"
+    tell(source.name)
+    try:
+        _link_or_copy(source.resolve(), incoming)
+        incoming.rename(target)
+    finally:
+        incoming.unlink(missing_ok=True)
+    return inspect_file(target, model_id)
+
+
+def _unusable(source: Path, info: ModelInfo) -> BadInput:
+    return BadInput(
+        "model_damaged", f"{source} cannot be used. {info.problem}", "Nothing was added."
+    )
+
+
+def _free_name(registry: Registry, model_id: str) -> str:
+    """The name, if it can be one and is not taken."""
+    if not re.fullmatch(MODEL_ID, model_id):
+        raise BadInput(
+            "bad_request",
+            f"“{model_id}” cannot be a model's name.",
+            "Choose one of letters, digits, dots, dashes and underscores with --name.",
+        )
+    taken = [registry.folder / model_id, registry.folder / (model_id + SUFFIX)]
+    if model_id == STARTER_ID or any(place.exists() for place in taken):
+        raise Conflict(
+            "model_exists", f"There is a model called “{model_id}” already.", "Choose a --name."
+        )
+    return model_id
+
+
 def remove(registry: Registry, model_id: str) -> ModelInfo:
-    """Deletes a model's folder, or only the link when it is one. Raises NotFound, BadInput."""
+    """Deletes a model, or only the link when it is one. Raises NotFound, BadInput."""
     info = registry.get(model_id)
     if info.path.parent != registry.folder:
         raise BadInput("bad_request", "The starter model is part of the program and stays.")
-    if info.path.is_symlink():
+    if info.path.is_symlink() or info.path.is_file():
         info.path.unlink()
     else:
         shutil.rmtree(info.path)
@@ -79,6 +109,8 @@ def verify(info: ModelInfo, tell: Tell) -> list[str]:
     """Everything that is wrong with a model, as sentences; reads all its weights."""
     if not info.ok:
         return [info.problem]
+    if info.path.is_file():
+        return []  # its length fits its header, and that is all that is known of it
     file = info.path / SUMS
     known = json.loads(file.read_text("utf-8")) if file.is_file() else {}
     problems = []
@@ -100,10 +132,14 @@ def _take(source: Path, target: Path, tell: Tell) -> None:
             tell(str(inside / name))
             (target / inside).mkdir(parents=True, exist_ok=True)
             original = Path(place, name).resolve()
-            try:
-                os.link(original, target / inside / name)
-            except OSError:
-                shutil.copyfile(original, target / inside / name)
+            _link_or_copy(original, target / inside / name)
+
+
+def _link_or_copy(original: Path, target: Path) -> None:
+    try:
+        os.link(original, target)
+    except OSError:
+        shutil.copyfile(original, target)
 
 
 def _weights(folder: Path) -> Iterator[str]:

@@ -1,4 +1,5 @@
-"""The list of models: the starter that comes along and every folder under <data-dir>/models."""
+"""The list of models: the starter that comes along, and every folder and checkpoint in one file
+under <data-dir>/models."""
 
 from __future__ import annotations
 
@@ -9,6 +10,7 @@ from pathlib import Path
 
 from pentimento.errors import NotFound
 from pentimento.models.addons import Addons
+from pentimento.models.checkpoint import SUFFIX, inspect_file
 from pentimento.models.info import ModelInfo
 from pentimento.models.inspect import INDEX, inspect
 
@@ -36,7 +38,8 @@ class Registry:
         if (self._starter / INDEX).is_file():
             found.append(inspect(self._starter, STARTER_ID))
         for folder in self._folders():
-            model_id = _free_id(folder.name, {info.id for info in found} | {STARTER_ID})
+            name = folder.stem if folder.is_file() else folder.name
+            model_id = _free_id(name, {info.id for info in found} | {STARTER_ID})
             found.append(self._inspect(folder, model_id))
         default = next((info.id for info in found if info.ok), None)
         return [replace(info, default=info.id == default) for info in found]
@@ -72,7 +75,8 @@ class Registry:
         return sorted(
             entry
             for entry in self.folder.iterdir()
-            if not entry.name.startswith(".") and (entry / INDEX).exists()
+            if not entry.name.startswith(".")
+            and ((entry / INDEX).exists() or (entry.suffix == SUFFIX and entry.is_file()))
         )
 
     def _inspect(self, folder: Path, model_id: str) -> ModelInfo:
@@ -86,7 +90,7 @@ class Registry:
                 problem="It is a link to a place outside the models folder; "
                 "`pentimento models add` copies a model properly.",
             )
-        return inspect(folder, model_id)
+        return inspect_file(folder, model_id) if folder.is_file() else inspect(folder, model_id)
 
 
 def _free_id(name: str, taken: set[str]) -> str:

@@ -1,0 +1,71 @@
+"""Checkpoints in one safetensors file: which family it is, read from the header alone.
+
+Told apart are the UNets of SD 1.5 and SDXL in the layout of Stability's own programs; whatever else
+a file holds is not guessed at.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from pentimento.models import families
+from pentimento.models.families import Family
+from pentimento.models.info import ModelInfo
+from pentimento.models.inspect import from_configs, read_json
+from pentimento.models.weights import Damaged, check_file
+
+CONFIGS = Path(__file__).resolve().parent.parent / "configs"
+SUFFIX = ".safetensors"
+UNET = "model.diffusion_model."
+FIRST = UNET + "input_blocks.0.0.weight"  # (320, channels of the latents, 3, 3)
+PARTS = {  # what a whole checkpoint has besides its UNet, and how wide its prompts are
+    families.SD15: (768, ("first_stage_model.", "cond_stage_model.")),
+    families.SDXL: (
+        2048,
+        ("first_stage_model.", "conditioner.embedders.0.", "conditioner.embedders.1."),
+    ),
+}
+
+
+def inspect_file(file: Path, model_id: str) -> ModelInfo:
+    """Never raises: a file that cannot be used comes back with `ok` False and the problem."""
+    bare = ModelInfo(model_id, file.stem, "unknown", file, bytes=file.stat().st_size)
+    try:
+        check_file(file)
+        family = _family(_shapes(file))
+        folder = CONFIGS / family.name
+        unet, vae = (read_json(folder / part / "config.json") for part in ("unet", "vae"))
+        scheduler = read_json(folder / "scheduler" / "scheduler_config.json")
+        return from_configs(bare, family, unet, vae, scheduler)
+    except (Damaged, OSError, ValueError) as problem:
+        return replace(bare, ok=False, problem=f"{str(problem).rstrip('.')}.")
+
+
+def _shapes(file: Path) -> dict[str, list[int]]:
+    with file.open("rb") as stream:
+        header: dict[str, Any] = json.loads(stream.read(int.from_bytes(stream.read(8), "little")))
+    return {name: entry["shape"] for name, entry in header.items() if name != "__metadata__"}
+
+
+def _family(shapes: dict[str, list[int]]) -> Family:
+    first = shapes.get(FIRST)
+    if first is None:
+        raise Damaged("It holds no UNet of a Stable Diffusion checkpoint")
+    if first[1] != 4:
+        raise Damaged(
+            "It is an inpainting or edit checkpoint, which is not supported; the ordinary "
+            "checkpoint of the same model does inpainting too"
+        )
+    if shapes.get(UNET + "out.2.weight", [4])[0] != 4:
+        raise Damaged("Its UNet is of a kind that is not supported")
+    wide = next((s[1] for name, s in shapes.items() if name.endswith("attn2.to_k.weight")), None)
+    for family, (dim, prefixes) in PARTS.items():
+        if wide == dim:
+            for prefix in prefixes:
+                if not any(name.startswith(prefix) for name in shapes):
+                    raise Damaged(f"It is not whole: there are no weights called {prefix}…")
+            return family
+    raise Damaged(f"Its prompts are {wide} wide; only SD 1.5 (768) and SDXL (2048) can be read")

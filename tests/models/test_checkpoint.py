@@ -1,0 +1,112 @@
+"""Checkpoints in one file are told apart by their headers, and nothing is guessed."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pentimento.errors import BadInput, Conflict
+from pentimento.models import Registry, install
+
+UNET = "model.diffusion_model."
+SD15: dict[str, list[int]] = {
+    UNET + "input_blocks.0.0.weight": [2, 4, 3, 3],
+    UNET + "input_blocks.1.1.transformer_blocks.0.attn2.to_k.weight": [2, 768],
+    UNET + "out.2.weight": [4, 2, 3, 3],
+    "first_stage_model.decoder.conv_in.weight": [2, 2],
+    "cond_stage_model.transformer.text_model.final_layer_norm.weight": [2],
+}
+SDXL = {name: shape for name, shape in SD15.items() if not name.startswith("cond")} | {
+    UNET + "input_blocks.1.1.transformer_blocks.0.attn2.to_k.weight": [1, 2048],
+    "conditioner.embedders.0.transformer.text_model.final_layer_norm.weight": [2],
+    "conditioner.embedders.1.model.ln_final.weight": [2],
+}
+
+
+def without(shapes: dict[str, list[int]], start: str) -> dict[str, list[int]]:
+    return {name: shape for name, shape in shapes.items() if not name.startswith(start)}
+
+
+def write(file: Path, shapes: dict[str, list[int]]) -> None:
+    """A whole file with weights of these shapes, all 0."""
+    header: dict[str, Any] = {"__metadata__": {"format": "pt"}}
+    at = 0
+    for name, shape in shapes.items():
+        size = 2
+        for side in shape:
+            size *= side
+        header[name] = {"dtype": "F16", "shape": shape, "data_offsets": [at, at + size]}
+        at += size
+    data = json.dumps(header).encode()
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_bytes(len(data).to_bytes(8, "little") + data + bytes(at))
+
+
+@pytest.mark.parametrize(
+    ("shapes", "family", "native"), [(SD15, "sd15", 512), (SDXL, "sdxl", 1024)]
+)
+def test_a_checkpoint_is_listed_with_its_family(
+    tmp_path: Path, shapes: dict[str, list[int]], family: str, native: int
+) -> None:
+    write(tmp_path / "models" / "my model.safetensors", shapes)
+    info = Registry(tmp_path).get("my-model")
+    assert info.ok, info.problem
+    assert (info.family, info.native_size, info.title) == (family, native, "my model")
+    assert info.default_sampler == "DPM++ 2M Karras"
+
+
+@pytest.mark.parametrize(
+    ("shapes", "problem"),
+    [
+        ({"lora_unet_down.weight": [2, 2]}, "holds no UNet"),
+        (SD15 | {UNET + "input_blocks.0.0.weight": [2, 9, 3, 3]}, "inpainting or edit checkpoint"),
+        (without(SD15, "first_stage"), "no weights called first_stage_model."),
+        (without(SDXL, "conditioner.embedders.1"), "no weights called conditioner.embedders.1."),
+        (
+            SD15 | {UNET + "input_blocks.1.1.transformer_blocks.0.attn2.to_k.weight": [2, 1024]},
+            "1024 wide",
+        ),
+    ],
+)
+def test_what_cannot_be_read_is_listed_with_its_problem(
+    tmp_path: Path, shapes: dict[str, list[int]], problem: str
+) -> None:
+    write(tmp_path / "models" / "strange.safetensors", shapes)
+    info = Registry(tmp_path).get("strange")
+    assert not info.ok
+    assert problem in info.problem
+
+
+def test_a_pickle_and_a_cut_file_are_refused(tmp_path: Path) -> None:
+    folder = tmp_path / "models"
+    write(folder / "cut.safetensors", SD15)
+    whole = (folder / "cut.safetensors").read_bytes()
+    (folder / "cut.safetensors").write_bytes(whole[:-1])
+    (folder / "pickle.safetensors").write_bytes(b"\x80\x04" + bytes(100))
+    registry = Registry(tmp_path)
+    assert "cut short" in registry.get("cut").problem
+    assert "pickle" in registry.get("pickle").problem
+
+
+def test_a_file_is_added_verified_and_removed(tmp_path: Path) -> None:
+    source, registry = tmp_path / "downloads" / "mine.safetensors", Registry(tmp_path / "data")
+    write(source, SD15)
+    info = install.add(registry, source, None, lambda file: None)
+    assert (info.id, info.family) == ("mine", "sd15")
+    assert install.verify(registry.get("mine"), lambda file: None) == []
+    with pytest.raises(Conflict, match="mine"):
+        install.add(registry, source, None, lambda file: None)
+    install.remove(registry, "mine")
+    assert [info.id for info in registry.list()] == ["starter"]
+    assert source.is_file()
+
+
+def test_a_file_that_is_no_checkpoint_is_not_added(tmp_path: Path) -> None:
+    write(tmp_path / "lora.safetensors", {"lora_unet_down.weight": [2, 2]})
+    registry = Registry(tmp_path / "data")
+    with pytest.raises(BadInput, match="holds no UNet"):
+        install.add(registry, tmp_path / "lora.safetensors", None, lambda file: None)
+    assert not registry.folder.exists()

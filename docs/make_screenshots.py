@@ -87,6 +87,20 @@ def indexed(session: Session) -> None:
     session.gui.gone(title)
 
 
+def steering(session: Session) -> None:
+    """Takes the picture of a dialog that is steered by the photograph's edges and a LoRA."""
+    gui, title = session.gui, session.open_dialog("Image to Image")
+    gui.set_text(title, "Prompt", "a tower at night, blueprint")
+    gui.press(title, "Control and LoRAs")
+    gui.choose(title, "Steer by", "Edges")
+    gui.choose(title, "Control layer", "Background")
+    gui.set_text(title, "LoRAs", "blueprint:0.8")
+    session.wait_for_status(title, "steps")
+    take(session, title, "control-and-loras")
+    gui.keys(title, "Escape")
+    gui.gone(title)
+
+
 def show(session: Session, title: str, part: str) -> None:
     """Takes the picture of a dialog once it says `part`, and closes it."""
     gui = session.gui
@@ -111,6 +125,7 @@ def main() -> None:
         generate(session, "Regenerate Selection", "a yellow moon, at night", "New", "· 14 steps", 3)
         gui.python(DESELECT)
         gui.shot(IMAGES / "gimp-result.png", "– GIMP")
+        steering(session)
         show(session, "Server", "The server runs at")
         show(session, "Doctor", "All is well.")
         session.open_dialog("Text to Image")

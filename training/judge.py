@@ -19,12 +19,13 @@ from torch import nn
 
 from training.autoencoder import to_tensor
 from training.checkpoint import one_thread
-from training.scenes import make_scene
+from training.scenes import make_closeup, make_scene
 from training.scenes.canvas import Array
 from training.scenes.studies import STUDY_KINDS, study
 from training.scenes.styles import apply_style
 
 SIDE = 64
+HOLE = 0.24  # radius of the holes that are inpainted, of the picture's side
 
 
 class Judge(nn.Module):
@@ -65,6 +66,28 @@ def in_scene(rng: np.random.Generator) -> tuple[Array, str]:
         return cv2.resize(cut, (SIDE, SIDE), interpolation=cv2.INTER_AREA), thing.kind
 
 
+def filled_in(rng: np.random.Generator) -> tuple[Array, str]:
+    """A thing with its surroundings in a round hole of another landscape, as inpainting leaves it:
+    the square around the hole, (SIDE, SIDE, 3) uint8, and its kind."""
+    side = 2 * SIDE
+    radius = round(HOLE * side)
+    while True:
+        picture, _caption, facts = make_closeup(rng, side, side, simple=rng.random() < 0.5)
+        thing = facts.things[0]
+        left, top, right, bottom = thing.box
+        span = max(right - left, bottom - top) / (2 * radius)
+        x, y = round((left + right) / 2), round((top + bottom) / 2)
+        inside = radius <= min(x, y) and max(x, y) <= side - radius
+        if thing.kind not in STUDY_KINDS or not inside or not 0.6 < span < 1.25:
+            continue
+        ground, _caption, _facts = make_scene(rng, side, side)
+        hole = np.zeros((2 * radius, 2 * radius, 1), np.uint8)
+        cv2.circle(hole, (radius, radius), radius, 1, -1)
+        around = ground[y - radius : y + radius, x - radius : x + radius]
+        cut = np.where(hole > 0, picture[y - radius : y + radius, x - radius : x + radius], around)
+        return cv2.resize(cut, (SIDE, SIDE), interpolation=cv2.INTER_AREA), thing.kind
+
+
 def alone(rng: np.random.Generator) -> tuple[Array, str]:
     """A thing on a plain ground, (SIDE, SIDE, 3) uint8, and its kind."""
     cv, facts, _caption = study(rng, SIDE, SIDE, simple=rng.random() < 0.5)
@@ -73,13 +96,15 @@ def alone(rng: np.random.Generator) -> tuple[Array, str]:
 
 
 def batch(
-    rng: np.random.Generator, size: int, scenes: float = 0.4
+    rng: np.random.Generator, size: int, scenes: float = 0.2, holes: float = 0.35
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """A share of things in scenes, the rest alone; some softened: a generated picture is not as
-    sharp as a drawn one."""
+    """Shares of things in scenes and in holes, the rest alone; some softened: a generated picture
+    is not as sharp as a drawn one."""
     pictures, kinds = [], []
     for _ in range(size):
-        picture, kind = in_scene(rng) if rng.random() < scenes else alone(rng)
+        r = rng.random()
+        draw = in_scene if r < scenes else filled_in if r < scenes + holes else alone
+        picture, kind = draw(rng)
         pictures.append(picture)
         kinds.append(STUDY_KINDS.index(kind))
     x = to_tensor(np.stack(pictures))
@@ -107,26 +132,26 @@ def train(out: Path, minutes: float) -> None:
     torch.save(judge.state_dict(), out)
     judge.eval()
     print(f"on 960 new pictures of one thing: {accuracy(judge):.3f}")
-    print(f"on 960 new things in scenes: {crop_accuracy(judge):.3f}")
+    print(f"on 960 new things in holes: {hole_accuracy(judge):.3f}")
 
 
 def accuracy(judge: Judge) -> float:
     """Share right of 960 new pictures of one thing on a plain ground."""
-    return _accuracy(judge, scenes=0)
+    return _accuracy(judge, holes=0)
 
 
-def crop_accuracy(judge: Judge) -> float:
-    """Share right of 960 new things cut out of scenes."""
-    return _accuracy(judge, scenes=1)
+def hole_accuracy(judge: Judge) -> float:
+    """Share right of 960 new things in round holes of other landscapes."""
+    return _accuracy(judge, holes=1)
 
 
 @torch.no_grad()
-def _accuracy(judge: Judge, scenes: float) -> float:
+def _accuracy(judge: Judge, holes: float) -> float:
     rng = np.random.default_rng(123456)
     torch.manual_seed(1)
     hits = []
     for _ in range(20):
-        x, y = batch(rng, 48, scenes)
+        x, y = batch(rng, 48, 0, holes)
         hits.append(float((judge(x).argmax(1) == y).float().mean()))
     return float(np.mean(hits))
 

@@ -97,8 +97,8 @@ def inpaint(painter: Painter, out: Path, judge_file: Path, n: int) -> Iterator[F
         gained.append(after - before)
         far_out = cv2.dilate(mask, np.ones((9, 9))) == 0
         kept.append(score.psnr(source[far_out], picture[far_out]))
-    drawn = judging.crop_accuracy(judge)
-    yield Figure("inpaint, the judge on drawn things in scenes", *[drawn] * 3, 960)
+    drawn = judging.hole_accuracy(judge)
+    yield Figure("inpaint, the judge on drawn things in such holes", *[drawn] * 3, 960)
     hits = sum(kind == name for (_, kind), name in zip(wanted, seen, strict=True))
     yield score.share("inpaint, the thing in the mask is the kind asked for", hits, n)
     yield score.share("inpaint, the colour asked for appears in the mask", _count(gained), n)
@@ -118,7 +118,7 @@ def _hue(colour: str) -> str:
 
 def _disc(size: int, height: float) -> Array:
     mask = np.zeros((size, size), np.uint8)
-    cv2.circle(mask, (size // 2, int(size * height)), int(size * 0.24), 255, -1)
+    cv2.circle(mask, (size // 2, int(size * height)), int(size * judging.HOLE), 255, -1)
     return mask
 
 

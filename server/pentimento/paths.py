@@ -39,3 +39,13 @@ def server_file(folder: Path) -> ServerFile | None:
         )
     except (OSError, ValueError, KeyError, TypeError):
         return None
+
+
+def write_private(path: Path, data: bytes) -> None:
+    """A file only its owner can read, from its first byte on; replaces what was there."""
+    part = path.with_name(f"{path.name}.{os.getpid()}.part")
+    part.unlink(missing_ok=True)
+    descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "wb") as stream:
+        stream.write(data)
+    os.replace(part, path)

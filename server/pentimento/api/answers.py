@@ -119,6 +119,62 @@ class Capabilities(Strict):
     missing: list[Missing]
 
 
+class Able(Strict):
+    """`control` names the types of maps, `sizes` the choices or the rule."""
+
+    txt2img: bool
+    img2img: bool
+    inpaint: bool
+    control: list[str]
+    sizes: dict[str, Any]
+    seed: bool
+    negative_prompt: bool
+    strength: bool
+    steps: bool
+    guidance: bool
+
+
+class Backend(Strict):
+    """A place where jobs can run. Prices and limits in US dollars."""
+
+    id: str
+    title: str
+    kind: Literal["local", "remote"]
+    configured: bool
+    needs_key: bool
+    has_key: bool
+    key_source: Literal["environment", "keyring", "file", "none"]
+    key_page: str
+    consented: bool
+    base_url: str
+    own_address: bool
+    extras: bool
+    capabilities: Able
+    models: list[str]
+    model: str
+    price: str
+    price_per_picture: float | None
+    privacy: str
+    receives: str
+    quality: str
+    speed: str
+    caps: dict[str, float | None]
+    spent_today: float
+    recommended: bool
+    why: str
+    checked: str
+    verified: str
+
+
+class Backends(Strict):
+    backends: list[Backend]
+
+
+class Checked(Strict):
+    ok: bool
+    models: list[str]
+
+
 class BlobAnswer(Strict):
     id: str
     width: int

@@ -9,7 +9,19 @@ from pydantic import BaseModel
 from starlette.requests import Request
 from starlette.responses import Response
 
-from pentimento.api import blobs, engine, events, health, images, jobs, models, openapi, plan
+from pentimento.api import (
+    backends,
+    blobs,
+    engine,
+    events,
+    health,
+    images,
+    jobs,
+    models,
+    openapi,
+    plan,
+)
+from pentimento.backends.remote.settings import Change
 from pentimento.jobs.record import JobRequest, PlanRequest
 
 Endpoint = Callable[[Request], Awaitable[Response]]
@@ -37,6 +49,21 @@ CALLS = (
     Call("GET", "/v1/status", health.status, "Engine, queue and disk", answer="Status"),
     Call("GET", "/v1/models", models.models, "Installed models", answer="Models"),
     Call("GET", "/v1/capabilities", models.capabilities, "What works", answer="Capabilities"),
+    Call("GET", "/v1/backends", backends.listing, "Where jobs can run", answer="Backends"),
+    Call(
+        *("PUT", "/v1/backends/{id}", backends.change, "Set a service up", 200, "Backend"),
+        body=Change,
+    ),
+    Call(
+        *("POST", "/v1/backends/{id}/consent", backends.consent, "Agree, or no longer"),
+        *(200, "Backend", backends.Agreement),
+    ),
+    Call(
+        *("PUT", "/v1/backends/{id}/key", backends.put_key, "Keep a key", 200, "Backend"),
+        body=backends.Key,
+    ),
+    Call("DELETE", "/v1/backends/{id}/key", backends.delete_key, "Forget a key", 200, "Backend"),
+    Call("POST", "/v1/backends/{id}/check", backends.check, "Does it work", 200, "Checked"),
     Call("POST", "/v1/plan", plan.plan, "What a job would do", answer="Plan", body=PlanRequest),
     Call("PUT", "/v1/blobs", blobs.put, "Send a picture", 201, "BlobAnswer"),
     Call("HEAD", "/v1/blobs/{id}", blobs.head, "Whether a picture is there", answer=""),

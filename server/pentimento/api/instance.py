@@ -12,6 +12,7 @@ from typing import Any, BinaryIO
 
 from pentimento import __version__
 from pentimento.errors import PentimentoError, Unavailable
+from pentimento.paths import write_private
 
 TOKEN_BYTES = 32
 LEAST_TOKEN = 32  # characters; a shorter file is replaced
@@ -75,16 +76,6 @@ def read_server_file(data_dir: Path) -> dict[str, Any]:
         if isinstance(data, dict) and {"url", "pid"} <= data.keys():
             return data
     return {}
-
-
-def write_private(path: Path, data: bytes) -> None:
-    """A file only its owner can read, from its first byte on; replaces what was there."""
-    part = path.with_name(f"{path.name}.{os.getpid()}.part")
-    part.unlink(missing_ok=True)
-    descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "wb") as stream:
-        stream.write(data)
-    os.replace(part, path)
 
 
 def _token(path: Path) -> str:

@@ -13,6 +13,9 @@ from starlette.requests import Request
 
 from pentimento.api.settings import Settings
 from pentimento.backends.base import Backend
+from pentimento.backends.dispatch import Dispatcher
+from pentimento.backends.remote.backend import RemoteBackend
+from pentimento.backends.remote.terms import Remotes
 from pentimento.errors import PentimentoError
 from pentimento.jobs.admission import Admission
 from pentimento.jobs.blobs import BlobLimits, Blobs
@@ -36,6 +39,7 @@ class Services:
     results: Results
     timings: Timings
     queue: JobQueue
+    remotes: Remotes
     sweeper: Sweeper
     stop: Callable[[], None]  # asks the process to end
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
@@ -82,15 +86,18 @@ def build(settings: Settings, backend: Backend | None, stop: Callable[[], None])
     blobs = Blobs(data / "blobs", store, blob_limits)
     results = Results(data / "jobs")
     timings = Timings(store, registry)
-    backend = backend or _local_backend(settings, registry)
+    remotes = Remotes(data)
+    local = backend or _local_backend(settings, registry)
+    backend = Dispatcher(local, RemoteBackend(remotes))
     queue = JobQueue(
-        *(store, results, Admission(registry, blobs, data, limits.disk_reserve)),
+        *(store, results, Admission(registry, blobs, remotes, data, limits.disk_reserve)),
         *(backend, timings),
         QueueLimits(limits.queued, limits.lease, limits.result_age),
     )
     sweeper = Sweeper(store, blobs, results, queue, limits.result_bytes)
     return Services(
-        *(settings, backend, registry, store, blobs, results, timings, queue, sweeper, stop)
+        *(settings, backend, registry, store, blobs, results, timings, queue, remotes, sweeper),
+        stop,
     )
 
 

@@ -55,16 +55,17 @@ def _hint(job: EngineJob, canvas: Canvas, control: Control) -> np.ndarray:
     if control.image is None:
         seen = canvas.seen()
         assert seen is not None, "a control without a picture was admitted without a source"
-        return _preprocessed(seen, control.type)
+        return _preprocessed(seen, control)
     picture = pixels.load(job.task.inputs[control.image.blob])
     if control.preprocess:
         seen = pixels.model_rgb(picture, canvas.generation, canvas.fill)
-        return _preprocessed(seen, control.type)
+        return _preprocessed(seen, control)
     return pixels.model_rgb(picture, canvas.generation, "black")  # maps are light on nothing
 
 
-def _preprocessed(seen: np.ndarray, kind: str) -> np.ndarray:
-    found = PREPROCESSORS[kind](pixels.to_depth(seen, np.uint8))
+def _preprocessed(seen: np.ndarray, control: Control) -> np.ndarray:
+    draw = PREPROCESSORS[control.type]
+    found = draw(pixels.to_depth(seen, np.uint8), control.low, control.high)
     return np.repeat(pixels.to_float(found)[..., None], 3, axis=2)
 
 

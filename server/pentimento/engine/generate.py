@@ -26,6 +26,7 @@ from pentimento.engine.stop import StopFlag
 from pentimento.errors import JobFailed
 from pentimento.imaging import drift
 from pentimento.imaging.geometry import Size
+from pentimento.imaging.sizing import generation_size
 from pentimento.jobs.record import Mode
 from pentimento.jobs.wording import notice
 
@@ -64,7 +65,10 @@ class Generation:
         """Saves and emits every picture; answers the facts of the whole job."""
         self._emit(Loading("Preparing"))
         with self._clock.phase("read"):
-            canvas = pictures.open_canvas(self._job)
+            limits = self._job.model
+            canvas = pictures.open_canvas(
+                self._job.task, limits.native_size, lambda size: generation_size(size, limits)
+            )
             self.size = canvas.size
         with self._clock.phase("load"):
             model = LoadedModel(self._shared, self._job.model, self._emit, self._stop)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,10 +11,8 @@ from typing import Any
 import numpy as np
 
 from pentimento.backends.base import PixelFile, Result, Task
-from pentimento.engine.messages import EngineJob
 from pentimento.imaging import color_match, composite, masks, pixels, resample
 from pentimento.imaging.geometry import Size
-from pentimento.imaging.sizing import generation_size
 from pentimento.jobs.record import Mode, PixelFormat
 
 
@@ -61,13 +60,12 @@ class Canvas:
         return color_match.measure(picture, source[..., :3], where)
 
 
-def open_canvas(job: EngineJob) -> Canvas:
-    """Reads what the job brings; raises BadInput for pictures that are damaged."""
-    task = job.task
+def open_canvas(task: Task, native: int, worked_at: Callable[[Size], Size]) -> Canvas:
+    """Reads what the job brings; raises BadInput for pictures that are damaged. `native` is the
+    side of a picture without a size, `worked_at` says at which size one is generated; px."""
     if task.request.mode is Mode.TXT2IMG:
-        native = job.model.native_size
         size = Size(task.request.width or native, task.request.height or native)
-        return Canvas(size, generation_size(size, job.model), PixelFormat.RGB_U8)
+        return Canvas(size, worked_at(size), PixelFormat.RGB_U8)
     file = _input(task, "source")
     source = pixels.load(file)
     size = Size(source.shape[1], source.shape[0])
@@ -78,7 +76,7 @@ def open_canvas(job: EngineJob) -> Canvas:
     opaque = task.request.alpha == "opaque"
     return Canvas(
         size,
-        generation_size(size, job.model),
+        worked_at(size),
         file.format or _format_for(source, opaque=opaque and mask is None),
         source,
         mask,

@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pentimento.backends.base import PixelFile
+from pentimento.backends.remote.terms import Remotes
 from pentimento.errors import BadInput
 from pentimento.imaging.geometry import Size
-from pentimento.jobs import plan, space
+from pentimento.jobs import plan, remote, space
 from pentimento.jobs.blobs import Blobs
 from pentimento.jobs.record import JobRequest, PixelFormat
 from pentimento.models import Registry
@@ -32,14 +33,18 @@ class Admitted:
 
 
 class Admission:
-    def __init__(self, registry: Registry, blobs: Blobs, data_dir: Path, reserve: int) -> None:
+    def __init__(
+        self, registry: Registry, blobs: Blobs, remotes: Remotes, data_dir: Path, reserve: int
+    ) -> None:
         self._registry = registry
+        self._remotes = remotes
         self._blobs = blobs
         self._data_dir = data_dir
         self._reserve = reserve
 
     async def admit(self, request: JobRequest) -> Admitted:
-        """Raises BadInput, TooLarge, NotFound or disk_full for a job that is not taken."""
+        """Raises BadInput, TooLarge, NotFound or disk_full for a job that is not taken, and
+        a service's problem where it may not be used."""
         if request.observe:
             raise _unsupported_field("observe")
         inputs = await self.inputs(request)
@@ -49,7 +54,7 @@ class Admission:
             _check_mask(inputs[request.mask.blob], size)
         if size or request.controls:
             _check_controls(request, inputs, size)
-        resolved = await asyncio.to_thread(plan.resolve, request, self._registry, size)
+        resolved = await asyncio.to_thread(self._resolve, request, size)
         await asyncio.to_thread(self._check_space, resolved, source)
         return Admitted(resolved, inputs)
 
@@ -58,6 +63,11 @@ class Admission:
         pictures = (request.source, request.mask, *(control.image for control in request.controls))
         wanted = {ref.blob for ref in pictures if ref}
         return {blob_id: self._blobs.file(await self._blobs.get(blob_id)) for blob_id in wanted}
+
+    def _resolve(self, request: JobRequest, size: Size | None) -> JobRequest:
+        if request.backend:
+            return remote.resolve(request, self._remotes, size)
+        return plan.resolve(request, self._registry, size)
 
     def _check_space(self, request: JobRequest, source: PixelFile | None) -> None:
         width = source.width if source else request.width or 1

@@ -46,15 +46,15 @@ def resolve(request: JobRequest, registry: Registry, source_size: Size | None) -
     Raises BadInput for what no engine here can do, NotFound for an unknown model. A damaged model
     is not refused here: its job fails with the reason.
     """
-    _refuse_unsupported(request)
+    refuse_unsupported(request)
     model = _model(registry, request.model)
     size = source_size or Size(
         request.width or model.native_size, request.height or model.native_size
     )
-    _refuse_huge(size)
+    refuse_huge(size)
     _refuse_sampler(model, request.sampler)
     addons.check_loras(request, model, registry)
-    strength = _or(request.strength, DEFAULT_STRENGTH[request.mode])
+    strength = strength_of(request)
     chosen: dict[str, Any] = {
         "model": model.id,
         "strength": strength,
@@ -64,27 +64,22 @@ def resolve(request: JobRequest, registry: Registry, source_size: Size | None) -
         "seed": _or(request.seed, secrets.randbelow(SEED_RANGE)),
         "controls": addons.chosen_controls(request, model, registry),
     }
-    if request.mode is not Mode.TXT2IMG:
-        chosen |= {
-            "color_match": _or(request.color_match, request.mode is Mode.INPAINT),
-            "alpha": _or(request.alpha, _alpha(request.mode, strength)),
-        }
     if request.mode is Mode.TXT2IMG:
-        chosen |= {"strength": 1.0, "width": size.width, "height": size.height}
+        chosen |= {"width": size.width, "height": size.height}
+    else:
+        chosen |= appearance(request, strength)
     return request.model_copy(update=chosen)
 
 
 def make_plan(request: PlanRequest, registry: Registry, timings: Timings | None = None) -> Plan:
     """Geometry in, plan out. Raises BadInput when a rectangle that the mode needs is missing or
     the selection lies outside everything, NotFound for an unknown model."""
-    _refuse_mode(request.mode)
+    refuse_mode(request.mode)
     model = _model(registry, request.model)
-    box = _box(request, model)
-    _refuse_huge(box.size)
+    box = box_of(request, model)
+    refuse_huge(box.size)
     generation = sizing.generation_size(box.size, model)
-    strength = _or(request.strength, DEFAULT_STRENGTH[request.mode])
-    if request.mode is Mode.TXT2IMG:
-        strength = 1.0
+    strength = strength_of(request)
     steps = _or(request.steps, model.default_steps)
     levels, start_noise = _levels(model, generation, steps, strength)
     seconds = timings(model.id, generation, levels) if timings and levels else None
@@ -108,13 +103,28 @@ def make_plan(request: PlanRequest, registry: Registry, timings: Timings | None 
     )
 
 
+def strength_of(request: JobRequest | PlanRequest) -> float:
+    """As asked or the mode's default; text to image begins with nothing and has 1 always."""
+    if request.mode is Mode.TXT2IMG:
+        return 1.0
+    return _or(request.strength, DEFAULT_STRENGTH[request.mode])
+
+
+def appearance(request: JobRequest, strength: float) -> dict[str, Any]:
+    """How a result fits to its source, as asked or by default."""
+    return {
+        "color_match": _or(request.color_match, request.mode is Mode.INPAINT),
+        "alpha": _or(request.alpha, _alpha(request.mode, strength)),
+    }
+
+
 def _alpha(mode: Mode, strength: float) -> Alpha:
     """Whose transparency a result has if nothing is said: its source's, but a selection that is
     filled anew becomes opaque, or an empty area would stay empty."""
     return "opaque" if mode is Mode.INPAINT and strength >= 1 else "source"
 
 
-def _box(request: PlanRequest, model: ModelInfo) -> Box:
+def box_of(request: PlanRequest, model: sizing.Limits) -> Box:
     """What is read from the image, in canvas px."""
     if request.mode is Mode.TXT2IMG:
         width = request.width or model.native_size
@@ -130,7 +140,7 @@ def _box(request: PlanRequest, model: ModelInfo) -> Box:
     return _inpaint_box(request, selection, source, model)
 
 
-def _inpaint_box(request: PlanRequest, selection: Box, source: Box, model: ModelInfo) -> Box:
+def _inpaint_box(request: PlanRequest, selection: Box, source: Box, model: sizing.Limits) -> Box:
     """The selection as far as its mask options reach, with context, where there is picture."""
     options = request.mask_options
     bounds: Box | None = source.union(selection)
@@ -187,6 +197,12 @@ def _notices(
         found.append(wording.few_steps(levels))
     if levels and generation.pixels < box.size.pixels:
         found.append(wording.reduced(box.size, generation))
+    return found + place_notices(request, box)
+
+
+def place_notices(request: PlanRequest, box: Box) -> list[Notice]:
+    """About where the area lies."""
+    found: list[Notice] = []
     source, canvas = _rect(request.source), _rect(request.canvas)
     selection = _rect(request.selection) if request.mode is Mode.INPAINT else None
     if selection and canvas and not canvas.contains(selection):
@@ -200,8 +216,8 @@ def _model(registry: Registry, model_id: str | None) -> ModelInfo:
     return registry.get(model_id or registry.default_id)
 
 
-def _refuse_unsupported(request: JobRequest) -> None:
-    _refuse_mode(request.mode)
+def refuse_unsupported(request: JobRequest) -> None:
+    refuse_mode(request.mode)
     if request.vae:
         raise BadInput(
             "unsupported",
@@ -211,7 +227,7 @@ def _refuse_unsupported(request: JobRequest) -> None:
         )
 
 
-def _refuse_mode(mode: Mode) -> None:
+def refuse_mode(mode: Mode) -> None:
     if mode not in DEFAULT_STRENGTH:
         raise BadInput(
             "unsupported_mode",
@@ -231,7 +247,7 @@ def _refuse_sampler(model: ModelInfo, sampler: str | None) -> None:
         )
 
 
-def _refuse_huge(size: Size) -> None:
+def refuse_huge(size: Size) -> None:
     if size.pixels > MAX_PIXELS:
         raise TooLarge(
             "too_many_pixels",

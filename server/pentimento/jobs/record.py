@@ -6,6 +6,7 @@ comparable. Nothing here knows HTTP, files or torch.
 
 from __future__ import annotations
 
+import re
 from enum import StrEnum
 from typing import Annotated, Any, Literal
 
@@ -17,6 +18,9 @@ MAX_SIDE = 65_535  # px
 MAX_SEED = 2**53 - 1  # JSON numbers stay exact up to here
 BLOB_ID = r"^[0-9a-f]{64}$"
 MODEL_ID = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$"
+REMOTE_MODEL = r"^[A-Za-z0-9][A-Za-z0-9 ._/:@+()\[\]-]{0,199}$"  # as services name theirs
+BACKEND_ID = r"^[a-z0-9][a-z0-9-]{0,31}$"
+LOCAL = "local"
 
 
 class Mode(StrEnum):
@@ -86,6 +90,8 @@ class Control(Strict):
     start: Annotated[float, Field(ge=0, le=1)] = 0.0
     end: Annotated[float, Field(ge=0, le=1)] = 1.0
     preprocess: bool = False
+    low: Annotated[float, Field(ge=0, le=1000)] = 100.0
+    high: Annotated[float, Field(ge=0, le=1000)] = 200.0
     model: Annotated[str, Field(pattern=MODEL_ID)] | None = None
 
 
@@ -112,7 +118,7 @@ class JobRequest(Strict):
     height: Annotated[int, Field(ge=1, le=MAX_SIDE)] | None = None
     source: BlobRef | None = None
     mask: BlobRef | None = None
-    model: Annotated[str, Field(pattern=MODEL_ID)] | None = None
+    model: Annotated[str, Field(pattern=REMOTE_MODEL)] | None = None
     vae: Annotated[str, Field(pattern=MODEL_ID)] | None = None
     sampler: Literal["Euler", "Euler a", "DPM++ 2M Karras", "DDIM", "UniPC", "LCM"] | None = None
     loras: Annotated[list[Lora], Field(max_length=16)] = []
@@ -125,9 +131,14 @@ class JobRequest(Strict):
     transparent_fill: TransparentFill = "surroundings"
     observe: bool = False
     preview: bool = True
-    backend: Literal["local"] = "local"
+    backend: Annotated[str, Field(pattern=BACKEND_ID)] | None = None
     interactive: bool = False
     client: Annotated[str, Field(max_length=64)] = ""
+
+    @field_validator("backend")
+    @classmethod
+    def _local_is_nothing_special(cls, value: str | None) -> str | None:
+        return _service(value)
 
     @field_validator("prompt", "negative_prompt", "client")
     @classmethod
@@ -149,11 +160,23 @@ class JobRequest(Strict):
             raise ValueError("mode img2img takes no mask; use inpaint")
         if self.mode in (Mode.IMG2IMG, Mode.INPAINT) and (self.width or self.height):
             raise ValueError(f"mode {self.mode} has its source's size; leave out width and height")
+        _check_model(self.model, self.backend)
         return self
 
     def compact(self) -> dict[str, Any]:
         """The request as JSON without defaults: what is stored and put into layer metadata."""
         return self.model_dump(mode="json", exclude_defaults=True) | {"mode": self.mode.value}
+
+
+def _service(backend: str | None) -> str | None:
+    """None for this machine, however it is said."""
+    return None if backend == LOCAL else backend
+
+
+def _check_model(model: str | None, backend: str | None) -> None:
+    """The names of services' models are theirs; those of models on this machine are ids."""
+    if model and backend is None and not re.fullmatch(MODEL_ID, model):
+        raise ValueError("model is not the id of a model on this machine")
 
 
 class Rect(Strict):
@@ -176,11 +199,23 @@ class PlanRequest(Strict):
     steps: Annotated[int, Field(ge=1, le=200)] | None = None
     guidance: Annotated[float, Field(ge=0, le=50)] | None = None
     sampler: Literal["Euler", "Euler a", "DPM++ 2M Karras", "DDIM", "UniPC", "LCM"] | None = None
-    model: Annotated[str, Field(pattern=MODEL_ID)] | None = None
+    model: Annotated[str, Field(pattern=REMOTE_MODEL)] | None = None
     width: Annotated[int, Field(ge=1, le=MAX_SIDE)] | None = None
     height: Annotated[int, Field(ge=1, le=MAX_SIDE)] | None = None
     count: Annotated[int, Field(ge=1, le=16)] = 1
     mask_options: MaskOptions = MaskOptions()
+    controls: Annotated[list[Control], Field(max_length=8)] = []
+    backend: Annotated[str, Field(pattern=BACKEND_ID)] | None = None
+
+    @field_validator("backend")
+    @classmethod
+    def _local_is_nothing_special(cls, value: str | None) -> str | None:
+        return _service(value)
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> PlanRequest:
+        _check_model(self.model, self.backend)
+        return self
 
 
 class SizeOut(Strict):
@@ -195,6 +230,34 @@ class Notice(Strict):
     code: str
     message: str
     params: dict[str, str | int] = {}
+
+
+class RouteKind(StrEnum):
+    """How a service makes a picture of a source: itself, steered by a map of it, or without it."""
+
+    NATIVE = "native"
+    CONTROL = "control"
+    TEXT = "text"
+
+
+class Sends(Strict):
+    """What leaves for a service for one picture. `bytes` is an upper bound."""
+
+    width: int
+    height: int
+    bytes: int
+
+
+class Route(Strict):
+    """The way a job takes through a service, and what the user should know of it beforehand."""
+
+    kind: RouteKind
+    control: str | None = None  # the type of the map that steers
+    sentence: str
+    strength_maps_to: str | None = None  # in words; None where strength has no effect
+    sends: Sends
+    price: str
+    receives: str  # who gets what
 
 
 class Plan(Strict):
@@ -215,3 +278,4 @@ class Plan(Strict):
     memory_mb: int | None  # estimate of the engine's peak
     warnings: list[str] = []  # the messages of the notices
     notices: list[Notice] = []
+    route: Route | None = None  # of a service

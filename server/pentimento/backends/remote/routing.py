@@ -1,0 +1,151 @@
+"""The way of a job through a service: natively, steered by a map of the source, or by words alone.
+
+The user need not know what a service can. The best way is taken, and the route says which one, and
+what is different from a job on this machine.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from pentimento.backends.remote.services import Capabilities, Operation, Service
+from pentimento.errors import BadInput
+from pentimento.jobs.record import Control, JobRequest, Mode, PlanRequest, RouteKind
+
+SUBSTITUTES = ("canny", "structure", "softedge", "lineart", "scribble", "sketch")  # best first
+FOR_LINE_ART = ("scribble", "sketch", "lineart", "canny")
+DRAWN = ("canny", "lineart", "scribble", "sketch")  # maps that this program makes of a picture
+SURROUNDINGS_WEIGHT = 0.8  # of a map that has lines around the selection only
+
+OPERATION = {
+    Mode.TXT2IMG: Operation.TXT2IMG,
+    Mode.IMG2IMG: Operation.IMG2IMG,
+    Mode.INPAINT: Operation.INPAINT,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """`operation` is what the service is asked to do. With `control` a map steers: a user's own
+    (`own`), or one made of the source with `weight`, whose lines inside the mask are left out when
+    `around`."""
+
+    kind: RouteKind
+    operation: Operation
+    control: str | None = None
+    weight: float | None = None
+    own: Control | None = None
+    around: bool = False
+    strength: float | None = None  # sent as such
+
+
+def choose(request: JobRequest | PlanRequest, strength: float, able: Capabilities) -> Way:
+    """The best way that the service has. Raises BadInput for a control it cannot follow."""
+    own = _own_control(request, able)
+    wanted = OPERATION[request.mode]
+    if _can(wanted, able) and (own is None or wanted in able.control_with):
+        return Way(
+            RouteKind.CONTROL if own and wanted is Operation.TXT2IMG else RouteKind.NATIVE,
+            wanted,
+            control=own.type if own else None,
+            weight=own.weight if own else None,
+            own=own,
+            strength=strength if able.strength and wanted is not Operation.TXT2IMG else None,
+        )
+    if own:
+        return Way(RouteKind.CONTROL, Operation.TXT2IMG, own.type, own.weight, own)
+    substitute = _first(SUBSTITUTES, able)
+    around = request.mode is Mode.INPAINT and strength >= 1
+    weight = SURROUNDINGS_WEIGHT if around else substitute_weight(strength)
+    if request.mode is Mode.TXT2IMG or substitute is None or weight <= 0:
+        return Way(RouteKind.TEXT, Operation.TXT2IMG)
+    return Way(RouteKind.CONTROL, Operation.TXT2IMG, substitute, weight, around=around)
+
+
+def for_line_art(way: Way, able: Capabilities) -> Way:
+    """The same way for a source that is a drawing: its lines are the map, if the service has a kind
+    of control for that."""
+    better = _first(FOR_LINE_ART, able)
+    if way.control is None or way.own or better is None:
+        return way
+    return replace(way, control=better)
+
+
+def substitute_weight(strength: float) -> float:
+    """How much the source's lines hold the new picture, 0..1: 1 - strength².
+
+    Small changes keep nearly everything (0.3 -> 0.91), a repaint is free (0.8 -> 0.36), and at 1
+    nothing of the source counts, as in image-to-image.
+    """
+    return round(1 - strength * strength, 4)
+
+
+def sentence(way: Way, service: Service, mode: Mode) -> str:
+    """What is different from a job on this machine, for the dialog."""
+    title = service.title
+    if way.kind is RouteKind.CONTROL and way.own:
+        return f"{title} paints a new picture, steered by your {way.control} map."
+    if way.kind is RouteKind.CONTROL:
+        missing = "fill a selection" if mode is Mode.INPAINT else "repaint a picture"
+        what = "the lines around the selection" if way.around else f"the lines of {_source(mode)}"
+        return f"{title} cannot {missing}: {what} steer a new picture; colors are not kept."
+    if way.kind is RouteKind.TEXT and mode is not Mode.TXT2IMG:
+        return f"{title} makes a new picture from your words alone; it does not see the source."
+    if way.operation is Operation.TXT2IMG:
+        return f"{title} paints a new picture."
+    if way.strength is None:
+        return f"{title} repaints {_source(mode)}; it decides by itself how much changes."
+    return f"{title} repaints {_source(mode)} at strength {way.strength:.2g}."
+
+
+def strength_maps_to(way: Way) -> str | None:
+    if way.strength is not None:
+        return f"strength {way.strength:.2g} there"
+    if way.kind is RouteKind.CONTROL and way.own is None and not way.around:
+        return f"control weight {way.weight:.2g}"
+    return None
+
+
+def _first(kinds: tuple[str, ...], able: Capabilities) -> str | None:
+    """The first kind of control that a picture can be turned into."""
+    return next((name for name in kinds if _made_of_a_picture(name, able)), None)
+
+
+def _made_of_a_picture(kind: str, able: Capabilities) -> bool:
+    return able.control.get(kind) == "picture" or (kind in able.control and kind in DRAWN)
+
+
+def _source(mode: Mode) -> str:
+    return "the selection" if mode is Mode.INPAINT else "the source"
+
+
+def _can(operation: Operation, able: Capabilities) -> bool:
+    return bool(getattr(able, operation.value))
+
+
+def _own_control(request: JobRequest | PlanRequest, able: Capabilities) -> Control | None:
+    """The control that the user asks for; services take one."""
+    wanted = [control for control in request.controls if control.weight > 0]
+    if not wanted:
+        return None
+    control = wanted[0]
+    if len(wanted) > 1:
+        raise _refused("one control at a time", "Leave the others out.")
+    if control.type not in able.control:
+        known = ", ".join(sorted(able.control)) or "none"
+        raise _refused(f"no {control.type} control", f"It knows {known}.")
+    if control.image is None and request.mode is Mode.TXT2IMG:
+        raise _refused("a control with a picture only", "Send one.")
+    draws = control.image is None or control.preprocess
+    if draws and not _made_of_a_picture(control.type, able):
+        raise _refused(f"a finished {control.type} map only", "Send the map, without preprocess.")
+    return control
+
+
+def _refused(what: str, hint: str) -> BadInput:
+    return BadInput(
+        "unsupported",
+        f"The chosen service takes {what}.",
+        hint,
+        details={"fields": [{"field": "controls", "message": "cannot be followed"}]},
+    )

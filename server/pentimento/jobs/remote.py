@@ -1,0 +1,84 @@
+"""Plans and defaults of jobs that a service makes; `plan` has those of this machine. No numpy."""
+
+from __future__ import annotations
+
+import secrets
+from typing import Any
+
+from pentimento.backends.remote.frames import frame
+from pentimento.backends.remote.route import route
+from pentimento.backends.remote.routing import choose
+from pentimento.backends.remote.terms import Remotes, Terms
+from pentimento.errors import BadInput
+from pentimento.imaging.geometry import Size
+from pentimento.jobs import plan, wording
+from pentimento.jobs.record import JobRequest, Mode, Plan, PlanRequest, Rect, SizeOut
+
+
+def resolve(request: JobRequest, remotes: Remotes, source_size: Size | None) -> JobRequest:
+    """The request with nothing left to chance, as `plan.resolve` does it; what the service decides
+    stays None. Raises also key_missing, consent_needed, budget_exceeded: nothing is sent then."""
+    terms = remotes.terms(str(request.backend))
+    plan.refuse_unsupported(request)
+    if request.loras:
+        raise _no_loras(terms)
+    size = source_size or Size(
+        request.width or terms.sizes.native_size, request.height or terms.sizes.native_size
+    )
+    plan.refuse_huge(size)
+    strength = plan.strength_of(request)
+    choose(request, strength, terms.capabilities)
+    if strength > 0:
+        remotes.permit(terms, request.count)
+    seed = secrets.randbelow(plan.SEED_RANGE) if request.seed is None else request.seed
+    chosen: dict[str, Any] = {"strength": strength, "seed": seed}
+    chosen |= {"model": request.model or terms.model or None}
+    if request.mode is Mode.TXT2IMG:
+        chosen |= {"width": size.width, "height": size.height}
+    else:
+        chosen |= plan.appearance(request, strength)
+    return request.model_copy(update=chosen)
+
+
+def make_plan(request: PlanRequest, remotes: Remotes) -> Plan:
+    """As `plan.make_plan`, with a route. Nothing is asked of the service, so it costs nothing."""
+    terms = remotes.terms(str(request.backend))
+    plan.refuse_mode(request.mode)
+    box = plan.box_of(request, terms.sizes)
+    plan.refuse_huge(box.size)
+    placed = frame(box.size, terms.sizes)
+    strength = plan.strength_of(request)
+    way = choose(request, strength, terms.capabilities)
+    notices = plan.place_notices(request, box)
+    if strength == 0:
+        notices.append(wording.notice("nothing_changes"))
+    elif placed.inner.size.pixels < box.size.pixels:
+        notices.append(wording.reduced(box.size, placed.inner.size))
+    told = route(way, terms, placed, request)
+    return Plan(
+        mode=request.mode,
+        sentence=told.sentence,
+        box=Rect(x=box.x, y=box.y, width=box.width, height=box.height),
+        generation=SizeOut(width=placed.inner.width, height=placed.inner.height),
+        model=request.model or terms.model,
+        sampler="",
+        strength=strength,
+        steps=0,
+        steps_run=0,
+        guidance=0.0,
+        start_noise=0.0,
+        seconds=None,
+        memory_mb=None,
+        warnings=[notice.message for notice in notices],
+        notices=notices,
+        route=told,
+    )
+
+
+def _no_loras(terms: Terms) -> BadInput:
+    return BadInput(
+        "unsupported",
+        f"LoRAs of this machine cannot be used at {terms.title}.",
+        "Leave them out, or run the job on this machine.",
+        details={"fields": [{"field": "loras", "message": "are on this machine"}]},
+    )

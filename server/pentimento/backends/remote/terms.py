@@ -62,7 +62,9 @@ class Terms:
 
     @property
     def model(self) -> str:
-        return self.chosen.model or self.service.default_model
+        """Empty where the server decides: at another address the record's names mean nothing."""
+        elsewhere = self.base_url != self.service.base_url
+        return self.chosen.model or ("" if elsewhere else self.service.default_model)
 
     @property
     def caps(self) -> Caps:

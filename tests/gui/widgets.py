@@ -2,6 +2,7 @@
 Runs inside the GIMP root. A plug-in is an application of its own on the accessibility bus."""
 
 import time
+from contextlib import suppress
 
 import gi
 
@@ -138,11 +139,13 @@ def nameless(root):
 
 
 def labels(root):
-    """The texts of all showing labels and texts below `root`, a line each."""
+    """The texts of all showing labels and texts below `root`, a line each. One that goes away while
+    it is read, because the window shows something new, says nothing."""
     found = []
     for node in walk(root):
-        if matches(node, "label|text", None, True):
-            found.append(text(node) or node.get_name() or "")
+        with suppress(GLib.Error):
+            if matches(node, "label|text", None, True):
+                found.append(text(node) or node.get_name() or "")
     return "\n".join(found)
 
 

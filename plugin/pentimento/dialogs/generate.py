@@ -97,7 +97,6 @@ class GenerateDialog:
         )
         box.pack_start(Gtk.Separator(), False, False, 0)
         box.pack_start(self.status, False, False, 0)
-        self.status.set_margin_bottom(native.SPACING)
         box.show_all()
         area = self.dialog.get_content_area()
         area.pack_start(box, True, True, 0)

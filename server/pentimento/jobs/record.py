@@ -253,6 +253,8 @@ class Route(Strict):
 
     kind: RouteKind
     control: str | None = None  # the type of the map that steers
+    code: str  # of the sentence, for clients that say it in another language
+    params: dict[str, str]  # what fills it in
     sentence: str
     strength_maps_to: str | None = None  # in words; None where strength has no effect
     sends: Sends

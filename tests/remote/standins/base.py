@@ -3,6 +3,7 @@ service's documentation says, or with a fault. It counts what would have been bi
 
 from __future__ import annotations
 
+import base64
 import io
 import json
 import threading
@@ -44,6 +45,19 @@ class Call:
 
 
 @dataclass
+class Asked:
+    """An order as the service understands it. `mask` is white where it repaints."""
+
+    prompt: str
+    size: tuple[int, int]
+    image: Image.Image | None = None
+    mask: Image.Image | None = None
+    control: Image.Image | None = None
+    strength: float | None = None
+    seed: int | None = None
+
+
+@dataclass
 class StandIn:
     """`fault` is the next answers' fault, `times` for how many of them; `accepted` counts orders
     that a real service would bill."""
@@ -53,6 +67,7 @@ class StandIn:
     key: str = "right-key"
     accepted: int = 0
     calls: list[Call] = field(default_factory=list)
+    asked: list[Asked] = field(default_factory=list)
     released: threading.Event = field(default_factory=threading.Event)
 
     def __post_init__(self) -> None:
@@ -76,7 +91,8 @@ class StandIn:
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.server.daemon_threads = True
         self.port = self.server.server_address[1]
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+        serve = self.server.serve_forever  # looks every 20 ms whether it is to end
+        threading.Thread(target=serve, args=(0.02,), daemon=True).start()
 
     @property
     def origin(self) -> str:
@@ -164,12 +180,25 @@ def _cut(stand_in: StandIn, handler: BaseHTTPRequestHandler, call: Call) -> None
     handler.connection.shutdown(2)
 
 
+def _half(stand_in: StandIn, handler: BaseHTTPRequestHandler, call: Call) -> None:
+    """The right answer, broken off in the middle."""
+    status, headers, body = stand_in.answer(call)
+    handler.send_response(status)
+    for name, value in headers.items():
+        handler.send_header(name, value)
+    handler.send_header("Content-Length", str(len(body)))
+    handler.end_headers()
+    handler.wfile.write(body[: len(body) // 2])
+    handler.close_connection = True
+
+
 def _garbage(stand_in: StandIn, handler: BaseHTTPRequestHandler, call: Call) -> None:
     send(handler, (200, {"Content-Type": "application/json"}, b"\x00\xff not json {{{"))
 
 
 def _broken(stand_in: StandIn, handler: BaseHTTPRequestHandler, call: Call) -> None:
-    send(handler, stand_in.with_image(picture(64, 64)[:200]))
+    whole = picture(64, 64)
+    send(handler, stand_in.with_image(whole[: len(whole) // 2]))
 
 
 def _private(stand_in: StandIn, handler: BaseHTTPRequestHandler, call: Call) -> None:
@@ -210,6 +239,7 @@ def _hold(stand_in: StandIn, handler: BaseHTTPRequestHandler, call: Call) -> Non
 
 TAKEN: dict[str, Callable[[StandIn, BaseHTTPRequestHandler, Call], None]] = {  # billed
     "cut": _cut,
+    "half": _half,
     "garbage": _garbage,
     "broken image": _broken,
     "private url": _private,
@@ -230,6 +260,18 @@ def send(handler: BaseHTTPRequestHandler, reply: Reply) -> None:
         handler.wfile.write(body)
     except OSError:
         handler.close_connection = True
+
+
+def opened(data: bytes) -> Image.Image:
+    """A picture that was sent, decoded."""
+    image = Image.open(io.BytesIO(data))
+    image.load()
+    return image
+
+
+def from_text(text: str | None) -> Image.Image | None:
+    """A picture that was sent as base64 or as a data URI."""
+    return opened(base64.b64decode(text.rpartition(",")[2])) if text else None
 
 
 def json_reply(status: int, body: Any) -> Reply:

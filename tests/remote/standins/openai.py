@@ -4,10 +4,17 @@ them. Not OpenAI."""
 from __future__ import annotations
 
 import base64
-import io
 
-from PIL import Image
-from tests.remote.standins.base import Call, Reply, StandIn, json_reply, picture
+from PIL import Image, ImageOps
+from tests.remote.standins.base import (
+    Asked,
+    Call,
+    Reply,
+    StandIn,
+    json_reply,
+    opened,
+    picture,
+)
 
 SIZES = ("1024x1024", "1536x1024", "1024x1536", "auto")
 KNOWN = {"prompt", "model", "n", "size", "quality", "background", "output_format", "user"}
@@ -36,17 +43,24 @@ class OpenAI(StandIn):
         fields = {
             name: value.decode() for name, value in form.items() if name not in ("image", "mask")
         }
-        source = Image.open(io.BytesIO(form["image"]))
+        source, mask = opened(form["image"]), None
         if "mask" in form:
-            mask = Image.open(io.BytesIO(form["mask"]))
-            if mask.size != source.size or mask.mode != "RGBA":
+            sent = opened(form["mask"])
+            if sent.size != source.size or sent.mode != "RGBA":
                 return self.refusal(400)
-        return self._made(fields)
+            mask = ImageOps.invert(sent.getchannel("A"))
+        return self._made(fields, source, mask)
 
-    def _made(self, fields: dict[str, str]) -> Reply:
+    def _made(
+        self,
+        fields: dict[str, str],
+        source: Image.Image | None = None,
+        mask: Image.Image | None = None,
+    ) -> Reply:
         if set(fields) - KNOWN or fields.get("size") not in SIZES:
             return self.refusal(400)
         width, height = (int(side) for side in fields["size"].split("x"))
+        self.asked.append(Asked(fields["prompt"], (width, height), source, mask))
         return self.with_image(picture(width, height))
 
     def refusal(self, status: int) -> Reply:

@@ -14,10 +14,13 @@ WORDS = 16_000  # bytes for prompts and settings
 
 
 def route(way: Way, terms: Terms, frame: Frame, request: JobRequest | PlanRequest) -> Route:
+    code, params = routing.words(way, terms.service, request.mode)
     return Route(
         kind=way.kind,
         control=way.control,
-        sentence=routing.sentence(way, terms.service, request.mode),
+        code=code,
+        params=params,
+        sentence=routing.sentence(code, params),
         strength_maps_to=routing.strength_maps_to(way),
         sends=sends(way, frame),
         price=price(terms, request.count),

@@ -17,6 +17,29 @@ FOR_LINE_ART = ("scribble", "sketch", "lineart", "canny")
 DRAWN = ("canny", "lineart", "scribble", "sketch")  # maps that this program makes of a picture
 SURROUNDINGS_WEIGHT = 0.8  # of a map that has lines around the selection only
 
+SENTENCES = {  # the plug-in has the same ones for its translators (tests/contract)
+    "own_map": "{title} paints a new picture, steered by your {control} map.",
+    "lines_of_source": (
+        "{title} cannot repaint a picture: the lines of the source steer a new picture; colors are "
+        "not kept."
+    ),
+    "lines_of_selection": (
+        "{title} cannot fill a selection: the lines of the selection steer a new picture; colors "
+        "are not kept."
+    ),
+    "around_selection": (
+        "{title} cannot fill a selection: the lines around the selection steer a new picture; "
+        "colors are not kept."
+    ),
+    "words_alone": (
+        "{title} makes a new picture from your words alone; it does not see the source."
+    ),
+    "new_picture": "{title} paints a new picture.",
+    "repaints_source": "{title} repaints the source; it decides by itself how much changes.",
+    "repaints_selection": "{title} repaints the selection; it decides by itself how much changes.",
+    "repaints_source_at": "{title} repaints the source at strength {strength}.",
+    "repaints_selection_at": "{title} repaints the selection at strength {strength}.",
+}
 OPERATION = {
     Mode.TXT2IMG: Operation.TXT2IMG,
     Mode.IMG2IMG: Operation.IMG2IMG,
@@ -50,7 +73,7 @@ def choose(request: JobRequest | PlanRequest, strength: float, able: Capabilitie
             control=own.type if own else None,
             weight=own.weight if own else None,
             own=own,
-            strength=strength if able.strength and wanted is not Operation.TXT2IMG else None,
+            strength=strength if able.strength and wanted in able.strength_with else None,
         )
     if own:
         return Way(RouteKind.CONTROL, Operation.TXT2IMG, own.type, own.weight, own)
@@ -59,7 +82,8 @@ def choose(request: JobRequest | PlanRequest, strength: float, able: Capabilitie
     weight = SURROUNDINGS_WEIGHT if around else substitute_weight(strength)
     if request.mode is Mode.TXT2IMG or substitute is None or weight <= 0:
         return Way(RouteKind.TEXT, Operation.TXT2IMG)
-    return Way(RouteKind.CONTROL, Operation.TXT2IMG, substitute, weight, around=around)
+    said = weight if able.control_weight else None
+    return Way(RouteKind.CONTROL, Operation.TXT2IMG, substitute, said, around=around)
 
 
 def for_line_art(way: Way, able: Capabilities) -> Way:
@@ -80,28 +104,32 @@ def substitute_weight(strength: float) -> float:
     return round(1 - strength * strength, 4)
 
 
-def sentence(way: Way, service: Service, mode: Mode) -> str:
-    """What is different from a job on this machine, for the dialog."""
-    title = service.title
+def words(way: Way, service: Service, mode: Mode) -> tuple[str, dict[str, str]]:
+    """What is different from a job on this machine: the key of SENTENCES and what fills it in."""
+    title = {"title": service.title}
+    place = "selection" if mode is Mode.INPAINT else "source"
     if way.kind is RouteKind.CONTROL and way.own:
-        return f"{title} paints a new picture, steered by your {way.control} map."
+        return "own_map", title | {"control": str(way.control)}
     if way.kind is RouteKind.CONTROL:
-        missing = "fill a selection" if mode is Mode.INPAINT else "repaint a picture"
-        what = "the lines around the selection" if way.around else f"the lines of {_source(mode)}"
-        return f"{title} cannot {missing}: {what} steer a new picture; colors are not kept."
+        return ("around_selection" if way.around else f"lines_of_{place}"), title
     if way.kind is RouteKind.TEXT and mode is not Mode.TXT2IMG:
-        return f"{title} makes a new picture from your words alone; it does not see the source."
+        return "words_alone", title
     if way.operation is Operation.TXT2IMG:
-        return f"{title} paints a new picture."
+        return "new_picture", title
     if way.strength is None:
-        return f"{title} repaints {_source(mode)}; it decides by itself how much changes."
-    return f"{title} repaints {_source(mode)} at strength {way.strength:.2g}."
+        return f"repaints_{place}", title
+    return f"repaints_{place}_at", title | {"strength": f"{way.strength:.2g}"}
+
+
+def sentence(code: str, params: dict[str, str]) -> str:
+    return SENTENCES[code].format(**params)
 
 
 def strength_maps_to(way: Way) -> str | None:
     if way.strength is not None:
         return f"strength {way.strength:.2g} there"
-    if way.kind is RouteKind.CONTROL and way.own is None and not way.around:
+    steered = way.kind is RouteKind.CONTROL and way.own is None and not way.around
+    if steered and way.weight is not None:
         return f"control weight {way.weight:.2g}"
     return None
 
@@ -113,10 +141,6 @@ def _first(kinds: tuple[str, ...], able: Capabilities) -> str | None:
 
 def _made_of_a_picture(kind: str, able: Capabilities) -> bool:
     return able.control.get(kind) == "picture" or (kind in able.control and kind in DRAWN)
-
-
-def _source(mode: Mode) -> str:
-    return "the selection" if mode is Mode.INPAINT else "the source"
 
 
 def _can(operation: Operation, able: Capabilities) -> bool:

@@ -35,11 +35,13 @@ class Capabilities(Record):
     img2img: bool = False
     inpaint: bool = False
     strength: bool = False  # how much of the source changes can be said
+    strength_with: tuple[Operation, ...] = (Operation.IMG2IMG, Operation.INPAINT)  # in which calls
     seed: bool = False
     negative_prompt: bool = False
     steps: bool = False
     guidance: bool = False
     control: dict[str, Literal["map", "picture"]] = {}
+    control_weight: bool = True  # how much a map steers can be said
     control_with: tuple[Operation, ...] = (Operation.TXT2IMG,)  # calls that take a map as well
 
 

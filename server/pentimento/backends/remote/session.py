@@ -262,8 +262,9 @@ class Line:
             raise (_NotDelivered() if never_delivered(error) else _Unknown()) from None
 
     def _body(self, response: requests.Response) -> bytes:
+        """Read by what has come, so that a service that drips is noticed at the deadline."""
         parts, size = [], 0
-        for part in response.iter_content(CHUNK):
+        while part := response.raw.read1(CHUNK, decode_content=True):
             size += len(part)
             if size > MOST_BYTES:
                 raise self._answered_badly(response)
@@ -329,7 +330,10 @@ class Line:
 
     def _safe(self, session: requests.Session, url: str) -> str:
         """Raises unsafe_url for what is not https, unless it is the service's own place."""
-        parts = urlsplit(url)
+        try:
+            parts = urlsplit(url)
+        except ValueError:
+            raise self.problem("unsafe_url") from None
         own = session is self._session and self._is_own(url)
         if not own and (parts.scheme != "https" or parts.username or not parts.hostname):
             raise self.problem("unsafe_url")

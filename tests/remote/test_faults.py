@@ -1,0 +1,262 @@
+"""Every way in which a service can fail ends in a clear error, in time, and is never paid twice."""
+
+from __future__ import annotations
+
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import pytest
+from tests.remote.standins.all import STAND_INS
+from tests.remote.standins.base import StandIn
+from tests.remote.standins.openai import OpenAI
+
+from pentimento.backends.remote import adapter, queues, session
+from pentimento.backends.remote.adapter import Ask, Painted
+from pentimento.backends.remote.problems import RemoteProblem
+from pentimento.backends.remote.services import Operation
+from pentimento.backends.remote.session import Address, Line
+from pentimento.errors import Cancelled
+from pentimento.imaging.geometry import Size
+
+FORBIDDEN = {  # what a 403 of the stand-in means; else the key
+    "fal": "payment_required",
+    "horde": "payment_required",
+    "openai": "moderated",
+    "stability": "moderated",
+}
+PROMPT = "a secret garden"
+ASK = Ask(Operation.TXT2IMG, PROMPT, Size(1024, 1024), seed=1)
+SECONDS = 1.5
+
+
+@dataclass
+class Service:
+    """A stand-in and a line to it."""
+
+    id: str
+    stand_in: StandIn
+    line: Line
+
+    def paint(self) -> Painted:
+        return adapter.load(self.id).paint(ASK, self.line)
+
+    def fails(self) -> RemoteProblem:
+        with pytest.raises(RemoteProblem) as caught:
+            self.paint()
+        told = str(caught.value.body())
+        assert self.stand_in.key not in told
+        assert PROMPT not in told
+        return caught.value
+
+
+@pytest.fixture(params=STAND_INS)
+def service(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[Service]:
+    monkeypatch.setattr(session, "PAUSES", (0.01, 0.01, 0.01))
+    monkeypatch.setattr(queues, "FIRST_PAUSE", 0.01)
+    stand_in = STAND_INS[request.param]()
+    yield Service(request.param, stand_in, line_to(request.param, stand_in))
+    stand_in.close()
+
+
+@pytest.fixture
+def openai(monkeypatch: pytest.MonkeyPatch) -> Iterator[Service]:
+    """For what is the same for all of them."""
+    monkeypatch.setattr(session, "PAUSES", (0.01, 0.01, 0.01))
+    stand_in = OpenAI()
+    yield Service("openai", stand_in, line_to("openai", stand_in))
+    stand_in.close()
+
+
+def line_to(service_id: str, stand_in: StandIn, key: str | None = None) -> Line:
+    found = adapter.load(service_id)
+    headers = found.auth(key or stand_in.key)
+    address = Address(service_id, "The service", stand_in.base_url, headers)
+    return Line(address, found.meaning, time.monotonic() + SECONDS)
+
+
+REFUSED = {
+    "401": "key_refused",
+    "402": "payment_required",
+    "403": "key_refused",
+    "404": "service_error",
+    "413": "service_error",
+    "422": "service_error",
+    "429": "rate_limited",
+    "429 late": "rate_limited",
+    "500": "service_error",
+    "503": "service_unavailable",
+}
+
+
+@pytest.mark.parametrize("fault", REFUSED)
+def test_a_refusal_is_told_and_not_repeated(service: Service, fault: str) -> None:
+    service.stand_in.fault = fault
+    error = service.fails()
+    expected = REFUSED[fault]
+    if fault == "403":
+        expected = FORBIDDEN.get(service.id, expected)
+    if fault == "422" and service.id == "fal":
+        expected = "moderated"
+    assert error.code == expected
+    assert error.details["status"] == int(fault[:3])
+    assert error.details.get("retry_after") == (3600 if fault == "429 late" else None)
+    assert len(service.stand_in.calls) == 1
+    assert service.line.accepted is False
+    assert service.line.uncertain is (fault == "500")
+
+
+@pytest.mark.parametrize("fault", ["429 soon", "503 soon"])
+def test_a_service_that_asks_for_patience_gets_it(service: Service, fault: str) -> None:
+    service.stand_in.fault, service.stand_in.times = fault, 2
+    assert service.paint().image.startswith(b"\x89PNG")
+    assert service.stand_in.accepted == 1
+
+
+def test_patience_has_an_end(service: Service) -> None:
+    service.stand_in.fault = "429 soon"
+    assert service.fails().code == "rate_limited"
+    assert len(service.stand_in.calls) == session.TRIES
+
+
+TAKEN = {
+    "cut": "outcome_unknown",
+    "half": "outcome_unknown",
+    "garbage": "bad_answer",
+    "huge": "bad_answer",
+}
+
+
+@pytest.mark.parametrize("fault", TAKEN)
+def test_what_was_taken_is_not_ordered_again(service: Service, fault: str) -> None:
+    service.stand_in.fault = fault
+    assert service.fails().code == TAKEN[fault]
+    assert service.stand_in.accepted == 1
+    assert service.line.accepted or service.line.uncertain
+
+
+@pytest.mark.parametrize("name", ["fal", "horde", "openai", "replicate"])
+def test_a_result_at_a_private_address_is_not_loaded(
+    monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setattr(queues, "FIRST_PAUSE", 0.01)
+    stand_in = STAND_INS[name](fault="private url")
+    try:
+        service = Service(name, stand_in, line_to(name, stand_in))
+        assert service.fails().code == "unsafe_url"
+        assert stand_in.accepted == 1
+    finally:
+        stand_in.close()
+
+
+def test_an_answer_that_drips_ends_with_the_deadline(service: Service) -> None:
+    service.stand_in.fault = "drip"
+    started = time.monotonic()
+    assert service.fails().code == "outcome_unknown"
+    assert time.monotonic() - started < SECONDS + 1
+    assert service.stand_in.accepted == 1
+
+
+def test_a_huge_answer_is_not_read_to_its_end(service: Service) -> None:
+    service.stand_in.fault = "huge"
+    started = time.monotonic()
+    service.fails()
+    assert time.monotonic() - started < SECONDS
+
+
+def test_a_wrong_key_is_refused_before_anything_is_made(service: Service) -> None:
+    service.line = line_to(service.id, service.stand_in, "wrong")
+    assert service.fails().code == "key_refused"
+    assert service.stand_in.accepted == 0
+
+
+def test_nobody_there(service: Service) -> None:
+    service.stand_in.server.shutdown()
+    service.stand_in.server.server_close()
+    assert service.fails().code == "service_unavailable"
+    assert service.line.accepted is False
+    assert service.line.uncertain is False
+
+
+def test_a_cancelled_job_sends_nothing(service: Service) -> None:
+    service.line.cut()
+    with pytest.raises(Cancelled):
+        service.paint()
+    assert service.stand_in.accepted == 0
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://169.254.169.254/latest/meta-data/",
+        "http://example.com/picture.png",
+        "file:///etc/passwd",
+        "https://me:pw@example.com/a.png",
+        "ftp://example.com/a.png",
+        "//example.com/a.png",
+        "https://[::1",
+        "nonsense",
+        "",
+    ],
+)
+def test_unsafe_addresses_are_not_loaded(openai: Service, url: str) -> None:
+    with pytest.raises(RemoteProblem) as caught:
+        openai.line.fetch(url)
+    assert caught.value.code == "unsafe_url"
+
+
+def test_a_name_that_leads_inside_is_noticed_before_a_byte_is_sent(openai: Service) -> None:
+    """Whatever the address looks like, the connection's other end decides."""
+    heard: list[bytes] = []
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def listen() -> None:
+            connection, _ = listener.accept()
+            heard.append(connection.recv(100))
+            connection.close()
+
+        thread = threading.Thread(target=listen, daemon=True)
+        thread.start()
+        with pytest.raises(RemoteProblem) as caught:
+            openai.line.fetch(f"https://localhost:{listener.getsockname()[1]}/a.png")
+        thread.join(5)
+    assert caught.value.code == "unsafe_url"
+    assert heard == [b""]
+
+
+def test_the_key_does_not_leave_the_services_own_place(openai: Service) -> None:
+    other = OpenAI()
+    try:
+        with pytest.raises(RemoteProblem) as caught:
+            openai.line.look(f"{other.origin}/v1/models")
+        assert caught.value.code == "unsafe_url"
+        assert other.calls == []
+    finally:
+        other.close()
+
+
+def test_a_result_at_the_services_own_place_is_loaded_without_the_key(
+    openai: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(openai.stand_in, "authorized", lambda call: True)
+    monkeypatch.setattr(openai.stand_in, "answer", lambda call: (200, {}, b"picture"))
+    assert openai.line.fetch(f"{openai.stand_in.origin}/result.png") == b"picture"
+    assert "authorization" not in openai.stand_in.calls[-1].headers
+
+
+def test_an_idempotent_service_is_asked_again_with_the_same_key(openai: Service) -> None:
+    stand_in = openai.stand_in
+    address = openai.line.address
+    openai.line = Line(
+        Address(address.id, address.title, address.base_url, address.headers, idempotency=True),
+        adapter.load(openai.id).meaning,
+        time.monotonic() + SECONDS,
+    )
+    stand_in.fault, stand_in.times = "cut", 1
+    assert openai.paint().image.startswith(b"\x89PNG")
+    orders = [call for call in stand_in.calls if stand_in.is_order(call)]
+    keys = [call.headers["idempotency-key"] for call in orders]
+    assert len(keys) == 2
+    assert keys[0] == keys[1]

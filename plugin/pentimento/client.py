@@ -61,6 +61,30 @@ class Client:
     def models(self) -> list:
         return self._json("GET", "/v1/models")["models"]
 
+    def backends(self) -> list:
+        """Where jobs can run, this machine first."""
+        return self._json("GET", "/v1/backends")["backends"]
+
+    def set_up(
+        self, backend: str, change: Dict[str, Any], key: str = "", agreed: Optional[bool] = None
+    ) -> Dict[str, Any]:
+        """Changes a service's settings, its key (empty: stays) and the consent (None: stays), in an
+        order in which a key only goes to the new address. The service as it is then."""
+        path = "/v1/backends/" + backend
+        entry = self._json("PUT", path, change)
+        if key:
+            entry = self._json("PUT", path + "/key", {"key": key})
+        if agreed is not None:
+            entry = self._json("POST", path + "/consent", {"agreed": agreed})
+        return entry
+
+    def forget_key(self, backend: str) -> Dict[str, Any]:
+        return self._json("DELETE", f"/v1/backends/{backend}/key")
+
+    def check_backend(self, backend: str) -> list:
+        """The models of a service whose address and key work; raises what is wrong with them."""
+        return self._json("POST", f"/v1/backends/{backend}/check", {})["models"]
+
     def plan(self, request: Dict[str, Any]) -> Dict[str, Any]:
         return self._json("POST", "/v1/plan", request)
 

@@ -1,5 +1,5 @@
 """Every procedure of the plug-in, as data: where it stands in GIMP's menus, what it is called,
-which options it takes (options.py) and what it returns. Nothing here needs GIMP."""
+which options it takes (options/) and what it returns. Nothing here needs GIMP."""
 
 from __future__ import annotations
 
@@ -142,6 +142,22 @@ ACTIONS = (
         ),
         (),
         RESULT_RETURNS,
+    ),
+    Action(
+        "backends",
+        "plug-in-pentimento-backends",
+        N_("_Where to Run..."),
+        N_("Where to Run"),
+        (MENU,),
+        N_("Tell where pictures can be made, and set up services on the network"),
+        N_(
+            "Pictures are made by the Pentimento server's own machine, or by a service on the "
+            "network that was set up and agreed to here. For each place the quality, speed, price "
+            "and privacy are told."
+        ),
+        (),
+        (REPORT_RETURN,),
+        needs_image=False,
     ),
     Action(
         "server",

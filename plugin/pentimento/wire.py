@@ -121,6 +121,7 @@ def _sampling(values: Dict[str, Any]) -> Dict[str, Any]:
         guidance=values["guidance"] or None,
         sampler=options.sampler_of(values),
         model=values["model"].strip(),
+        backend=options.service_of(values),
         count=int(values["count"]),
         width=int(values.get("width", 0)) or None,
         height=int(values.get("height", 0)) or None,
@@ -136,10 +137,16 @@ def plan_request(
     source: Optional[Box] = None,
     selection: Optional[Box] = None,
 ) -> Dict[str, Any]:
-    """The body of POST /v1/plan: geometry only."""
+    """The body of POST /v1/plan: no pixels. What steers matters to the way through a service."""
     boxes = {"canvas": canvas, "source": source, "selection": selection}
     rects = {name: box.rect() for name, box in boxes.items() if box is not None}
-    return {"mode": mode, **_sampling(values), **rects}
+    steered = _controls(values, _planned(values)) if options.service_of(values) else []
+    return {"mode": mode, **_sampling(values), **_given(controls=steered), **rects}
+
+
+def _planned(values: Dict[str, Any]) -> Optional[Sent]:
+    """Stands for the control layer's picture, which is sent with the job only."""
+    return Sent("0" * 64, 0, 0) if values["control-layer"] is not None else None
 
 
 def job_request(

@@ -4,7 +4,7 @@ the widgets of whichever options the action has, in the order of a person's thou
 from __future__ import annotations
 
 import importlib
-from typing import Any
+from typing import Any, Dict, List, Optional
 
 import dialogs.native as native
 
@@ -15,8 +15,10 @@ from gi.repository import Gdk, GimpUi, GObject, Gtk
 import choices
 import dialogs.edges as edges
 import dialogs.steering as steering
+import options
 from actions.steering import check as check_steering
 from context import values_of
+from dialogs.backend import PlaceChooser
 from dialogs.fields import BOTH, OPPOSITE, Fields
 from dialogs.models import ModelChooser
 from dialogs.presets import PresetLink
@@ -42,6 +44,7 @@ class GenerateDialog:
     def __init__(self, procedure: Any, config: Any, context: Any) -> None:
         self.config = config
         self.context = context
+        self.local_models: List[Dict[str, Any]] = []
         self.options = {option.name: option for option in context.action.options}
         self.links = [
             PresetLink(config, preset, number, table)
@@ -53,13 +56,16 @@ class GenerateDialog:
         self.dialog.set_default_size(WIDTH, -1)
         self.fields = Fields(self.dialog, config, context.action.options)
         self.models = ModelChooser(config)
-        self.status = StatusLine(self._plan_request, self.models.fill)
+        self.places = PlaceChooser(config, self._place_changed)
+        self.status = StatusLine(self._plan_request, self._known)
         self._lay_out()
         config.connect("notify", self._changed)
 
     def run(self) -> bool:
         """True when Generate was pressed."""
         go = self.dialog.run()
+        while go and not self.places.ready(self._route()):
+            go = self.dialog.run()
         self.status.close()
         for link in self.links:
             link.close()
@@ -74,6 +80,21 @@ class GenerateDialog:
             Destination.of(values).check(self.context.image)
         check_steering(values, has_source="source" in self.options)
         return action.plan_request(self.context, values)
+
+    def _known(self, models: List[Dict[str, Any]], places: List[Dict[str, Any]]) -> None:
+        """The server has answered for the first time."""
+        self.local_models = models
+        self.places.fill(places)
+
+    def _place_changed(self, place: Dict[str, Any]) -> None:
+        if place["id"] == options.LOCAL:
+            self.models.fill(self.local_models)
+        else:
+            self.models.fill_with_service(place)
+
+    def _route(self) -> Optional[Dict[str, Any]]:
+        plan = self.status.plan
+        return plan.get("route") if plan else None
 
     def _changed(self, _config: Any, spec: GObject.ParamSpec) -> None:
         if spec.name in self.options and spec.name not in PLAIN:
@@ -93,6 +114,7 @@ class GenerateDialog:
             self._seed(),
             fields.combo("source"),
             self._target(),
+            self._place(),
             *self._expanders(),
         )
         box.pack_start(Gtk.Separator(), False, False, 0)
@@ -146,6 +168,11 @@ class GenerateDialog:
         if self.context.image is None:
             return None
         return self.fields.row("target", TargetChooser(self.config, self.context.image))
+
+    def _place(self) -> Gtk.Box:
+        row = self.fields.row("backend", self.places.combo)
+        row.pack_start(self.places.button, False, False, 0)
+        return row
 
     def _expanders(self):
         """What most people never need, out of sight; what changes a mask is shown once used."""

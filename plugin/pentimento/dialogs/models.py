@@ -19,11 +19,12 @@ class ModelChooser(Gtk.ComboBoxText):
         self.connect("changed", lambda *_: self._chosen())
         config.connect("notify::model", lambda *_: self._show())
 
-    def fill(self, models: Sequence[Dict[str, Any]]) -> None:
-        """Shows these models (entries of GET /v1/models) and keeps the choice."""
+    def fill(self, models: Sequence[Dict[str, Any]], default: str = "") -> None:
+        """Shows these models (entries of GET /v1/models) and keeps the choice. `default` says what
+        is used otherwise."""
         keep = self._config.get_property("model")
         self.remove_all()
-        self.append("", _default_label(models))
+        self.append("", default or _default_label(models))
         for model in models:
             if model.get("ok", True):
                 self.append(model["id"], model.get("title") or model["id"])
@@ -32,6 +33,14 @@ class ModelChooser(Gtk.ComboBoxText):
                 keep, _("{model} (not on the server)").format(model=keep) if models else keep
             )
         self.set_active_id(keep)
+
+    def fill_with_service(self, place: Dict[str, Any]) -> None:
+        """Shows the models of a service (entry of GET /v1/backends)."""
+        own = place["model"]
+        default = _("The service's choice")
+        if own:
+            default = _("As set up: {model}").format(model=own)
+        self.fill([{"id": name} for name in place["models"]], default)
 
     def _chosen(self) -> None:
         chosen = self.get_active_id()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Dict, List, Mapping, Optional
 from urllib.parse import urlsplit
 
+import dialogs.route_words as route_words
 from i18n import _
 
 SEPARATOR = " · "
@@ -21,8 +22,30 @@ def destination(url: str) -> str:
 
 def sentence(plan: Mapping[str, Any], where: str, model: Optional[Mapping[str, Any]]) -> str:
     """The plan (answer of POST /v1/plan) for the status line of a dialog."""
+    if plan.get("route"):
+        return _through_a_service(plan)
     parts = [_transfer(plan, where), *_work(plan), *_model(plan, model)]
     return SEPARATOR.join(part for part in parts if part)
+
+
+def _through_a_service(plan: Mapping[str, Any]) -> str:
+    """Which way the job takes there, what leaves, who receives it, and what it costs."""
+    route = plan["route"]
+    if plan["strength"] == 0:
+        return _("strength 0 keeps the source as it is, nothing is computed")
+    parts = [route_words.text_of(route, _), sent(route["sends"]), str(route["price"])]
+    size = _size(plan["generation"])
+    if size != _size(plan["box"]):
+        parts.insert(1, _("painted at {size}").format(size=size))
+    return SEPARATOR.join(part for part in parts if part)
+
+
+def sent(sends: Mapping[str, int]) -> str:
+    """What leaves for a service for one picture."""
+    size = _("{n} kB").format(n=max(1, round(sends["bytes"] / 1000)))
+    if sends["width"] == 0:
+        return _("sends your words only")
+    return _("sends {picture} px, {size} at most").format(picture=_size(sends), size=size)
 
 
 def _transfer(plan: Mapping[str, Any], where: str) -> str:

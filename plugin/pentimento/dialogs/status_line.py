@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Callable, Dict, List
+from typing import Any, Callable, Dict, List, Optional
 
 from gi.repository import GLib, Gtk
 
@@ -19,18 +19,19 @@ RETRY_MS = 3000  # a server that was just started by hand is noticed by itself
 
 
 class StatusLine(Gtk.Box):
-    """`request()` gives the body for /v1/plan (main thread); `models_known(list)` hears of the
-    server's models when it first answers."""
+    """`request()` gives the body for /v1/plan (main thread); `known(models, places)` hears of the
+    server's models and of where jobs can run when it first answers."""
 
     def __init__(
         self,
         request: Callable[[], Dict[str, Any]],
-        models_known: Callable[[List[Dict[str, Any]]], None],
+        known: Callable[[List[Dict[str, Any]], List[Dict[str, Any]]], None],
     ) -> None:
         super().__init__(orientation=Gtk.Orientation.HORIZONTAL, spacing=native.SPACING)
         self._request = request
-        self._models_known = models_known
+        self._known = known
         self._models: List[Dict[str, Any]] = []
+        self.plan: Optional[Dict[str, Any]] = None  # the newest one
         self._background = Background()
         self._question = 0
         self._timer = 0
@@ -81,25 +82,27 @@ class StatusLine(Gtk.Box):
     def _plan(self, request: Dict[str, Any], may_start: bool):
         """In a thread. Starts the server the first time only: not again against a person's will."""
         client = server.ready(self._tell) if may_start else server.connect()
-        models = self._models or client.models()
-        return client.url, models, client.plan(request)
+        news = None if self._models else (client.models(), client.backends())
+        return client.url, news, client.plan(request)
 
     def _tell(self, text: str) -> None:
         self._background.tell(lambda message: self._say(message, "gimp-info"), text)
 
-    def _answered(self, question: int, url: str, models: List[Dict[str, Any]], plan: Any) -> None:
-        if models and not self._models:
-            self._models = models
-            self._models_known(models)
+    def _answered(self, question: int, url: str, news: Any, plan: Any) -> None:
+        if news and not self._models:
+            self._models = news[0]
+            self._known(*news)
         if question != self._question:
             return
-        model = plan_words.model_of(models, plan["model"])
+        self.plan = plan
+        model = plan_words.model_of(self._models, plan["model"])
         text = plan_words.sentence(plan, plan_words.destination(url), model)
         warnings = [notices.text_of(notice, _) for notice in plan.get("notices", ())]
         self._say("\n".join([text, *warnings]), "dialog-warning" if warnings else "gimp-info")
 
     def _failed(self, question: int, error: Exception) -> None:
         if question == self._question:
+            self.plan = None
             self._say(str(error) or type(error).__name__, "dialog-warning")
             self._ask_in(RETRY_MS)
 

@@ -1,0 +1,89 @@
+"""Where to run, in the dialogs that generate: a list of places and a button to set one up."""
+
+from __future__ import annotations
+
+from typing import Any, Callable, Dict, List, Mapping, Optional
+
+from gi.repository import Gtk
+
+import dialogs.native as native
+import dialogs.place_words as place_words
+import options
+from dialogs.set_up import SetUp
+from i18n import _
+
+
+class PlaceChooser:
+    """`combo` and `button`, bound to the config's `backend`. Until `fill` they show this machine
+    and the value set. `changed(place)` hears of each choice."""
+
+    def __init__(self, config: Any, changed: Callable[[Dict[str, Any]], None]) -> None:
+        self._config = config
+        self._changed = changed
+        self._places: List[Dict[str, Any]] = []
+        self.combo = Gtk.ComboBoxText()
+        self.button = native.button(
+            _("Set _Up…"), _("Key, limits and consent of this service"), lambda: self.set_up(None)
+        )
+        self._fill_combo()
+        self.combo.connect("changed", lambda *_args: self._chosen())
+        config.connect("notify::backend", lambda *_args: self._show())
+
+    @property
+    def place(self) -> Optional[Dict[str, Any]]:
+        """The chosen one; None while it is not known."""
+        return next((one for one in self._places if one["id"] == self._id), None)
+
+    def fill(self, places: List[Dict[str, Any]]) -> None:
+        """Shows these places (entries of GET /v1/backends) and keeps the choice."""
+        self._places = places
+        self._fill_combo()
+        if self.place:
+            self._changed(self.place)
+
+    def ready(self, route: Optional[Mapping[str, Any]]) -> bool:
+        """Whether a job with this route may go to the place; asks for what is missing."""
+        place = self.place
+        if place is None or place["configured"]:
+            return True
+        return bool(self.set_up(route)["configured"])
+
+    def set_up(self, route: Optional[Mapping[str, Any]]) -> Dict[str, Any]:
+        """Opens the dialog of the chosen service; the service as it is then."""
+        new = SetUp(self.place, self.combo.get_toplevel(), route).run()
+        self.fill([new if one["id"] == new["id"] else one for one in self._places])
+        self._config.notify("backend")  # the plan has a price, a model and an address
+        return new
+
+    @property
+    def _id(self) -> str:
+        return self._config.get_property("backend").strip() or options.LOCAL
+
+    def _fill_combo(self) -> None:
+        chosen = self._id
+        self.combo.remove_all()
+        for place in self._places:
+            self.combo.append(place["id"], place_words.choice(place))
+        if not self._places:
+            self.combo.append(options.LOCAL, _("This machine"))
+        self._select(chosen)
+
+    def _select(self, chosen: str) -> None:
+        if not self.combo.set_active_id(chosen):
+            self.combo.append(chosen, chosen)
+            self.combo.set_active_id(chosen)
+        place = self.place
+        self.button.set_sensitive(place is not None and place["id"] != options.LOCAL)
+        self.combo.set_tooltip_text(place_words.summary(place) if place else None)
+
+    def _chosen(self) -> None:
+        chosen = self.combo.get_active_id()
+        if chosen is None or chosen == self._id:
+            return
+        self._config.set_property("model", "")  # its name means nothing elsewhere
+        self._config.set_property("backend", "" if chosen == options.LOCAL else chosen)
+
+    def _show(self) -> None:
+        self._select(self._id)
+        if self.place:
+            self._changed(self.place)

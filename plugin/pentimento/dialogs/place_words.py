@@ -1,0 +1,58 @@
+"""A place where jobs can run (entry of GET /v1/backends) in words: what it is good for, what it
+costs, who receives what, and whether it can be used."""
+
+from __future__ import annotations
+
+from typing import Any, List, Mapping, Tuple
+
+from choices import N_
+from i18n import _
+
+FACTS = (  # field, title
+    ("quality", N_("Quality")),
+    ("speed", N_("Speed")),
+    ("price", N_("Price")),
+    ("privacy", N_("Privacy")),
+)
+OF_SERVICES = (("receives", N_("Receives it")), ("verified", N_("Tried")))
+LOCAL = "local"
+
+
+def title(place: Mapping[str, Any]) -> str:
+    return _("This machine") if place["id"] == LOCAL else str(place["title"])
+
+
+def facts(place: Mapping[str, Any]) -> List[Tuple[str, str]]:
+    """Rows of (title, text) for the mode guide."""
+    wanted = FACTS if place["id"] == LOCAL else FACTS + OF_SERVICES
+    rows = [(_(name), str(place[field])) for field, name in wanted if place[field]]
+    if place["spent_today"]:
+        rows.append((_("Spent today"), "${:.2f}".format(place["spent_today"])))
+    return rows
+
+
+def state(place: Mapping[str, Any]) -> str:
+    """Whether a job would be sent there, and what is missing for it."""
+    if place["configured"]:
+        return _("ready")
+    if place["needs_key"] and not place["has_key"]:
+        return _("needs a key")
+    return _("needs your consent")
+
+
+def choice(place: Mapping[str, Any]) -> str:
+    """The place in a list of choices."""
+    parts = [title(place)]
+    if not place["configured"]:
+        parts.append(state(place))
+    if place["recommended"]:
+        parts.append(_("recommended"))
+    return " · ".join(parts)
+
+
+def summary(place: Mapping[str, Any]) -> str:
+    """All of it as a text of several lines."""
+    head = "{}: {}".format(title(place), state(place))
+    if place["recommended"]:
+        head += " ★ " + str(place["why"])
+    return "\n".join([head, *("    {}: {}".format(*row) for row in facts(place))])

@@ -1,0 +1,251 @@
+"""The dialog for one service: what it is, who receives what, its key, its limits, and the consent
+without which nothing is sent there."""
+
+from __future__ import annotations
+
+from typing import Any, Dict, Mapping, Optional
+
+from gi.repository import Gtk
+
+import dialogs.native as native
+import dialogs.place_words as place_words
+import dialogs.plan_words as plan_words
+import server
+from choices import N_
+from dialogs.background import Background
+from errors import PluginError
+from i18n import _
+
+WIDTH = 560
+TEST, SAVED = 1, 2
+KEPT = {"keyring": N_("kept in the keyring of this system"), "file": N_("kept in a private file")}
+
+ENVIRONMENT = N_("taken from the environment")
+
+
+class SetUp:
+    """`route` is that of the job which waits for this service to be usable: then Save is refused
+    until it is. The key is shown nowhere; an empty entry keeps the one there is."""
+
+    def __init__(
+        self, place: Dict[str, Any], parent: Gtk.Window, route: Optional[Mapping[str, Any]] = None
+    ) -> None:
+        self.place = place
+        self.route = route
+        self.background = Background()
+        title = _("Set Up {service}").format(service=place["title"])
+        self.dialog = native.window(title, "pentimento-set-up")
+        self.dialog.set_transient_for(parent)
+        self.dialog.set_modal(True)
+        self.dialog.set_default_size(WIDTH, -1)
+        self.dialog.add_button(_("Save and _Test"), TEST)
+        self.dialog.add_button(_("_Cancel"), Gtk.ResponseType.CANCEL)
+        self.dialog.add_button(_("_Save"), Gtk.ResponseType.OK)
+        self.dialog.set_default_response(Gtk.ResponseType.OK)
+        self._lay_out()
+
+    def run(self) -> Dict[str, Any]:
+        """The service as it is afterwards."""
+        while True:
+            response = self.dialog.run()
+            if response == Gtk.ResponseType.OK:
+                self._save(self._saved)
+            elif response == TEST:
+                self._save(self._test)
+            else:
+                break
+        self.background.close()
+        self.dialog.destroy()
+        return self.place
+
+    # Layout
+
+    def _lay_out(self) -> None:
+        box = native.column(native.BORDER)
+        box.set_border_width(native.BORDER)
+        box.pack_start(facts_grid(place_words.facts(self.place)), False, False, 0)
+        if self.route:
+            leaves = _("This job: {sends}.").format(sends=plan_words.sent(self.route["sends"]))
+            box.pack_start(native.label(leaves), False, False, 0)
+        box.pack_start(Gtk.Separator(), False, False, 0)
+        box.pack_start(self._entries(), False, False, 0)
+        self.agree = self._consent()
+        box.pack_start(self.agree, False, False, 0)
+        self.result = native.paragraph(selectable=True)
+        native.name(self.result, _("Result of the test"))
+        box.pack_start(self.result, False, False, 0)
+        box.show_all()
+        self.dialog.get_content_area().pack_start(box, True, True, 0)
+
+    def _entries(self) -> Gtk.Grid:
+        place, caps = self.place, self.place["caps"]
+        self.address = Gtk.Entry(text=place["base_url"], activates_default=True)
+        self.model = Gtk.Entry(text=place["model"], activates_default=True)
+        self.model.set_placeholder_text(_("empty: the service decides"))
+        self.key = Gtk.Entry(visibility=False, input_purpose=Gtk.InputPurpose.PASSWORD)
+        self.key.set_placeholder_text(self._key_state())
+        self.per_job, self.per_day = amount_entry(caps["per_job"]), amount_entry(caps["per_day"])
+        rows = [
+            (_("_Model"), self.model, _("One of the service's models, by its name there")),
+            (_("_Key"), self.key, self._key_help()),
+            (_("$ a _job"), self.per_job, _("At most so many US dollars for one job")),
+            (_("$ a _day"), self.per_day, _("At most so many US dollars a day, by list prices")),
+        ]
+        if place["own_address"]:
+            help_text = _("https://host/path, or http:// in your own network")
+            rows.insert(0, (_("_Address"), self.address, help_text))
+        grid = Gtk.Grid(column_spacing=native.BORDER, row_spacing=native.SPACING)
+        for number, (text, entry, tooltip) in enumerate(rows):
+            entry.set_hexpand(True)
+            entry.set_tooltip_text(tooltip)
+            native.name(entry, text, tooltip)
+            grid.attach(native.label(text, entry), 0, number, 1, 1)
+            grid.attach(entry, 1, number, 1, 1)
+        self.forget = native.button(_("_Forget"), _("Delete the key that is kept"), self._forget)
+        self.forget.set_sensitive(place["key_source"] in KEPT)
+        grid.attach(self.forget, 2, len(rows) - 3, 1, 1)
+        return grid
+
+    def _consent(self) -> Gtk.CheckButton:
+        text = _("I agree that it _receives the part of the picture that a job needs, and my words")
+        check = Gtk.CheckButton.new_with_mnemonic(text)
+        check.set_active(self.place["consented"])
+        native.name(check, text)
+        return check
+
+    def _key_state(self) -> str:
+        place = self.place
+        if place["has_key"]:
+            return _(KEPT.get(place["key_source"], ENVIRONMENT))
+        return _("none yet") if place["needs_key"] else _("none; may be needed there")
+
+    def _key_help(self) -> str:
+        text = _("Kept by the server for this address only, never in GIMP's settings or images.")
+        page = self.place["key_page"]
+        return text + ("\n" + _("You get one at {page}").format(page=page) if page else "")
+
+    # What it does
+
+    def _change(self) -> Dict[str, Any]:
+        """What differs from what is kept. Raises PluginError for a limit that is no number."""
+        place = self.place
+        change: Dict[str, Any] = {}
+        address, model = self.address.get_text().strip(), self.model.get_text().strip()
+        if place["own_address"] and address != place["base_url"]:
+            change["base_url"] = address or None
+        if model != place["model"]:
+            change["model"] = model or None
+        caps = {"per_job": amount(self.per_job), "per_day": amount(self.per_day)}
+        if caps != place["caps"]:
+            change["caps"] = caps
+        return change
+
+    def _save(self, done) -> None:
+        """Keeps everything in a thread, and calls `done()` with `self.place` renewed."""
+        agreed = self.agree.get_active()
+        try:
+            change = self._change()
+        except PluginError as error:
+            self._say(str(error))
+            return
+        key, service = self.key.get_text().strip(), self.place["id"]
+        self._say(_("Asking the server…"))
+        self._allow(False)
+
+        def kept(place: Dict[str, Any]) -> None:
+            self._allow(True)
+            self._show(place)
+            done()
+
+        self.background.run(
+            lambda: server.connect().set_up(service, change, key, agreed), kept, self._failed
+        )
+
+    def _show(self, place: Dict[str, Any]) -> None:
+        self.place = place
+        self.key.set_text("")
+        self.key.set_placeholder_text(self._key_state())
+        self.address.set_text(place["base_url"])
+        self.model.set_text(place["model"])
+        self.forget.set_sensitive(place["key_source"] in KEPT)
+
+    def _saved(self) -> None:
+        if self.route and not self.place["configured"]:
+            missing = place_words.state(self.place)
+            self._say(_("Nothing can be sent yet: {missing}.").format(missing=missing))
+        else:
+            self.dialog.response(SAVED)
+
+    def _test(self) -> None:
+        service = self.place["id"]
+        self._allow(False)
+        self.background.run(
+            lambda: server.connect().check_backend(service), self._works, self._failed
+        )
+
+    def _works(self, models: Any) -> None:
+        self._allow(True)
+        names = ", ".join(models[:6]) + (" …" if len(models) > 6 else "")
+        text = _("✓ Address and key work.")
+        self._say(text + ("\n" + _("Models: {names}").format(names=names) if names else ""))
+
+    def _forget(self) -> None:
+        service = self.place["id"]
+        self._allow(False)
+        self.background.run(
+            lambda: server.connect().forget_key(service), self._forgotten, self._failed
+        )
+
+    def _forgotten(self, place: Dict[str, Any]) -> None:
+        self._allow(True)
+        self._show(place)
+        self._say(_("✓ The key is deleted."))
+
+    def _failed(self, error: Exception) -> None:
+        self._allow(True)
+        self._say("✗ " + str(error))
+
+    def _allow(self, allowed: bool) -> None:
+        for response in (TEST, Gtk.ResponseType.OK):
+            self.dialog.set_response_sensitive(response, allowed)
+
+    def _say(self, text: str) -> None:
+        self.result.set_text(text)
+
+
+def facts_grid(rows: Any) -> Gtk.Grid:
+    """Titles and texts in two columns."""
+    grid = Gtk.Grid(column_spacing=native.BORDER, row_spacing=2)
+    for number, (title, text) in enumerate(rows):
+        label = native.label(title)
+        label.set_valign(Gtk.Align.START)
+        label.get_style_context().add_class("dim-label")
+        grid.attach(label, 0, number, 1, 1)
+        words = native.paragraph(text, selectable=True)
+        words.set_width_chars(native.LINE_CHARACTERS)  # or Gtk wants room for one word a line
+        grid.attach(words, 1, number, 1, 1)
+    return grid
+
+
+def amount_entry(amount_now: Optional[float]) -> Gtk.Entry:
+    entry = Gtk.Entry(text="" if amount_now is None else f"{amount_now:g}", activates_default=True)
+    entry.set_placeholder_text(_("empty: no limit"))
+    return entry
+
+
+def amount(entry: Gtk.Entry) -> Optional[float]:
+    """US dollars; None for no limit."""
+    text = entry.get_text().strip().lstrip("$").replace(",", ".")
+    if not text:
+        return None
+    try:
+        number = float(text)
+    except ValueError:
+        number = -1.0
+    if not 0 <= number < float("inf"):
+        raise PluginError(
+            _("“{text}” is no amount of money.").format(text=text),
+            _("Write a number of US dollars, such as 2.50, or leave it empty."),
+            "bad_amount",
+        )
+    return number

@@ -1,0 +1,63 @@
+"""Every argument of the actions, as data. With procedures.py it drives the PDB arguments
+(pentimento.py), the dialogs (dialogs/) and the job sent to the server (wire.py). Nothing here needs
+GIMP.
+
+Texts are marked with N_ for the translators and translated where they are shown.
+
+Presets and numbers go together like this: a preset other than "custom" wins over the number beside
+it; "custom" (the default, so that a script may give just the number) means the number counts.
+"""
+
+from __future__ import annotations
+
+from options.option import BOOLEAN, CHANNEL, CHOICE, DOUBLE, INT, LAYER, STRING, TEXT, UINT, Option
+from options.painting import (
+    COUNT,
+    FILL_STRENGTH,
+    GUIDANCE,
+    HEIGHT,
+    MODEL,
+    NEGATIVE_PROMPT,
+    PROMPT,
+    RANDOM_SEED,
+    SAMPLER,
+    SEED,
+    SEEDS,
+    STEPS,
+    STEPS_PRESET,
+    STRENGTH,
+    STRENGTH_PRESET,
+    WIDTH,
+)
+from options.placing import (
+    ALPHA,
+    CONVERT,
+    FILL_SOURCE,
+    MARK_DIGITAL_SOURCE,
+    PLACE,
+    SOURCE,
+    TARGET,
+    TRANSPARENT_FILL,
+)
+from options.selection import (
+    BLEND,
+    COLOR_MATCH,
+    EXACT_EDGE,
+    FEATHER,
+    GROW,
+    MASK_CHANNEL,
+    MASK_SOURCE,
+)
+from options.serving import BACKEND, LOCAL, SERVER_COMMAND, TOKEN, URL
+from options.steering import CONTROL, CONTROL_IS_MAP, CONTROL_LAYER, CONTROL_WEIGHT, LORAS, STEERING
+from options.values import (
+    alpha_of,
+    loras_of,
+    mask_options_of,
+    sampler_of,
+    service_of,
+    steps_of,
+    strength_of,
+)
+
+SAMPLING = (STEPS_PRESET, STEPS, GUIDANCE, SAMPLER, MODEL, BACKEND)

@@ -1,0 +1,39 @@
+"""An argument of an action, as data."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Optional, Tuple
+
+from choices import Choice
+
+# Kinds of options and how pentimento.py declares them in the PDB.
+STRING, TEXT, DOUBLE, INT, UINT, CHOICE, BOOLEAN, CHANNEL, LAYER = (
+    "string",
+    "text",  # a string of several lines
+    "double",
+    "int",
+    "uint",
+    "choice",
+    "boolean",
+    "channel",  # a channel of the image, or none
+    "layer",  # a layer of the image, or none
+)
+
+
+@dataclass(frozen=True)
+class Option:
+    """One argument. `minimum` and `maximum` hold for numbers, `choices` for choices. `advanced`
+    options belong under "More options" in a dialog. `secret` ones are never written to disk by
+    GIMP's "last values"."""
+
+    name: str
+    kind: str
+    label: str
+    blurb: str
+    default: Any
+    minimum: Optional[float] = None
+    maximum: Optional[float] = None
+    choices: Tuple[Choice, ...] = ()
+    advanced: bool = False
+    secret: bool = False

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 from tests.engine.bench import Bench
-from tests.support.tiny_addons import write_controlnet, write_lora
+from tests.support.tiny_addons import write_controlnet, write_lora, write_transformer_lora
 from tests.support.tiny_flow_models import WRITERS
 from tests.support.tiny_models import write_sd15, write_sdxl
 
@@ -34,6 +34,9 @@ def data_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name, write in WRITERS.items():
         torch.manual_seed(0)
         write(folder / "models" / name)
+        for seed in (1, 2):
+            file = folder / "loras" / f"{name}-{seed}.safetensors"
+            write_transformer_lora(folder / "models" / name, file, seed)
     for family in ("sd15", "sdxl"):
         write_controlnet(folder / "models" / family, folder / "controlnets" / f"{family}-canny")
         for seed in (1, 2):

@@ -7,7 +7,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
+from safetensors.torch import load_file, save_file
 from tests.engine.bench import Bench
+from tests.support.tiny_flow_models import WRITERS
 
 from pentimento.errors import BadInput, JobFailed, NotFound
 from pentimento.jobs.plan import resolve
@@ -15,7 +18,7 @@ from pentimento.jobs.record import JobRequest
 from pentimento.models import Registry
 
 SIZE = {"mode": "txt2img", "width": 64, "height": 64}
-MODELS = ("sd15", "sdxl")
+MODELS = ("sd15", "sdxl", *WRITERS)
 
 
 def loras(**weights: float) -> list[dict[str, Any]]:
@@ -66,6 +69,10 @@ def test_the_starters_lora_makes_blueprints(bench: Bench) -> None:
 def test_what_does_not_fit_is_refused(registry: Registry) -> None:
     with pytest.raises(BadInput, match="not made for models like"):
         resolve(JobRequest(model="sd15", loras=loras(sdxl_1=1.0)), registry, None)
+    with pytest.raises(BadInput, match="not made for models like"):
+        resolve(JobRequest(model="flux", loras=loras(sd15_1=1.0)), registry, None)
+    with pytest.raises(BadInput, match="not made for models like"):
+        resolve(JobRequest(model="z-image", loras=loras(qwen_image_1=1.0)), registry, None)
     with pytest.raises(NotFound, match="no LoRA called"):
         resolve(JobRequest(model="sd15", loras=loras(unknown=1.0)), registry, None)
 
@@ -74,9 +81,6 @@ def test_a_file_that_fits_by_its_header_only_fails_in_words(
     bench: Bench, data_dir: Path, registry: Registry
 ) -> None:
     """The right width of embeddings, the wrong layers."""
-    import torch
-    from safetensors.torch import load_file, save_file
-
     file = data_dir / "loras" / "strange.safetensors"
     weights = load_file(data_dir / "loras" / "sd15-1.safetensors")
     save_file(
@@ -89,3 +93,30 @@ def test_a_file_that_fits_by_its_header_only_fails_in_words(
         assert bench.make(**SIZE).pixels().std() > 0
     finally:
         file.unlink()
+
+
+@pytest.mark.parametrize("model", WRITERS)
+@pytest.mark.parametrize("fault", ["a layer's width", "a norm"])
+def test_a_file_that_would_change_a_transformer_for_good_leaves_it_as_it_is(
+    bench: Bench, data_dir: Path, model: str, fault: str
+) -> None:
+    """diffusers itself widens layers of FLUX.1 and overwrites its norms."""
+    before = bench.make(model, **SIZE).pixels()
+    file = data_dir / "loras" / "strange.safetensors"
+    weights = load_file(data_dir / "loras" / f"{model}-1.safetensors")
+    name = next(name for name in weights if "lora_B" in name)
+    if fault == "a norm":
+        weights[name.replace("to_q.lora_B", "norm_q").replace("to_k.lora_B", "norm_k")] = (
+            torch.full((16,), 9.0)
+        )
+    else:
+        weights[name] = torch.cat([weights[name]] * 2)
+    save_file(weights, file)
+    try:
+        with pytest.raises(JobFailed, match="cannot be used with this model") as failed:
+            bench.make(model, loras=loras(strange=1.0), **SIZE)
+        assert failed.value.code == "lora_unusable"
+    finally:
+        file.unlink()
+    after = bench.make(model, **SIZE).pixels()
+    assert before.tobytes() == after.tobytes()

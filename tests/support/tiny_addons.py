@@ -37,3 +37,23 @@ def write_lora(model: Path, file: Path, seed: int) -> Path:
         file.parent, unet_lora_layers=layers, weight_name=file.name
     )
     return file
+
+
+def write_transformer_lora(model: Path, file: Path, seed: int) -> Path:
+    """On the attention of a model's transformer, rank 2."""
+    import torch
+    from diffusers import DiffusionPipeline
+    from peft import LoraConfig
+    from peft.utils import get_peft_model_state_dict
+
+    torch.manual_seed(seed)
+    pipe = DiffusionPipeline.from_pretrained(model)
+    layers = ["to_q", "to_k", "to_v"]
+    config = LoraConfig(r=2, lora_alpha=8, init_lora_weights=False, target_modules=layers)
+    pipe.transformer.add_adapter(config)
+    weights = get_peft_model_state_dict(pipe.transformer)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    type(pipe).save_lora_weights(
+        file.parent, transformer_lora_layers=weights, weight_name=file.name
+    )
+    return file

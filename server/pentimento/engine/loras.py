@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from pentimento.engine import lora_layers
 from pentimento.engine.failures import is_out_of_memory
 from pentimento.errors import JobFailed
 from pentimento.models.addons import lora_file
@@ -46,9 +47,16 @@ def apply(host: Any, wanted: Sequence[Wanted]) -> None:
         host.disable_lora()
 
 
+def has_any(module: Any) -> bool:
+    """Whether a LoRA, at work or not, was ever put into it."""
+    return bool(getattr(module, "peft_config", None))
+
+
 def _load(host: Any, lora: Wanted) -> None:
     file = lora_file(lora.path)
     try:
+        if hasattr(host, "transformer"):
+            lora_layers.check(host, file)
         host.load_lora_weights(
             str(file.parent),
             weight_name=file.name,
@@ -56,7 +64,7 @@ def _load(host: Any, lora: Wanted) -> None:
             local_files_only=True,
             use_safetensors=True,
         )
-    except (ValueError, RuntimeError, KeyError, OSError) as error:
+    except (ValueError, RuntimeError, KeyError, OSError, AttributeError) as error:
         if is_out_of_memory(error):
             raise
         host.delete_adapters([n for n in [lora.name] if _is_there(host, n)])

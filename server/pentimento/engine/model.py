@@ -26,7 +26,6 @@ from pentimento.engine.sampling import Levels, Sampler, Training
 from pentimento.engine.single_file import ModelFile
 from pentimento.engine.stop import StopFlag
 from pentimento.imaging.geometry import Size
-from pentimento.models.families import FAMILIES as FAMILY_ROWS
 from pentimento.models.inspect import latent_scale
 
 
@@ -93,8 +92,8 @@ class LoadedModel:
 
     def use_loras(self, wanted: Sequence[loras.Wanted]) -> None:
         """From here on exactly these are at work in the denoiser and the text encoders."""
-        if not FAMILY_ROWS[self.family.name].addons:
-            return
+        if self.family.flow and not wanted and not loras.has_any(self._part(self.family.denoiser)):
+            return  # its text encoders need not be read for that
         loras.apply(self.family.lora_host(self._part), wanted)
         self._loras = tuple((lora.name, lora.weight) for lora in wanted)
 

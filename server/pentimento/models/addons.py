@@ -15,8 +15,10 @@ from typing import Any, Literal
 
 from pentimento.errors import NotFound
 from pentimento.jobs.record import JobRequest
+from pentimento.models import transformer_loras
+from pentimento.models.families import FAMILIES
 from pentimento.models.info import ModelInfo
-from pentimento.models.inspect import read_json
+from pentimento.models.inspect import TOKEN_LATENTS, read_json
 from pentimento.models.weights import Damaged, check_component, check_file
 
 STARTER = Path(__file__).resolve().parent.parent / "starter"
@@ -31,7 +33,8 @@ Found = list["Addon"]  # inside the class `list` is the method
 @dataclass(frozen=True, slots=True)
 class Addon:
     """`context_dim` is how wide the prompt's embeddings are, `width` the denoiser's first block;
-    None where the file does not say. A damaged one has `ok` False and a sentence in `problem`."""
+    None where the file does not say. `families` are those of the transformers it was made for,
+    empty for UNets. A damaged one has `ok` False and a sentence in `problem`."""
 
     id: str
     title: str
@@ -40,14 +43,22 @@ class Addon:
     control: str = ""  # of a ControlNet: one of CONTROL_TYPES, empty where nothing tells
     context_dim: int | None = None
     width: int | None = None
+    families: frozenset[str] = frozenset()
     note: str = ""
     ok: bool = True
     problem: str = ""
 
     def fits(self, model: ModelInfo) -> bool:
-        if not self.ok or self.context_dim != model.context_dim:
+        if not self.ok or not self._is_of(model):
             return False
         return self.width is None or self.width == model.unet_width
+
+    def _is_of(self, model: ModelInfo) -> bool:
+        """Whether it is for models of that architecture: UNets differ in their prompts' width."""
+        family = FAMILIES.get(model.family)
+        if family is None or family.flow:
+            return model.family in self.families
+        return not self.families and self.context_dim == model.context_dim
 
     def as_json(self, models: Sequence[ModelInfo]) -> dict[str, Any]:
         """An entry of `GET /v1/models`; `fits` names the models it can be used with."""
@@ -142,6 +153,10 @@ def _lora(bare: Addon) -> Addon:
     file = lora_file(bare.path)
     check_file(file)
     shapes = _shapes(file)
+    if families := transformer_loras.made_for(shapes):
+        wide = transformer_loras.width(shapes)
+        wide = max(wide // TOKEN_LATENTS, 1) if wide else None
+        return Addon(bare.id, bare.title, "lora", bare.path, families=families, width=wide)
     widths = {shape[1] for name, shape in shapes.items() if CROSS_ATTENTION.search(name)}
     context = widths.pop() if len(widths) == 1 else None
     return Addon(bare.id, bare.title, "lora", bare.path, context_dim=context)

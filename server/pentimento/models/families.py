@@ -30,7 +30,6 @@ class Family:
     shift: str = ""  # flow: how mu grows with the picture, "linear" or "empirical"
     sampler: str = "Euler"
     samplers: tuple[str, ...] = FLOW_SAMPLERS
-    addons: bool = False  # whether ControlNets and LoRAs can be added
 
     @property
     def flow(self) -> bool:
@@ -49,7 +48,6 @@ SD15 = Family(
     largest_share=2.25,
     sampler="DPM++ 2M Karras",
     samplers=DIFFUSION_SAMPLERS,
-    addons=True,
 )
 SDXL = Family(
     "sdxl",
@@ -61,7 +59,6 @@ SDXL = Family(
     denoiser="unet",
     sampler="DPM++ 2M Karras",
     samplers=DIFFUSION_SAMPLERS,
-    addons=True,
 )
 SD3 = Family(
     "sd3",

@@ -36,9 +36,9 @@ class Family(ABC):
         """The same with ControlNets; only for families whose row says they take them."""
         raise NotImplementedError
 
+    @abstractmethod
     def lora_host(self, part: GetPart) -> Any:
-        """A pipeline of the parts that LoRAs change; only for families that take them."""
-        raise NotImplementedError
+        """A pipeline of the parts that LoRAs change."""
 
     def arguments(self, embeddings: Embeddings, guidance: float) -> dict[str, Any]:
         """Prompts and guidance as the pipeline's call takes them."""

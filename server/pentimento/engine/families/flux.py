@@ -22,6 +22,9 @@ class Flux(Patched, Family):
     def pipeline(self, denoiser: Any, scheduler: Any, factor: int) -> Any:
         return with_factor(_flux(transformer=denoiser, scheduler=scheduler), factor)
 
+    def lora_host(self, part: GetPart) -> Any:
+        return _flux(transformer=part("transformer"), text_encoder=part("text_encoder"))
+
 
 class Chroma(Patched, Family):
     def embed(self, part: GetPart, prompt: str, negative: str, guided: bool) -> Embeddings:
@@ -38,6 +41,9 @@ class Chroma(Patched, Family):
 
     def pipeline(self, denoiser: Any, scheduler: Any, factor: int) -> Any:
         return with_factor(_chroma(transformer=denoiser, scheduler=scheduler), factor)
+
+    def lora_host(self, part: GetPart) -> Any:
+        return _chroma(transformer=part("transformer"))
 
 
 def _flux(**parts: Any) -> Any:

@@ -35,6 +35,9 @@ class Flux2Klein(Family):
         )
         return pipe
 
+    def lora_host(self, part: GetPart) -> Any:
+        return _klein(transformer=part("transformer"))
+
     def start(self, latents: Tensor) -> Tensor:
         return latents
 

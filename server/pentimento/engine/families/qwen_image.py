@@ -25,6 +25,9 @@ class QwenImage(Patched, Family):
     def pipeline(self, denoiser: Any, scheduler: Any, factor: int) -> Any:
         return with_factor(_pipe(transformer=denoiser, scheduler=scheduler), factor)
 
+    def lora_host(self, part: GetPart) -> Any:
+        return _pipe(transformer=part("transformer"))
+
     def arguments(self, embeddings: Embeddings, guidance: float) -> dict[str, Any]:
         return {**embeddings, "true_cfg_scale": guidance}
 

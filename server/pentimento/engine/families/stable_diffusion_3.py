@@ -34,6 +34,10 @@ class SD3(Family):
     def pipeline(self, denoiser: Any, scheduler: Any, factor: int) -> Any:
         return with_factor(_pipe(transformer=denoiser, scheduler=scheduler), factor)
 
+    def lora_host(self, part: GetPart) -> Any:
+        names = ("transformer", "text_encoder", "text_encoder_2")
+        return _pipe(**{name: part(name) for name in names})
+
 
 def _pipe(**parts: Any) -> Any:
     absent = ("vae", "text_encoder", "text_encoder_2", "text_encoder_3", "transformer")

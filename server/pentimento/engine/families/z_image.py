@@ -20,6 +20,9 @@ class ZImage(Family):
     def pipeline(self, denoiser: Any, scheduler: Any, factor: int) -> Any:
         return with_factor(_pipe(transformer=denoiser, scheduler=scheduler), factor)
 
+    def lora_host(self, part: GetPart) -> Any:
+        return _pipe(transformer=part("transformer"))
+
     def arguments(self, embeddings: Embeddings, guidance: float) -> dict[str, Any]:
         """Lists, one entry a picture, as prompts are not padded. The pipeline guides from 0 on,
         everyone else from 1 on."""

@@ -10,10 +10,9 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from pentimento.api import services
-from pentimento.jobs.addons import MADE_FROM_PICTURES
 from pentimento.jobs.blobs import FILE_TYPES, RAW_TYPE
 from pentimento.jobs.plan import DEFAULT_STRENGTH
-from pentimento.jobs.record import MAX_PROMPT, SAMPLERS, PixelFormat
+from pentimento.jobs.record import MAX_PROMPT, SAMPLERS, Mode, PixelFormat
 from pentimento.models import ModelInfo, Registry
 from pentimento.models.addons import CONTROL_TYPES
 
@@ -38,12 +37,15 @@ def _everything(registry: Registry) -> dict[str, list[dict[str, Any]]]:
 async def capabilities(request: Request) -> Response:
     server = services.of(request)
     found = await asyncio.to_thread(server.registry.list)
+    annotators = server.registry.annotators
+    drawable = list(await asyncio.to_thread(annotators.drawable))
+    undrawn = await asyncio.to_thread(annotators.missing)
     limits = asdict(server.settings.limits)
     return JSONResponse(
         {
-            "modes": [mode.value for mode in DEFAULT_STRENGTH],
+            "modes": [*(mode.value for mode in DEFAULT_STRENGTH), Mode.PREPROCESS.value],
             "samplers": list(SAMPLERS),
-            "controls": {"types": list(CONTROL_TYPES), "preprocess": list(MADE_FROM_PICTURES)},
+            "controls": {"types": list(CONTROL_TYPES), "preprocess": drawable},
             "formats": {
                 "files": list(FILE_TYPES),
                 "raw": RAW_TYPE,
@@ -52,7 +54,9 @@ async def capabilities(request: Request) -> Response:
             "limits": {name: limits[name] for name in TOLD_LIMITS}
             | {"prompt": MAX_PROMPT, "steps": 200, "count": 16},
             "models": [info.as_json() for info in found],
-            "missing": [{"what": what, "why": LATER} for what in MISSING] + _damaged(found),
+            "missing": [{"what": what, "why": LATER} for what in MISSING]
+            + [{"what": f"preprocess {kind}", "why": why} for kind, why in undrawn.items()]
+            + _damaged(found),
         }
     )
 

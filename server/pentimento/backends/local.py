@@ -11,6 +11,7 @@ from pentimento.backends.base import Emit, Loading, Task
 from pentimento.engine.child import EngineChild, Patience
 from pentimento.engine.messages import EngineJob, ModelSpec
 from pentimento.errors import Cancelled, JobFailed, PentimentoError
+from pentimento.jobs.record import Mode
 from pentimento.models import ModelInfo, Registry
 
 IDLE_SECONDS = 600.0
@@ -42,17 +43,23 @@ class LocalBackend:
         self._idle: asyncio.Task[None] | None = None
 
     async def run(self, task: Task, emit: Emit) -> dict[str, Any]:
-        entry = self._registry.get(str(task.request.model))
-        if not entry.ok:
-            raise _damaged(entry)
-        addons = self._registry.addons.places(task.request)
-        job = EngineJob(task, ModelSpec.of(entry), addons)
+        job = self._job(task)
         self._stay_awake()
         try:
             child = await self._engine_for(task.job_id, emit)
             return await child.compute(job, emit)
         finally:
             self._sleep_later()
+
+    def _job(self, task: Task) -> EngineJob:
+        addons = self._registry.addons.places(task.request)
+        addons |= self._registry.annotators.places(task.request)
+        if task.request.mode is Mode.PREPROCESS:
+            return EngineJob(task, None, addons)
+        entry = self._registry.get(str(task.request.model))
+        if not entry.ok:
+            raise _damaged(entry)
+        return EngineJob(task, ModelSpec.of(entry), addons)
 
     async def cancel(self, job_id: str) -> None:
         if job_id in self._waiting:

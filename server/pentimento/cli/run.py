@@ -86,12 +86,12 @@ def command(
         given["loras"] = _loras(lora) if lora else None
         pictures.check_output(output)
         base = read_record(from_record) if from_record else JobFile()
-        job = _job(given, base.with_files(input, mask, control))
+        job = checked(given, base.with_files(input, mask, control))
     except PentimentoError as error:
         _complain(error)
         raise typer.Exit(WRONG_USE) from None
     runner: Runner = LocalRunner(data_dir(data)) if local else ServerRunner(data_dir(data))
-    outcome = _run(runner, job, quiet=as_json)
+    outcome = run_job(runner, job, quiet=as_json)
     files = _write(outcome, output)
     if record:
         write_record(record, outcome.record, job)
@@ -110,7 +110,7 @@ def _loras(texts: list[str]) -> list[dict[str, Any]]:
     return found
 
 
-def _job(given: dict[str, Any], files: JobFile) -> JobFile:
+def checked(given: dict[str, Any], files: JobFile) -> JobFile:
     """The record's job with the options over it, checked; a wrong value raises BadInput."""
     fields = files.request | {key: value for key, value in given.items() if value is not None}
     fields.pop("source", None)
@@ -142,7 +142,7 @@ def _wrong_values(error: ValidationError) -> PentimentoError:
     return PentimentoError("bad_request", "; ".join(lines), "`pentimento run --help` lists all.")
 
 
-def _run(runner: Runner, job: JobFile, *, quiet: bool) -> Outcome:
+def run_job(runner: Runner, job: JobFile, *, quiet: bool) -> Outcome:
     with Bar(quiet=quiet) as bar:
         try:
             return runner.run(job, bar)

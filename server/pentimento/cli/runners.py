@@ -19,9 +19,11 @@ from pentimento.cli.pictures import InputPicture, read_input
 from pentimento.cli.progress import Bar
 from pentimento.errors import Cancelled, JobFailed
 from pentimento.imaging import pixels
+from pentimento.jobs import results
 from pentimento.jobs.plan import resolve
-from pentimento.jobs.record import JobRequest, JobStatus
+from pentimento.jobs.record import JobRequest, JobStatus, Mode
 from pentimento.models import Registry
+from pentimento.models.annotators import BY_ARITHMETIC
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,15 +102,17 @@ class LocalRunner:
         if request.strength == 0 and request.source:
             source = pixels.load(files[request.source.blob])
             return Outcome([source] * request.count, record)
-        results: list[Result] = []
+        if request.mode is Mode.PREPROCESS and request.controls[0].type in BY_ARITHMETIC:
+            return Outcome([pixels.with_alpha(results.drawn(request, files))], record)
+        made_of: list[Result] = []
         backend = LocalBackend(self._data_dir, registry)
         try:
             facts = await backend.run(
-                Task("shell", request, files, folder), lambda event: _report(event, bar, results)
+                Task("shell", request, files, folder), lambda event: _report(event, bar, made_of)
             )
         finally:
             await backend.close()
-        made = [pixels.load(result.file) for result in results if result.kind == "image"]
+        made = [pixels.load(result.file) for result in made_of if result.kind == "image"]
         return Outcome(made, record | {"facts": facts})
 
 

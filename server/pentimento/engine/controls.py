@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,10 +13,10 @@ from torch import Tensor
 
 from pentimento.engine.messages import EngineJob
 from pentimento.engine.pictures import Canvas
-from pentimento.imaging import edges, pixels
+from pentimento.imaging import pixels
 from pentimento.jobs.record import Control
 
-PREPROCESSORS = {"canny": edges.canny}
+Draw = Callable[[Control, np.ndarray], np.ndarray]  # of an (h, w, 3) u8 picture
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,13 +31,13 @@ class Steering:
     end: float
 
 
-def steering(job: EngineJob, canvas: Canvas) -> list[Steering]:
+def steering(job: EngineJob, canvas: Canvas, draw: Draw) -> list[Steering]:
     """Of every control of the job that has any weight; raises BadInput for a damaged picture."""
     found = []
     for control in job.task.request.controls:
         if control.weight == 0:
             continue
-        hint = torch.from_numpy(np.ascontiguousarray(_hint(job, canvas, control)))
+        hint = torch.from_numpy(np.ascontiguousarray(_hint(job, canvas, control, draw)))
         found.append(
             Steering(
                 job.addons[str(control.model)],
@@ -50,23 +50,21 @@ def steering(job: EngineJob, canvas: Canvas) -> list[Steering]:
     return found
 
 
-def _hint(job: EngineJob, canvas: Canvas, control: Control) -> np.ndarray:
+def _hint(job: EngineJob, canvas: Canvas, control: Control, draw: Draw) -> np.ndarray:
     """`(h, w, 3)` float32 0..1. Without a picture of its own it is made from the source."""
     if control.image is None:
         seen = canvas.seen()
         assert seen is not None, "a control without a picture was admitted without a source"
-        return _preprocessed(seen, control)
+        return _preprocessed(seen, control, draw)
     picture = pixels.load(job.task.inputs[control.image.blob])
     if control.preprocess:
         seen = pixels.model_rgb(picture, canvas.generation, canvas.fill)
-        return _preprocessed(seen, control)
+        return _preprocessed(seen, control, draw)
     return pixels.model_rgb(picture, canvas.generation, "black")  # maps are light on nothing
 
 
-def _preprocessed(seen: np.ndarray, control: Control) -> np.ndarray:
-    draw = PREPROCESSORS[control.type]
-    found = draw(pixels.to_depth(seen, np.uint8), control.low, control.high)
-    return np.repeat(pixels.to_float(found)[..., None], 3, axis=2)
+def _preprocessed(seen: np.ndarray, control: Control, draw: Draw) -> np.ndarray:
+    return pixels.to_float(draw(control, pixels.to_depth(seen, np.uint8)))
 
 
 def arguments(controls: Sequence[Steering]) -> dict[str, Any]:

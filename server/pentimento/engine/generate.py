@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from pentimento.backends.base import Emit, Loading, Result
-from pentimento.engine import controls, failures, latents, pictures
+from pentimento.engine import controls, drawing, failures, latents, pictures
 from pentimento.engine.cancel import stoppable
 from pentimento.engine.denoise import Plan, denoise
 from pentimento.engine.inpaint import latent_mask
@@ -27,7 +27,7 @@ from pentimento.errors import JobFailed
 from pentimento.imaging import drift
 from pentimento.imaging.geometry import Size
 from pentimento.imaging.sizing import generation_size
-from pentimento.jobs.record import Mode
+from pentimento.jobs.record import Control, Mode
 from pentimento.jobs.wording import notice
 
 
@@ -54,6 +54,8 @@ class Generation:
         self, shared: Shared, job: EngineJob, emit: Emit, stop: StopFlag, *, thrifty: bool
     ) -> None:
         self._shared, self._job, self._emit, self._stop = shared, job, emit, stop
+        assert job.model is not None, "only maps are drawn without a model"
+        self._spec = job.model
         self._thrifty = thrifty
         self._request = job.task.request
         self._clock = Stopwatch()
@@ -65,13 +67,13 @@ class Generation:
         """Saves and emits every picture; answers the facts of the whole job."""
         self._emit(Loading("Preparing"))
         with self._clock.phase("read"):
-            limits = self._job.model
+            limits = self._spec
             canvas = pictures.open_canvas(
                 self._job.task, limits.native_size, lambda size: generation_size(size, limits)
             )
             self.size = canvas.size
         with self._clock.phase("load"):
-            model = LoadedModel(self._shared, self._job.model, self._emit, self._stop)
+            model = LoadedModel(self._shared, self._spec, self._emit, self._stop)
             model.read()
         with self._clock.phase("encode"):
             model.use_loras(self._loras())
@@ -84,7 +86,7 @@ class Generation:
         for image in range(self._request.count):
             self._picture(model, canvas, plan, image)
         return {
-            "model": self._job.model.id,
+            "model": self._spec.id,
             "model_fingerprint": model.fingerprint(),
             "loaded": list(self._shared.components.loads),
             "phases": self._clock.seconds,
@@ -108,10 +110,13 @@ class Generation:
             source=self._encode(model, canvas),
             mask=_latent_mask(canvas, model.factor),
             size=canvas.generation,
-            controls=controls.steering(self._job, canvas),
+            controls=controls.steering(self._job, canvas, self._draw),
             latent_rgb=model.latent_rgb() if request.preview else None,
             images=request.count,
         )
+
+    def _draw(self, control: Control, seen: np.ndarray) -> np.ndarray:
+        return drawing.draw(self._shared, self._job.addons, control, seen, self._stop)
 
     def _loras(self) -> list[Wanted]:
         places = self._job.addons

@@ -40,11 +40,11 @@ class ModelSpec:
 
 @dataclass(frozen=True, slots=True)
 class EngineJob:
-    """A task together with the model it runs on; `addons` maps ids of ControlNets and LoRAs to
-    where they lie."""
+    """A task together with the model it runs on, None where only a map is drawn; `addons` maps ids
+    of ControlNets and LoRAs, and what draws maps, to where they lie."""
 
     task: Task
-    model: ModelSpec
+    model: ModelSpec | None
     addons: dict[str, Path] = field(default_factory=dict)
 
 
@@ -70,7 +70,7 @@ def job_to_json(job: EngineJob) -> Message:
         "request": job.task.request.model_dump(mode="json"),
         "inputs": {key: _file_to_json(file) for key, file in job.task.inputs.items()},
         "output_dir": str(job.task.output_dir),
-        "model": asdict(job.model) | {"path": str(job.model.path)},
+        "model": asdict(job.model) | {"path": str(job.model.path)} if job.model else None,
         "addons": {name: str(path) for name, path in job.addons.items()},
     }
 
@@ -82,7 +82,8 @@ def job_from_json(data: Message) -> EngineJob:
         inputs={key: _file_from_json(file) for key, file in data["inputs"].items()},
         output_dir=Path(data["output_dir"]),
     )
-    model = ModelSpec(**(data["model"] | {"path": Path(data["model"]["path"])}))
+    spec = data["model"]
+    model = ModelSpec(**(spec | {"path": Path(spec["path"])})) if spec else None
     return EngineJob(task, model, {name: Path(path) for name, path in data["addons"].items()})
 
 

@@ -19,12 +19,14 @@ from pentimento.backends.base import Emit
 from pentimento.engine import device as devices
 from pentimento.engine import failures
 from pentimento.engine.components import Components, PromptCache
+from pentimento.engine.drawing import Drawing
 from pentimento.engine.generate import Generation
 from pentimento.engine.messages import EngineJob
 from pentimento.engine.model import Shared
 from pentimento.engine.stop import StopFlag
 from pentimento.errors import Cancelled, PentimentoError
 from pentimento.imaging.geometry import Size
+from pentimento.jobs.record import Mode
 
 log = logging.getLogger("pentimento.engine")
 
@@ -81,7 +83,12 @@ class Worker:
     def _attempt(
         self, job: EngineJob, emit: Emit, stop: StopFlag, *, thrifty: bool
     ) -> dict[str, Any]:
-        generation = Generation(self._shared, job, emit, stop, thrifty=thrifty)
+        drawn = job.task.request.mode is Mode.PREPROCESS
+        generation = (
+            Drawing(self._shared, job, emit, stop)
+            if drawn
+            else Generation(self._shared, job, emit, stop, thrifty=thrifty)
+        )
         try:
             return generation.run()
         except (Cancelled, PentimentoError):

@@ -3,6 +3,7 @@
 - `load(file) -> np.ndarray`: `(h, w, 4)` u8, u16 or f32 from raw pixels, PNG, JPEG or WebP
 - `load_mask(file) -> np.ndarray`: `(h, w)` u8
 - `model_rgb(picture, size) -> np.ndarray`: `(h, w, 3)` float32 0..1, transparent places filled
+- `seen_u8(picture) -> np.ndarray`: `(h, w, 3)` u8 of the same at its own size
 - `store(picture, format, path)`: raw pixels to a file, whole or not at all
 - `encode_png(picture) -> bytes`: 8 or 16 bits a channel
 
@@ -62,6 +63,12 @@ def model_rgb(picture: np.ndarray, size: Size, fill: str = "surroundings") -> np
     values = np.clip(np.nan_to_num(to_float(picture)), 0, 1)
     filled = fill_transparent(values[..., :3], values[..., 3], fill)
     return np.clip(resize(filled, size), 0, 1)
+
+
+def seen_u8(picture: np.ndarray, fill: str = "surroundings") -> np.ndarray:
+    """`(h, w, 3)` u8 of an `(h, w, 4)` picture at its own size, transparent places filled."""
+    size = Size(picture.shape[1], picture.shape[0])
+    return to_depth(model_rgb(picture, size, fill), np.uint8)
 
 
 def to_float(picture: np.ndarray) -> np.ndarray:

@@ -7,8 +7,6 @@ from pentimento.jobs.record import Control, JobRequest
 from pentimento.models import ModelInfo, Registry
 from pentimento.models.addons import Addon
 
-MADE_FROM_PICTURES = ("canny",)  # control types that this server draws itself
-
 
 def chosen_controls(request: JobRequest, model: ModelInfo, registry: Registry) -> list[Control]:
     """The request's controls with their ControlNets named. Raises BadInput for one that cannot
@@ -32,13 +30,8 @@ def _chosen(
     field = f"controls.{number}"
     if control.end <= control.start:
         raise _wrong(field, "A control has to end after it starts.", "ends before it starts")
-    draws = control.image is None or control.preprocess
-    if draws and control.type not in MADE_FROM_PICTURES:
-        raise _wrong(
-            field,
-            f"A {control.type} map cannot be made from a picture here.",
-            "send the map itself, without preprocess",
-        )
+    if control.image is None or control.preprocess:
+        registry.annotators.require(control.type, field)
     if control.image is None and request.source is None:
         raise _wrong(field, "A control needs a picture where there is no source.", "has no image")
     if control.model:

@@ -14,8 +14,9 @@ from pentimento.errors import BadInput
 from pentimento.imaging.geometry import Size
 from pentimento.jobs import plan, remote, space
 from pentimento.jobs.blobs import Blobs
-from pentimento.jobs.record import JobRequest, PixelFormat
+from pentimento.jobs.record import JobRequest, Mode, PixelFormat
 from pentimento.models import Registry
+from pentimento.models.annotators import BY_ARITHMETIC
 
 KEY_LENGTH = 128
 
@@ -30,6 +31,13 @@ class Admitted:
     @property
     def changes_nothing(self) -> bool:
         return self.request.source is not None and self.request.strength == 0
+
+    @property
+    def needs_engine(self) -> bool:
+        """Whether more than the front is needed for it."""
+        if self.request.mode is Mode.PREPROCESS:
+            return self.request.controls[0].type not in BY_ARITHMETIC
+        return not self.changes_nothing
 
 
 class Admission:
@@ -60,12 +68,11 @@ class Admission:
 
     async def inputs(self, request: JobRequest) -> dict[str, PixelFile]:
         """The pictures of a request; their blobs live on from now."""
-        pictures = (request.source, request.mask, *(control.image for control in request.controls))
-        wanted = {ref.blob for ref in pictures if ref}
+        wanted = {picture.blob for picture in request.pictures()}
         return {blob_id: self._blobs.file(await self._blobs.get(blob_id)) for blob_id in wanted}
 
     def _resolve(self, request: JobRequest, size: Size | None) -> JobRequest:
-        if request.backend:
+        if request.backend and request.mode is not Mode.PREPROCESS:
             return remote.resolve(request, self._remotes, size)
         return plan.resolve(request, self._registry, size)
 

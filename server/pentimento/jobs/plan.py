@@ -46,6 +46,8 @@ def resolve(request: JobRequest, registry: Registry, source_size: Size | None) -
     Raises BadInput for what no engine here can do, NotFound for an unknown model. A damaged model
     is not refused here: its job fails with the reason.
     """
+    if request.mode is Mode.PREPROCESS:
+        return _resolve_map(request, registry, source_size)
     refuse_unsupported(request)
     model = _model(registry, request.model)
     size = source_size or Size(
@@ -69,6 +71,15 @@ def resolve(request: JobRequest, registry: Registry, source_size: Size | None) -
     else:
         chosen |= appearance(request, strength)
     return request.model_copy(update=chosen)
+
+
+def _resolve_map(request: JobRequest, registry: Registry, size: Size | None) -> JobRequest:
+    """Nothing is generated: maps are always drawn on this machine, without a model."""
+    if size:
+        refuse_huge(size)
+    control = request.controls[0].model_copy(update={"model": None})
+    registry.annotators.require(control.type, "controls.0")
+    return request.model_copy(update={"backend": None, "model": None, "controls": [control]})
 
 
 def make_plan(request: PlanRequest, registry: Registry, timings: Timings | None = None) -> Plan:
@@ -228,6 +239,12 @@ def refuse_unsupported(request: JobRequest) -> None:
 
 
 def refuse_mode(mode: Mode) -> None:
+    if mode is Mode.PREPROCESS:
+        raise BadInput(
+            "unsupported_mode",
+            "There is nothing to plan for a map: it has its source's size.",
+            "Send the job.",
+        )
     if mode not in DEFAULT_STRENGTH:
         raise BadInput(
             "unsupported_mode",

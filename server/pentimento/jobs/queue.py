@@ -102,8 +102,7 @@ class JobQueue:
 
     def blobs_in_use(self) -> set[str]:
         active = [*self._waiting, *([self._running] if self._running else [])]
-        references = (ref for job in active for ref in (job.request.source, job.request.mask))
-        return {ref.blob for ref in references if ref}
+        return {picture.blob for job in active for picture in job.request.pictures()}
 
     # What clients ask for
 
@@ -116,7 +115,7 @@ class JobQueue:
             if self._closing:
                 raise Unavailable("shutting_down", "The server is ending.", "Start it again.")
             admitted = await self._admission.admit(request)
-            if not admitted.changes_nothing:
+            if admitted.needs_engine:
                 self._require_place()
             return await self._take_in(admitted, key, fingerprint)
 
@@ -183,8 +182,8 @@ class JobQueue:
             progress=Progress(images=admitted.request.count),
         )
         job = Job(state)
-        if admitted.changes_nothing:
-            await self._answer_unchanged(job, admitted)
+        if not admitted.needs_engine:
+            await self._answer_here(job, admitted)
         await self._store.add_job(job.state, key, fingerprint)
         self._remember(job)
         if job.final:
@@ -195,22 +194,16 @@ class JobQueue:
         log.info("job %s: %s, %s", job.id, job.request.mode, job.state.status)
         return job
 
-    async def _answer_unchanged(self, job: Job, admitted: Admitted) -> None:
-        """Strength 0 keeps the source bit for bit, so no engine is asked."""
-        source, mask = admitted.request.source, admitted.request.mask
-        assert source is not None
-        files = admitted.inputs
+    async def _answer_here(self, job: Job, admitted: Admitted) -> None:
+        """Strength 0 keeps the source bit for bit, and most maps are drawn without a model, so no
+        engine is asked."""
         try:
-            await asyncio.to_thread(
-                self._results.keep_source,
-                *(job.state, files[source.blob], files[mask.blob] if mask else None),
-            )
+            facts = await asyncio.to_thread(self._results.answer, job.state, admitted.inputs)
         except BaseException:
             await asyncio.to_thread(self._results.remove, job.id)
             raise
         job.state.started_at = job.state.created_at
-        facts = {"backend": "none", "unchanged": True}
-        job.end(job.state.ended(JobStatus.SUCCEEDED, facts=facts))
+        job.end(job.state.ended(JobStatus.SUCCEEDED, facts={"backend": "none", **facts}))
 
     def _enqueue(self, job: Job) -> None:
         self._waiting.append(job)

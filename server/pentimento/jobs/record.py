@@ -24,7 +24,8 @@ LOCAL = "local"
 
 
 class Mode(StrEnum):
-    """What a job does. `outpaint`, `upscale` and `edit` are reserved names of the protocol."""
+    """What a job does. `outpaint`, `upscale` and `edit` are reserved names of the protocol;
+    `preprocess` draws the map of its one control instead of a picture."""
 
     TXT2IMG = "txt2img"
     IMG2IMG = "img2img"
@@ -32,6 +33,7 @@ class Mode(StrEnum):
     OUTPAINT = "outpaint"
     UPSCALE = "upscale"
     EDIT = "edit"
+    PREPROCESS = "preprocess"
 
 
 class JobStatus(StrEnum):
@@ -160,8 +162,15 @@ class JobRequest(Strict):
             raise ValueError("mode img2img takes no mask; use inpaint")
         if self.mode in (Mode.IMG2IMG, Mode.INPAINT) and (self.width or self.height):
             raise ValueError(f"mode {self.mode} has its source's size; leave out width and height")
+        if self.mode is Mode.PREPROCESS:
+            _check_preprocess(self)
         _check_model(self.model, self.backend)
         return self
+
+    def pictures(self) -> list[BlobRef]:
+        """Every picture that the job brings."""
+        found = (self.source, self.mask, *(control.image for control in self.controls))
+        return [picture for picture in found if picture]
 
     def compact(self) -> dict[str, Any]:
         """The request as JSON without defaults: what is stored and put into layer metadata."""
@@ -177,6 +186,15 @@ def _check_model(model: str | None, backend: str | None) -> None:
     """The names of services' models are theirs; those of models on this machine are ids."""
     if model and backend is None and not re.fullmatch(MODEL_ID, model):
         raise ValueError("model is not the id of a model on this machine")
+
+
+def _check_preprocess(request: JobRequest) -> None:
+    if request.source is None or len(request.controls) != 1:
+        raise ValueError("mode preprocess takes a source and one control")
+    if request.mask or request.controls[0].image:
+        raise ValueError("mode preprocess takes no picture but its source")
+    if request.count != 1 or request.width or request.height:
+        raise ValueError("mode preprocess makes one map of its source's size")
 
 
 class Rect(Strict):

@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 import shutil
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pentimento.backends.base import PixelFile, Result
-from pentimento.jobs.record import JobRequest, MaskOptions, PixelFormat
+from pentimento.jobs.record import JobRequest, MaskOptions, Mode, PixelFormat
 from pentimento.jobs.state import JobState, Stored
 
 if TYPE_CHECKING:
@@ -46,6 +46,27 @@ class Results:
             for name in {folder.name for folder in self._folder.iterdir()} - known:
                 self.remove(name)
 
+    def answer(self, state: JobState, inputs: dict[str, PixelFile]) -> dict[str, Any]:
+        """The results of a job that needs no engine, and its facts."""
+        source, mask = state.request.source, state.request.mask
+        assert source is not None
+        if state.request.mode is Mode.PREPROCESS:
+            self._draw_map(state, inputs)
+            return {"drawn": state.request.controls[0].type}
+        self.keep_source(state, inputs[source.blob], inputs[mask.blob] if mask else None)
+        return {"unchanged": True}
+
+    def _draw_map(self, state: JobState, inputs: dict[str, PixelFile]) -> None:
+        from pentimento.imaging import pixels
+
+        folder = self.of(state.id)
+        folder.mkdir(parents=True, exist_ok=True)
+        made = drawn(state.request, inputs)
+        pixels.store(made, PixelFormat.RGB_U8, folder / "0.raw")
+        size = (made.shape[1], made.shape[0])
+        facts = {"control": state.request.controls[0].type}
+        state.images.append(Stored(0, "0.raw", *size, PixelFormat.RGB_U8.value, 0, facts))
+
     def keep_source(self, state: JobState, source: PixelFile, mask: PixelFile | None) -> None:
         """Strength 0: every result is the source, and a PNG stays the very file that was sent."""
         folder = self.of(state.id)
@@ -65,6 +86,16 @@ class Results:
             )
         if mask:
             state.mask = _effective_mask(mask, state.request, folder)
+
+
+def drawn(request: JobRequest, files: dict[str, PixelFile]) -> np.ndarray:
+    """The map of a request of the mode `preprocess` that takes no model, `(h, w, 3)` u8."""
+    from pentimento.imaging import control_maps, pixels
+
+    assert request.source is not None
+    control = request.controls[0]
+    seen = pixels.seen_u8(pixels.load(files[request.source.blob]), request.transparent_fill)
+    return control_maps.draw(control.type, seen, control.low, control.high)
 
 
 def stored(result: Result) -> Stored:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from pentimento.errors import NotFound
 from pentimento.models.addons import Addons
+from pentimento.models.annotators import Annotators
 from pentimento.models.checkpoint import SUFFIX, inspect_file
 from pentimento.models.info import ModelInfo
 from pentimento.models.inspect import INDEX, inspect
@@ -31,6 +32,7 @@ class Registry:
         self.folder = Path(data_dir) / "models"
         self._starter = starter
         self.addons = Addons(data_dir)
+        self.annotators = Annotators(data_dir)
 
     def list(self) -> Sequence[ModelInfo]:
         """All models, the starter first; the default one is marked, damaged ones say why."""

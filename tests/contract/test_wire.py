@@ -25,7 +25,7 @@ MODES = {
     "text_to_image": wire.TXT2IMG,
 }
 # What the plug-in leaves to the server's defaults or does not offer yet.
-UNUSED = {"vae", "observe", "preview", "backend", "drift_correction"}
+UNUSED = {"vae", "observe", "observe_steps", "preview", "backend", "drift_correction"}
 
 
 def values_for(option):
@@ -39,6 +39,8 @@ def values_for(option):
         return st.integers(option.minimum, option.maximum)
     if option.name == "model":
         return st.sampled_from(["", "starter", "my-model_1.5"])
+    if option.name == "backend":
+        return st.sampled_from(["", "local", "my-service"])
     if option.name == "loras":
         return st.sampled_from(["", "blueprint", "blueprint:0.8, other:-1"])
     if option.kind == options.LAYER:

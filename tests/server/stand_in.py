@@ -11,6 +11,7 @@ import errno
 import hashlib
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,8 @@ from pentimento.errors import Cancelled, JobFailed, PentimentoError
 from pentimento.jobs.record import Mode, PixelFormat
 
 JPEG = b"\xff\xd8\xff\xe0 a preview \xff\xd9"
+STAGES = ("noised_start", "estimate", "result")
+STAGE_FACTS = {"noise": 0.5, "sigma": 0.6, "psnr": None, "seconds": 0.1, "step": 1, "steps": 2}
 SLOW_STEP = 0.05  # s
 
 
@@ -75,6 +78,10 @@ class StandInBackend:
             emit(
                 Result(0, _write(task, "mask.raw", mask.path.read_bytes(), mask), seed, {}, "mask")
             )
+        if request.observe and index == 0:
+            for number, stage in enumerate(STAGES):
+                file = replace_name(_picture(task, index, seed), f"stage-{number}.raw")
+                emit(Result(number, file, seed, STAGE_FACTS, "stage", stage))
         emit(Result(index, _picture(task, index, seed), seed, {"steps_run": request.steps}))
 
 
@@ -89,6 +96,11 @@ def _picture(task: Task, index: int, seed: int) -> PixelFile:
         size = task.inputs[request.source.blob]  # type: ignore[union-attr]
         pixels = bytes(value ^ (seed % 255 + 1) for value in size.path.read_bytes())
     return _write(task, f"{index}.raw", pixels, size)
+
+
+def replace_name(file: PixelFile, name: str) -> PixelFile:
+    path = file.path.rename(file.path.with_name(name))
+    return replace(file, path=path)
 
 
 def _write(task: Task, name: str, pixels: bytes, like: PixelFile) -> PixelFile:

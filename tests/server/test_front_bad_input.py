@@ -89,7 +89,8 @@ BAD_JOBS = {
     "vae": ({"vae": "x"}, 400, "unsupported"),
     "unknown lora": ({"loras": [{"id": "x"}]}, 404, "model_not_found"),
     "control": ({"controls": [{"type": "canny"}]}, 400, "unsupported"),
-    "observe": ({"observe": True}, 400, "unsupported"),
+    "observed step 0": ({"observe": True, "observe_steps": [0]}, 400, "bad_request"),
+    "25 observed steps": ({"observe_steps": [1] * 25}, 400, "bad_request"),
     "feather 2000": ({"mask_options": {"feather": 2000}}, 400, "bad_request"),
     "client of 65": ({"client": "x" * 65}, 400, "bad_request"),
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import signal
 import time
@@ -11,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from front import Front, until
+from PIL import Image
 
 RAW = {"Accept": "application/x-pixels"}
 ENGINE_SECONDS = 120  # the first job waits for torch to be imported
@@ -59,6 +61,21 @@ def test_a_photo_is_repainted_and_the_record_repeats_it(real):
     assert not np.array_equal(pixels(real, job), photo())
     again = real.finished(real.start(job["record"]["request"]), ENGINE_SECONDS)
     assert np.array_equal(pixels(real, again), pixels(real, job))
+
+
+def test_an_observed_photo_is_the_same_and_its_stages_can_be_seen(real):
+    plain = real.finished(real.start(img2img(real)), ENGINE_SECONDS)
+    seen = real.finished(real.start(img2img(real, observe=True)), ENGINE_SECONDS)
+    assert np.array_equal(pixels(real, plain), pixels(real, seen))
+    codes = [stage["code"] for stage in seen["stages"]]
+    assert codes[:3] == ["source", "round_trip", "noised_start"]
+    assert codes[-1] == "result"
+    last = real.call("GET", seen["stages"][-1]["url"], headers=RAW).body
+    assert last == real.call("GET", seen["images"][0]["url"], headers=RAW).body
+    sheet = real.call("GET", f"/v1/jobs/{seen['id']}/contact-sheet")
+    with Image.open(io.BytesIO(sheet.body)) as picture:
+        assert picture.format == "PNG"
+        assert picture.width > 3 * 256
 
 
 def test_outside_the_mask_every_pixel_is_the_sources(real):

@@ -233,6 +233,17 @@ class Mask(Strict):
     height: int
 
 
+class Stage(Strict):
+    index: int
+    code: str
+    name: str
+    url: str
+    width: int
+    height: int
+    format: str
+    facts: dict[str, Any]
+
+
 class Preview(Strict):
     url: str
     rev: int
@@ -258,6 +269,7 @@ class Snapshot(Strict):
     progress: ProgressParts
     images: list[Image]
     mask: Mask | None
+    stages: list[Stage]
     preview: Preview | None
     error: ErrorParts | None
     record: Record

@@ -20,6 +20,7 @@ from pentimento.api import (
     models,
     openapi,
     plan,
+    stages,
 )
 from pentimento.backends.remote.settings import Change
 from pentimento.jobs.record import JobRequest, PlanRequest
@@ -86,6 +87,8 @@ CALLS = (
     Call("GET", "/v1/jobs/{id}/preview", images.preview, "Newest preview", 200, "image/jpeg"),
     Call("GET", "/v1/jobs/{id}/images/{n}", images.image, "A result", 200, PNG_OR_RAW),
     Call("GET", "/v1/jobs/{id}/mask", images.mask, "The effective mask", 200, PNG_OR_RAW),
+    Call("GET", "/v1/jobs/{id}/stages/{n}", stages.stage, "A stage", 200, PNG_OR_RAW),
+    Call("GET", "/v1/jobs/{id}/contact-sheet", stages.contact_sheet, "Stages", 200, "image/png"),
     Call("DELETE", "/v1/jobs/{id}", jobs.cancel, "Cancel a job", answer="Snapshot"),
     Call("POST", "/v1/engine/start", engine.start, "Warm the engine up", answer="Engine"),
     Call("POST", "/v1/engine/stop", engine.stop, "Give its memory back", answer="Engine"),

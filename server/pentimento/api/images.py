@@ -21,32 +21,32 @@ async def image(request: Request) -> Response:
     wanted = request.path_params["n"]
     for stored in job.state.images:
         if str(stored.index) == wanted:
-            return await _picture(request, job, stored)
+            return await picture(request, job, stored)
     if not job.final and wanted.isdigit() and int(wanted) < job.request.count:
         raise Conflict("not_ready", "This picture is not finished yet.", "Wait for its event.")
-    raise _missing("There is no such picture in this job.")
+    raise missing("There is no such picture in this job.")
 
 
 async def mask(request: Request) -> Response:
     job = await find(request)
     if job.state.mask:
-        return await _picture(request, job, job.state.mask)
+        return await picture(request, job, job.state.mask)
     if not job.final and job.request.mask:
         raise Conflict("not_ready", "The mask is not ready yet.", "Wait until the job has started.")
-    raise _missing("This job has no mask.")
+    raise missing("This job has no mask.")
 
 
 async def preview(request: Request) -> Response:
     job = await find(request)
     if job.preview is None:
-        raise _missing("There is no preview of this job.")
+        raise missing("There is no preview of this job.")
     return Response(job.preview, media_type="image/jpeg")
 
 
-async def _picture(request: Request, job: Job, stored: Stored) -> Response:
+async def picture(request: Request, job: Job, stored: Stored) -> Response:
     file = services.of(request).results.file(job.id, stored)
     if not await asyncio.to_thread(file.path.is_file):
-        raise _missing("The file of this picture is gone.")
+        raise missing("The file of this picture is gone.")
     if RAW_TYPE in request.headers.get("accept", "").lower():
         kind = f"{RAW_TYPE}; format={stored.format}; width={file.width}; height={file.height}"
         return FileResponse(file.path, media_type=kind)
@@ -56,5 +56,5 @@ async def _picture(request: Request, job: Job, stored: Stored) -> Response:
     return Response(await asyncio.to_thread(as_png, file), media_type="image/png")
 
 
-def _missing(message: str) -> NotFound:
+def missing(message: str) -> NotFound:
     return NotFound("image_not_found", message, "GET the job: its snapshot lists what it has.")

@@ -17,7 +17,7 @@ from pentimento.models import ModelInfo, Registry
 from pentimento.models.addons import CONTROL_TYPES
 
 LATER = "This version of the server cannot do it yet."
-MISSING = ("outpaint", "upscale", "edit", "vae", "observe")
+MISSING = ("outpaint", "upscale", "edit", "vae")
 TOLD_LIMITS = ("json_body", "file_body", "pixels", "side", "queued", "result_age", "blob_age")
 
 

@@ -71,7 +71,7 @@ class Result:
     seed: int
     facts: dict[str, Any] = field(default_factory=dict)  # timings, noise levels, steps run ...
     kind: str = "image"  # "image", "mask" (the effective mask) or "stage" (observe)
-    name: str = ""
+    name: str = ""  # the code of a stage, see jobs/wording.py
 
 
 Event = Loading | Step | Preview | Result

@@ -15,6 +15,7 @@ from pentimento.engine.controls import Steering
 from pentimento.engine.families.base import Embeddings
 from pentimento.engine.inpaint import Differential
 from pentimento.engine.model import LoadedModel
+from pentimento.engine.observe import Observer
 from pentimento.engine.preview import LatentRgb, Pace
 from pentimento.engine.sampling import Levels, Sampler
 from pentimento.engine.stop import StopFlag
@@ -42,10 +43,16 @@ class Onlooker:
     """Follows the steps of one picture: stops it, holds the masked places, reports."""
 
     def __init__(
-        self, plan: Plan, image: int, differential: Differential | None, emit: Emit, stop: StopFlag
+        self,
+        plan: Plan,
+        image: int,
+        differential: Differential | None,
+        emit: Emit,
+        stop: StopFlag,
+        observer: Observer | None,
     ) -> None:
         self._plan, self._image, self._differential = plan, image, differential
-        self._emit, self._stop = emit, stop
+        self._emit, self._stop, self._observer = emit, stop, observer
         self._pace = Pace()
 
     def before(self, step: int) -> None:
@@ -57,21 +64,31 @@ class Onlooker:
             found = self._differential.apply(step, found)
         self._emit(Step(done, steps, self._image, self._plan.images))
         if self._plan.latent_rgb and self._pace.due(done, steps):
-            shown = estimate()
-            if self._differential:
-                shown = self._differential.shown(step, shown)
             size = self._plan.size
-            picture = self._plan.latent_rgb.picture(shown)
+            picture = self._plan.latent_rgb.picture(self._shown(step, estimate))
             self._emit(Preview(preview.jpeg(picture, size.width, size.height), done, self._image))
+        if self._observer and self._observer.wants(step):
+            self._observer.estimates(step, self._shown(step, estimate))
         self._stop.check()
         return found
+
+    def _shown(self, step: int, estimate: Callable[[], Tensor]) -> Tensor:
+        found = estimate()
+        return self._differential.shown(step, found) if self._differential else found
 
 
 @torch.inference_mode()
 def denoise(
-    model: LoadedModel, plan: Plan, image: int, seed: int, emit: Emit, stop: StopFlag
+    model: LoadedModel,
+    plan: Plan,
+    image: int,
+    seed: int,
+    emit: Emit,
+    stop: StopFlag,
+    observer: Observer | None = None,
 ) -> Tensor:
-    """Clean latents `(1, c, h, w)` of picture `image`; the same seed gives the same bits.
+    """Clean latents `(1, c, h, w)` of picture `image`; the same seed gives the same bits, whether
+    somebody observes or not.
 
     Text to image, image to image and inpainting differ only in where they start and in the mask.
     """
@@ -80,10 +97,12 @@ def denoise(
     shape = (1, model.channels, plan.size.height // model.factor, plan.size.width // model.factor)
     noise = latents.pure_noise(shape, generator)
     first = latents.start(plan.source, noise, plan.levels, plan.strength)
+    if observer:
+        observer.begins(first)
     differential = None
     if plan.mask is not None and plan.source is not None:
         differential = Differential(plan.source, noise, plan.mask, plan.levels)
-    onlooker = Onlooker(plan, image, differential, emit, stop)
+    onlooker = Onlooker(plan, image, differential, emit, stop, observer)
     family, training = model.family, model.training
     scheduler: flow.FlowScheduler | sampling.Planned
     if isinstance(training, flow.FlowTraining):

@@ -13,13 +13,14 @@ import torch
 from torch import Tensor
 
 from pentimento.backends.base import Emit, Loading, Result
-from pentimento.engine import controls, drawing, failures, latents, pictures
+from pentimento.engine import controls, drawing, failures, latents, observe, pictures
 from pentimento.engine.cancel import stoppable
 from pentimento.engine.denoise import Plan, denoise
 from pentimento.engine.inpaint import latent_mask
 from pentimento.engine.loras import Wanted
 from pentimento.engine.messages import EngineJob
 from pentimento.engine.model import LoadedModel, Shared
+from pentimento.engine.observe import Observer, tiled
 from pentimento.engine.pictures import Canvas
 from pentimento.engine.sampling import SAMPLERS
 from pentimento.engine.stop import StopFlag
@@ -59,6 +60,7 @@ class Generation:
         self._thrifty = thrifty
         self._request = job.task.request
         self._clock = Stopwatch()
+        self._started = time.monotonic()
         self._drift: np.ndarray | None = None
         self._notices: dict[str, Any] = {}  # facts, empty when there is nothing to say
         self.size = Size(1, 1)  # of the result, px
@@ -83,8 +85,9 @@ class Generation:
         if canvas.mask is not None:
             directory = self._job.task.output_dir
             self._emit(pictures.save_mask(directory, canvas.mask, int(self._request.seed or 0)))
+        observer = self._observer(model, canvas, plan) if self._request.observe else None
         for image in range(self._request.count):
-            self._picture(model, canvas, plan, image)
+            self._picture(model, canvas, plan, image, observer if image == 0 else None)
         return {
             "model": self._spec.id,
             "model_fingerprint": model.fingerprint(),
@@ -118,6 +121,14 @@ class Generation:
     def _draw(self, control: Control, seen: np.ndarray) -> np.ndarray:
         return drawing.draw(self._shared, self._job.addons, control, seen, self._stop)
 
+    def _observer(self, model: LoadedModel, canvas: Canvas, plan: Plan) -> Observer:
+        """Of the first picture; the stages before its first step are told already."""
+        draw = observe.drawer(self._shared, model, self._stop, thrifty=self._thrifty)
+        observer = Observer(self._job, canvas, plan, draw, self._emit, self._started)
+        with self._clock.phase("observe"):
+            observer.prepared()
+        return observer
+
     def _loras(self) -> list[Wanted]:
         places = self._job.addons
         return [Wanted(places[lora.id], lora.weight) for lora in self._request.loras if lora.weight]
@@ -150,22 +161,34 @@ class Generation:
         if picture is None:
             return None
         vae = model.vae()
-        with stoppable([vae], self._stop), self._tiled(vae):
+        with stoppable([vae], self._stop), tiled(vae, wanted=self._thrifty):
             return latents.encode(vae, picture)
 
-    def _picture(self, model: LoadedModel, canvas: Canvas, plan: Plan, image: int) -> None:
+    def _picture(
+        self,
+        model: LoadedModel,
+        canvas: Canvas,
+        plan: Plan,
+        image: int,
+        observer: Observer | None,
+    ) -> None:
         started = time.monotonic()
         seed = int(self._request.seed or 0) + image
         with self._clock.phase("denoise"):
-            found = denoise(model, plan, image, seed, self._emit, self._stop)
+            found = denoise(model, plan, image, seed, self._emit, self._stop, observer)
         if not torch.isfinite(found).all():
             raise self._no_picture(model, "denoising")
         with self._clock.phase("decode"):
-            picture = self._decode(model, found)
+            raw = picture = self._decode(model, found)
             if self._drift is not None:
                 picture = drift.undo(picture, self._drift, 1 - plan.strength)
         with self._clock.phase("save"):
             result, corrections = canvas.finish(picture, blend=self._request.composite)
+        if observer:
+            with self._clock.phase("observe"):
+                observer.decoded(raw, None if self._drift is None else picture)
+                observer.finished(picture, matched="color_match" in corrections)
+        with self._clock.phase("save"):
             if self._drift is not None:
                 error = float(np.abs(self._drift).mean())
                 corrections["drift_corrected"] = round(error * (1 - plan.strength), 5)
@@ -197,7 +220,7 @@ class Generation:
 
     def _decoded(self, model: LoadedModel, found: Tensor) -> np.ndarray:
         vae = model.vae()
-        with stoppable([vae], self._stop), self._tiled(vae):
+        with stoppable([vae], self._stop), tiled(vae, wanted=self._thrifty):
             picture = latents.decode(vae, found)
         if not np.isfinite(picture).all():
             raise self._no_picture(model, "decoding")
@@ -208,16 +231,6 @@ class Generation:
         if broken:
             return failures.model_damaged(broken, f"{broken.name} holds values that are no numbers")
         return failures.no_picture(stage)
-
-    @contextmanager
-    def _tiled(self, vae: Any) -> Iterator[None]:
-        """For the second try after a full memory only: tiles differ slightly from the whole."""
-        if self._thrifty:
-            vae.enable_tiling()
-        try:
-            yield
-        finally:
-            vae.disable_tiling()
 
 
 def _latent_mask(canvas: Canvas, factor: int) -> Tensor | None:

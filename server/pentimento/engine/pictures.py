@@ -96,6 +96,20 @@ def save_mask(directory: Path, mask: np.ndarray, seed: int) -> Result:
     return Result(0, file, seed, kind="mask")
 
 
+def save_stage(
+    directory: Path,
+    index: int,
+    code: str,
+    values: np.ndarray,
+    format: PixelFormat,
+    seed: int,
+    facts: dict[str, Any],
+) -> Result:
+    """`values` are `(h, w, c)` as the format lays them out."""
+    file = _write(directory / f"stage-{index}.raw", values, format)
+    return Result(index, file, seed, facts, kind="stage", name=code)
+
+
 def _input(task: Task, name: str) -> PixelFile:
     reference: Any = getattr(task.request, name)
     return task.inputs[reference.blob]

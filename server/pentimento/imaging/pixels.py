@@ -4,6 +4,7 @@
 - `load_mask(file) -> np.ndarray`: `(h, w)` u8
 - `model_rgb(picture, size) -> np.ndarray`: `(h, w, 3)` float32 0..1, transparent places filled
 - `seen_u8(picture) -> np.ndarray`: `(h, w, 3)` u8 of the same at its own size
+- `read(file) -> np.ndarray`: `(h, w, c)` just as it is in the file
 - `store(picture, format, path)`: raw pixels to a file, whole or not at all
 - `encode_png(picture) -> bytes`: 8 or 16 bits a channel
 
@@ -41,12 +42,12 @@ LUMA = np.array([0.2126, 0.7152, 0.0722])  # Rec. 709, on the encoded values
 
 def load(file: PixelFile) -> np.ndarray:
     """`(h, w, 4)` in the depth of the file. Raises BadInput("bad_image") when it is damaged."""
-    return with_alpha(_read(file))
+    return with_alpha(read(file))
 
 
 def load_mask(file: PixelFile) -> np.ndarray:
     """`(h, w)` u8: grey values as they are, luminance times alpha of coloured pictures."""
-    picture = _read(file)
+    picture = read(file)
     if picture.shape[2] == 1 and picture.dtype == np.uint8:
         return np.ascontiguousarray(picture[..., 0])
     rgba = to_float(with_alpha(picture)).astype(np.float64)
@@ -124,7 +125,7 @@ def encode_png(picture: np.ndarray) -> bytes:
     return data.tobytes()
 
 
-def _read(file: PixelFile) -> np.ndarray:
+def read(file: PixelFile) -> np.ndarray:
     """`(h, w, c)` as it is in the file, in native byte order."""
     if file.format is None:
         return decode.decode(file.path.read_bytes(), Size(file.width, file.height))

@@ -19,6 +19,7 @@ from pentimento.models import Registry
 from pentimento.models.annotators import BY_ARITHMETIC
 
 KEY_LENGTH = 128
+MOST_STAGES = 24  # pictures that observing adds to a job, besides the steps that are asked for
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +54,6 @@ class Admission:
     async def admit(self, request: JobRequest) -> Admitted:
         """Raises BadInput, TooLarge, NotFound or disk_full for a job that is not taken, and
         a service's problem where it may not be used."""
-        if request.observe:
-            raise _unsupported_field("observe")
         inputs = await self.inputs(request)
         source = inputs[request.source.blob] if request.source else None
         size = Size(source.width, source.height) if source else None
@@ -80,7 +79,8 @@ class Admission:
         width = source.width if source else request.width or 1
         height = source.height if source else request.height or 1
         format = (source.format if source else None) or PixelFormat.RGBA_U8
-        need = width * height * format.bytes_per_pixel * request.count
+        shown = len(request.observe_steps) + MOST_STAGES if request.observe else 0
+        need = width * height * format.bytes_per_pixel * (request.count + shown)
         space.require(self._data_dir, need, self._reserve)
 
 
@@ -125,12 +125,3 @@ def _check_controls(request: JobRequest, inputs: dict[str, PixelFile], size: Siz
                 f"A control picture is {file.width} × {file.height} px, the job {size}.",
                 "Send one of the same size.",
             )
-
-
-def _unsupported_field(name: str) -> BadInput:
-    return BadInput(
-        "unsupported",
-        f"“{name}” cannot be used yet.",
-        "Leave it out.",
-        details={"fields": [{"field": name, "message": "is reserved"}]},
-    )

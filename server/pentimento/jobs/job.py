@@ -15,7 +15,7 @@ from typing import Any
 
 from pentimento.backends.base import Loading, Preview, Step
 from pentimento.jobs.record import JobRequest, JobStatus
-from pentimento.jobs.state import JobEvent, JobState, Stored, image_json, snapshot
+from pentimento.jobs.state import JobEvent, JobState, Stored, image_json, snapshot, stage_json
 
 KEPT_EVENTS = 512
 
@@ -96,6 +96,12 @@ class Job:
     def set_mask(self, mask: Stored) -> None:
         """Seen with the next change: every revision has its event."""
         self.state.mask = mask
+
+    def add_stage(self, stage: Stored) -> None:
+        """A job that begins again, with less memory, tells its stages again from the first."""
+        earlier = (known for known in self.state.stages if known.index < stage.index)
+        self.state.stages = [*earlier, stage]
+        self._tell("stage", stage_json(self.id, stage))
 
     def end(self, ended: JobState) -> None:
         """`ended` is `state.ended(...)`, which was saved first: what is told stays true."""

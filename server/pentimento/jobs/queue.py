@@ -280,6 +280,9 @@ class JobQueue:
                 saves.append(asyncio.create_task(self._store.save_job(job.state)))
             case Result(kind="mask"):
                 job.set_mask(stored(event))
+            case Result(kind="stage"):
+                job.add_stage(stored(event))
+                saves.append(asyncio.create_task(self._store.save_job(job.state)))
 
     async def _finish(self, job: Job, outcome: dict[str, Any] | Exception) -> None:
         """Saves the end of a job, then tells it."""

@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 SAMPLERS = ("Euler", "Euler a", "DPM++ 2M Karras", "DDIM", "UniPC", "LCM")
 MAX_PROMPT = 8000  # characters
 MAX_SIDE = 65_535  # px
+MAX_OBSERVED = 24  # steps shown of a picture
 MAX_SEED = 2**53 - 1  # JSON numbers stay exact up to here
 BLOB_ID = r"^[0-9a-f]{64}$"
 MODEL_ID = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$"
@@ -132,6 +133,9 @@ class JobRequest(Strict):
     alpha: Alpha | None = None
     transparent_fill: TransparentFill = "surroundings"
     observe: bool = False
+    observe_steps: Annotated[
+        list[Annotated[int, Field(ge=1, le=200)]], Field(max_length=MAX_OBSERVED)
+    ] = []
     preview: bool = True
     backend: Annotated[str, Field(pattern=BACKEND_ID)] | None = None
     interactive: bool = False

@@ -22,6 +22,8 @@ def resolve(request: JobRequest, remotes: Remotes, source_size: Size | None) -> 
     plan.refuse_unsupported(request)
     if request.loras:
         raise _no_loras(terms)
+    if request.observe:
+        raise _not_observed(terms)
     size = source_size or Size(
         request.width or terms.sizes.native_size, request.height or terms.sizes.native_size
     )
@@ -72,6 +74,15 @@ def make_plan(request: PlanRequest, remotes: Remotes) -> Plan:
         warnings=[notice.message for notice in notices],
         notices=notices,
         route=told,
+    )
+
+
+def _not_observed(terms: Terms) -> BadInput:
+    return BadInput(
+        "unsupported",
+        f"How a picture is made at {terms.title} cannot be seen.",
+        "Leave “observe” out, or run the job on this machine.",
+        details={"fields": [{"field": "observe", "message": "is for this machine"}]},
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -86,6 +87,8 @@ class Results:
             )
         if mask:
             state.mask = _effective_mask(mask, state.request, folder)
+        if state.request.observe:
+            state.stages = _unchanged_stages(state, folder)
 
 
 def drawn(request: JobRequest, files: dict[str, PixelFile]) -> np.ndarray:
@@ -106,6 +109,7 @@ def stored(result: Result) -> Stored:
     return Stored(
         *(result.index, file.path.name, file.width, file.height, file.format.value),
         *(result.seed, result.facts),
+        code=result.name,
     )
 
 
@@ -138,6 +142,24 @@ def _unchanged(source: PixelFile, folder: Path) -> Stored:
             png = "0.png"
             _link(source.path, folder / png)
     return Stored(0, raw.name, source.width, source.height, format.value, 0, png=png)
+
+
+def _unchanged_stages(state: JobState, folder: Path) -> list[Stored]:
+    """Of a job at strength 0: where it starts is where it ends."""
+    from pentimento.imaging.stages import EQUAL, NO_LEVEL
+
+    first, mask = state.images[0], state.mask
+    known: list[tuple[str, Stored, float | None]]
+    known = [("source", first, EQUAL), ("result", first, EQUAL)]
+    if mask:
+        known[1:] = [("mask", mask, None), ("composite", first, EQUAL)]
+    stages = []
+    for index, (code, like, psnr) in enumerate(known):
+        name = f"stage-{index}.raw"
+        _link(folder / like.file, folder / name)
+        facts = NO_LEVEL | {"seconds": 0.0, "psnr": psnr}
+        stages.append(replace(like, index=index, file=name, facts=facts, png=None, code=code))
+    return stages
 
 
 def _format_of(picture: np.ndarray) -> PixelFormat:

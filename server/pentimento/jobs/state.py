@@ -9,6 +9,7 @@ from typing import Any
 
 from pentimento import __version__
 from pentimento.jobs.record import JobRequest, JobStatus
+from pentimento.jobs.wording import stage_name
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +45,7 @@ class Stored:
     seed: int
     facts: dict[str, Any] = field(default_factory=dict)
     png: str | None = None  # the very file that was sent, where nothing was changed
+    code: str = ""  # which stage it is, see jobs/wording.py
 
 
 @dataclass(slots=True)
@@ -60,6 +62,7 @@ class JobState:
     progress: Progress = field(default_factory=Progress)
     images: list[Stored] = field(default_factory=list)
     mask: Stored | None = None
+    stages: list[Stored] = field(default_factory=list)
     error: dict[str, Any] | None = None
     facts: dict[str, Any] = field(default_factory=dict)
 
@@ -98,6 +101,7 @@ class JobState:
             "progress": asdict(self.progress),
             "images": [asdict(image) for image in self.images],
             "mask": asdict(self.mask) if self.mask else None,
+            "stages": [asdict(stage) for stage in self.stages],
         }
 
     @classmethod
@@ -109,6 +113,9 @@ class JobState:
             progress=Progress(**data["progress"]),
             images=[Stored(**image) for image in data["images"]],
             mask=Stored(**data["mask"]) if data["mask"] else None,
+            stages=[
+                Stored(**stage) for stage in data.get("stages", ())
+            ],  # absent in records of 0.1.0
         )
 
 
@@ -138,6 +145,7 @@ def snapshot(
         "images": [image_json(state.id, image) for image in state.images],
         "mask": mask
         and {"url": f"/v1/jobs/{state.id}/mask", "width": mask.width, "height": mask.height},
+        "stages": [stage_json(state.id, stage) for stage in state.stages],
         "preview": preview,
         "error": state.error,
         "record": {
@@ -153,6 +161,19 @@ def record_request(request: JobRequest) -> dict[str, Any]:
     names = ("strength", "steps", "guidance", "seed", "model", "sampler", "width", "height")
     decided = {name: getattr(request, name) for name in names}
     return request.compact() | {name: v for name, v in decided.items() if v is not None}
+
+
+def stage_json(job_id: str, stage: Stored) -> dict[str, Any]:
+    return {
+        "index": stage.index,
+        "code": stage.code,
+        "name": stage_name(stage.code, stage.facts),
+        "url": f"/v1/jobs/{job_id}/stages/{stage.index}",
+        "width": stage.width,
+        "height": stage.height,
+        "format": stage.format,
+        "facts": stage.facts,
+    }
 
 
 def image_json(job_id: str, image: Stored) -> dict[str, Any]:

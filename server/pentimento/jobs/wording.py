@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from pentimento.imaging.geometry import Size
 from pentimento.jobs.record import Mode, Notice
 
@@ -36,6 +38,24 @@ NOTICES = {  # code -> the message, filled in from the notice's parameters
         "The model reads {limit} tokens of a negative prompt and did not read this: “{unread}”"
     ),
 }
+
+STAGES = {  # code -> the name, filled in from the stage's facts
+    "source": "Source",
+    "mask": "Mask",
+    "round_trip": "Encoded and decoded",
+    "control": "Control map: {control}",
+    "noised_start": "Noised start",
+    "estimate": "Estimate in step {step} of {steps}",
+    "decode": "Decoded",
+    "drift_correction": "Drift taken off",
+    "color_match": "Colors matched",
+    "composite": "Composite",
+    "result": "Result",
+}
+
+
+def stage_name(code: str, facts: dict[str, Any]) -> str:
+    return STAGES[code].format(**facts)
 
 
 def notice(code: str, **params: str | int) -> Notice:

@@ -25,7 +25,7 @@ MODES = {
     "text_to_image": wire.TXT2IMG,
 }
 # What the plug-in leaves to the server's defaults or does not offer yet.
-UNUSED = {"vae", "observe", "observe_steps", "preview", "backend", "drift_correction"}
+UNUSED = {"vae", "observe", "observe_steps", "preview", "drift_correction"}
 
 
 def values_for(option):
@@ -40,7 +40,7 @@ def values_for(option):
     if option.name == "model":
         return st.sampled_from(["", "starter", "my-model_1.5"])
     if option.name == "backend":
-        return st.sampled_from(["", "local", "my-service"])
+        return st.sampled_from(["", "local", " openai ", "a1111"])
     if option.name == "loras":
         return st.sampled_from(["", "blueprint", "blueprint:0.8, other:-1"])
     if option.kind == options.LAYER:
@@ -106,7 +106,7 @@ def test_every_field_of_a_job_is_used_or_left_on_purpose():
     }
     full |= {"prompt": "a", "negative-prompt": "b", "steps": 9, "guidance": 3.0, "model": "m"}
     full |= {"sampler": "ddim", "grow": 2, "feather": 3, "width": 64, "height": 64}
-    full |= {"alpha": "opaque", "loras": "a:0.5", "control": "canny"}
+    full |= {"alpha": "opaque", "loras": "a:0.5", "control": "canny", "backend": "openai"}
     source, mask = pictures(wire.INPAINT)
     sent = set(wire.job_request(wire.INPAINT, full, 1, source, mask))
     assert sent | UNUSED == set(record.JobRequest.model_fields)
@@ -117,7 +117,7 @@ def test_the_protocol_text_names_the_fields_of_a_job():
     table = text.split("## Job fields")[1].split("## ")[0]
     rows = [line.split("|")[1] for line in table.splitlines() if line.startswith("| `")]
     named = {name for row in rows for name in re.findall(r"`(\w+)`", row)}
-    assert named | {"backend"} == set(record.JobRequest.model_fields)
+    assert named == set(record.JobRequest.model_fields)
 
 
 def test_samplers_are_the_same():

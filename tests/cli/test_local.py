@@ -41,6 +41,33 @@ def test_inpaint_changes_the_mask_and_nothing_else(shell: Shell) -> None:
     }
 
 
+def test_an_observed_job_writes_its_stages_and_a_sheet(shell: Shell) -> None:
+    photo(shell.folder / "a.png", np.uint8)
+    done = shell(
+        *("run", "--local", "--input", "a.png", "--strength", "0.5", "--steps", "4"),
+        *("--output", "b.png", "--contact-sheet", "sheet.png", "--stages", "seen"),
+    )
+    assert done.returncode == 0, done.stderr
+    told = json.loads((shell.folder / "seen" / "stages.json").read_text())
+    assert [stage["code"] for stage in told][:3] == ["source", "round_trip", "noised_start"]
+    assert told[2]["file"] == "03-noised-start.png"
+    assert told[2]["facts"]["noise"] > 0
+    for stage in told:
+        with Image.open(shell.folder / "seen" / stage["file"]) as picture:
+            assert picture.format == "PNG"
+    last = read(shell.folder / "seen" / told[-1]["file"])
+    assert np.array_equal(last[..., :3], read(shell.folder / "b.png"))
+    with Image.open(shell.folder / "sheet.png") as sheet:
+        assert sheet.width > 1000
+
+
+def test_where_a_sheet_cannot_go_is_said_before_the_work(shell: Shell) -> None:
+    for sheet, said in (("sheet.jpg", "no PNG"), ("nowhere/s.png", "does not exist")):
+        done = shell("run", "--output", "b.png", "--contact-sheet", sheet)
+        assert done.returncode == 2
+        assert said in done.stderr
+
+
 def test_a_photograph_on_its_side_is_turned(shell: Shell) -> None:
     image = Image.new("RGB", (40, 24), "red")
     exif = image.getexif()

@@ -44,6 +44,19 @@ def test_server_and_local_and_the_record_give_the_same_bytes(served: Shell) -> N
     assert np.array_equal(first, third)
 
 
+def test_stages_of_the_server_are_those_without_one(served: Shell) -> None:
+    photo(served.folder / "a.png", np.uint8)
+    job = ("--input", "a.png", "--strength", "0.5", "--steps", "2", "--seed", "5")
+    for extra in (("--stages", "far"), ("--stages", "near", "--local")):
+        done = served("run", *job, "--output", "b.png", *extra)
+        assert done.returncode == 0, done.stderr
+    far, near = (sorted((served.folder / name).glob("*.png")) for name in ("far", "near"))
+    assert [file.name for file in far] == [file.name for file in near]
+    assert len(far) == 7
+    for one, other in zip(far, near, strict=True):
+        assert one.read_bytes() == other.read_bytes()
+
+
 def test_options_override_the_record(served: Shell) -> None:
     photo(served.folder / "a.png")
     job = ("--input", "a.png", "--steps", "2", "--strength", "0.9")

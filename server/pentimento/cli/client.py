@@ -10,9 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import requests
 
 from pentimento.errors import PentimentoError
+from pentimento.imaging import pixels
 from pentimento.imaging.geometry import Size
 from pentimento.jobs.record import JobStatus, PixelFormat
 from pentimento.paths import server_file
@@ -35,6 +37,12 @@ class RawPicture:
     data: bytes
     size: Size
     format: PixelFormat
+
+    def array(self) -> np.ndarray:
+        """`(h, w, c)` in the picture's depth."""
+        stored, channels = pixels.LAYOUT[self.format]
+        values = np.frombuffer(self.data, stored)
+        return values.reshape(self.size.height, self.size.width, channels)
 
 
 class Client:
@@ -82,7 +90,10 @@ class Client:
         self._json("DELETE", f"/v1/jobs/{job}")
 
     def result(self, job: str, index: int) -> RawPicture:
-        answer = self._call("GET", f"/v1/jobs/{job}/images/{index}", headers={"Accept": RAW})
+        return self.picture(f"/v1/jobs/{job}/images/{index}")
+
+    def picture(self, path: str) -> RawPicture:
+        answer = self._call("GET", path, headers={"Accept": RAW})
         described = dict(
             part.strip().partition("=")[::2]
             for part in answer.headers["Content-Type"].split(";")[1:]

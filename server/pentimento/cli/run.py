@@ -10,6 +10,7 @@ import typer
 from pydantic import ValidationError
 
 from pentimento.cli import pictures
+from pentimento.cli import stages as stage_files
 from pentimento.cli.jobfile import JobFile, read_record, write_record
 from pentimento.cli.progress import Bar
 from pentimento.cli.runners import LocalRunner, Outcome, Runner, ServerRunner
@@ -54,6 +55,13 @@ def command(
     draw_control: Annotated[
         bool, typer.Option("--draw-control", help="Draw the control from its picture first.")
     ] = False,
+    observe: Annotated[bool, typer.Option("--observe", help="Keep how it was made.")] = False,
+    contact_sheet: Annotated[
+        Path | None, typer.Option(help="A PNG of how it was made; means --observe.")
+    ] = None,
+    stages: Annotated[
+        Path | None, typer.Option(help="A folder for its stages; means --observe.")
+    ] = None,
     record: Annotated[Path | None, typer.Option(help="Write the job's record here.")] = None,
     from_record: Annotated[
         Path | None,
@@ -77,6 +85,7 @@ def command(
         "count": count,
         "width": width,
         "height": height,
+        "observe": True if observe or contact_sheet or stages else None,
     }
     if control:
         given["controls"] = [
@@ -85,6 +94,7 @@ def command(
     try:
         given["loras"] = _loras(lora) if lora else None
         pictures.check_output(output)
+        stage_files.check(contact_sheet, stages)
         base = read_record(from_record) if from_record else JobFile()
         job = checked(given, base.with_files(input, mask, control))
     except PentimentoError as error:
@@ -93,9 +103,10 @@ def command(
     runner: Runner = LocalRunner(data_dir(data)) if local else ServerRunner(data_dir(data))
     outcome = run_job(runner, job, quiet=as_json)
     files = _write(outcome, output)
+    shown = stage_files.write(outcome.stages, outcome.record, contact_sheet, stages)
     if record:
         write_record(record, outcome.record, job)
-    _tell(outcome, files, as_json=as_json)
+    _tell(outcome, files, shown, as_json=as_json)
 
 
 def _loras(texts: list[str]) -> list[dict[str, Any]]:
@@ -161,9 +172,11 @@ def _write(outcome: Outcome, output: Path) -> list[Path]:
     return files
 
 
-def _tell(outcome: Outcome, files: list[Path], *, as_json: bool) -> None:
+def _tell(outcome: Outcome, files: list[Path], shown: list[Path], *, as_json: bool) -> None:
     if as_json:
-        answer = {"files": [str(file) for file in files], "record": outcome.record}
+        answer: dict[str, Any] = {"files": [str(file) for file in files], "record": outcome.record}
+        if shown:
+            answer["stages"] = [str(file) for file in shown]
         typer.echo(json.dumps(answer, indent=2))
         return
     for index, file in enumerate(files):

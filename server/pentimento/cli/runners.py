@@ -13,12 +13,14 @@ import numpy as np
 
 from pentimento import __version__
 from pentimento.backends.base import Event, Loading, PixelFile, Result, Step, Task
-from pentimento.cli.client import Client, RawPicture, connect_or_start
+from pentimento.cli import stages
+from pentimento.cli.client import Client, connect_or_start
 from pentimento.cli.jobfile import JobFile
 from pentimento.cli.pictures import InputPicture, read_input
 from pentimento.cli.progress import Bar
 from pentimento.errors import Cancelled, JobFailed
 from pentimento.imaging import pixels
+from pentimento.imaging.contact_sheet import Frame
 from pentimento.jobs import results
 from pentimento.jobs.plan import resolve
 from pentimento.jobs.record import JobRequest, JobStatus, Mode
@@ -32,6 +34,7 @@ class Outcome:
 
     pictures: list[np.ndarray]
     record: dict[str, Any] = field(default_factory=dict)
+    stages: list[Frame] = field(default_factory=list)
 
 
 class Runner(Protocol):
@@ -67,8 +70,9 @@ class ServerRunner:
             progress = final["progress"]
             bar.show(_words(progress, final["queue_position"]), progress.get("fraction"))
         _check(final)
-        found = [_array(client.result(self._job, image["index"])) for image in final["images"]]
-        return Outcome(found, final["record"])
+        found = [client.result(self._job, image["index"]).array() for image in final["images"]]
+        seen = stages.from_server(client, self._job, final["stages"])
+        return Outcome([pixels.with_alpha(one) for one in found], final["record"], seen)
 
     def cancel(self) -> None:
         if self._client and self._job:
@@ -101,7 +105,7 @@ class LocalRunner:
         record = {"request": request.compact(), "server_version": __version__}
         if request.strength == 0 and request.source:
             source = pixels.load(files[request.source.blob])
-            return Outcome([source] * request.count, record)
+            return Outcome([source] * request.count, record, stages.unchanged(request, source))
         if request.mode is Mode.PREPROCESS and request.controls[0].type in BY_ARITHMETIC:
             return Outcome([pixels.with_alpha(results.drawn(request, files))], record)
         made_of: list[Result] = []
@@ -113,7 +117,7 @@ class LocalRunner:
         finally:
             await backend.close()
         made = [pixels.load(result.file) for result in made_of if result.kind == "image"]
-        return Outcome(made, record | {"facts": facts})
+        return Outcome(made, record | {"facts": facts}, stages.from_results(made_of))
 
 
 def _with_blobs(
@@ -156,9 +160,3 @@ def _check(snapshot: dict[str, Any]) -> None:
     if snapshot["status"] == JobStatus.FAILED:
         error = snapshot["error"]
         raise JobFailed(error["code"], error["message"], error["hint"], details=error["details"])
-
-
-def _array(picture: RawPicture) -> np.ndarray:
-    stored, channels = pixels.LAYOUT[picture.format]
-    values = np.frombuffer(picture.data, stored)
-    return pixels.with_alpha(values.reshape(picture.size.height, picture.size.width, channels))

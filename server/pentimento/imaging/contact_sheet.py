@@ -31,6 +31,7 @@ CHECK = 8  # px
 class Frame:
     """A stage: `load` gives its pixels `(h, w, c)`, so that only one is in memory at a time."""
 
+    code: str
     name: str
     facts: dict[str, Any]
     load: Callable[[], np.ndarray]

@@ -16,6 +16,7 @@ def sheet(state: JobState, results: Results) -> bytes:
 
     frames = [
         contact_sheet.Frame(
+            stage.code,
             stage_name(stage.code, stage.facts),
             stage.facts,
             partial(pixels.read, results.file(state.id, stage)),

@@ -101,6 +101,16 @@ def steering(session: Session) -> None:
     gui.gone(title)
 
 
+def map_layer(session: Session) -> None:
+    """Takes the picture of Make Control Layer."""
+    gui, title = session.gui, session.open_dialog("Make Control Layer")
+    gui.set_value(title, "Weak edges from", 60)
+    gui.set_value(title, "Strong edges from", 140)
+    take(session, title, "make-control-layer")
+    gui.keys(title, "Escape")
+    gui.gone(title)
+
+
 def show(session: Session, title: str, part: str) -> None:
     """Takes the picture of a dialog once it says `part`, and closes it."""
     gui = session.gui
@@ -126,6 +136,7 @@ def main() -> None:
         gui.python(DESELECT)
         gui.shot(IMAGES / "gimp-result.png", "– GIMP")
         steering(session)
+        map_layer(session)
         show(session, "Server", "The server runs at")
         show(session, "Doctor", "All is well.")
         session.open_dialog("Text to Image")

@@ -151,7 +151,10 @@ CONTROLS = (
     Choice("tile", N_("Tile"), N_("The picture itself, for more detail")),
 )
 
-DRAWN_CONTROLS = ("canny",)  # the server draws their maps from a picture
+MAPS = CONTROLS[1:]
+# The server draws the maps of these without a model of its own for it.
+DRAWN_CONTROLS = ("canny", "scribble", "lineart", "softedge", "tile")
+THRESHOLDS = "canny"  # the one that has thresholds
 
 KEEP, TO_RGB, TO_SRGB = "no", "rgb", "srgb"
 

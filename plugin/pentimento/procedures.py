@@ -144,6 +144,22 @@ ACTIONS = (
         RESULT_RETURNS,
     ),
     Action(
+        "make_control_layer",
+        "plug-in-pentimento-make-control-layer",
+        N_("_Make Control Layer..."),
+        N_("Make Control Layer"),
+        (MENU, "<Image>/Layer"),
+        N_("Draw the edges, lines or depth of a layer as a new layer that can steer a result"),
+        N_(
+            "Sends the selected layer, the selected layers as seen or the visible canvas to the "
+            "Pentimento server and places its map as an ordinary layer above the source. Paint on "
+            "it as you like; then choose it as the control layer of another action and tell there "
+            "that it is a map already."
+        ),
+        (options.MAP, options.MAP_LOW, options.MAP_HIGH, options.SOURCE),
+        RESULT_RETURNS,
+    ),
+    Action(
         "backends",
         "plug-in-pentimento-backends",
         N_("_Where to Run..."),

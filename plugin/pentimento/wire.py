@@ -6,12 +6,13 @@ from __future__ import annotations
 import hashlib
 import random
 from dataclasses import dataclass
-from typing import Any, Dict, List, NamedTuple, Optional
+from typing import Any, Dict, List, NamedTuple, Optional, Sequence
 
 import choices
 import options
 
 TXT2IMG, IMG2IMG, INPAINT = "txt2img", "img2img", "inpaint"
+PREPROCESS = "preprocess"
 SUCCEEDED, FAILED, CANCELLED = "succeeded", "failed", "cancelled"
 FINAL = (SUCCEEDED, FAILED, CANCELLED)
 
@@ -144,9 +145,12 @@ def plan_request(
     return {"mode": mode, **_sampling(values), **_given(controls=steered), **rects}
 
 
-def _planned(values: Dict[str, Any]) -> Optional[Sent]:
-    """Stands for the control layer's picture, which is sent with the job only."""
-    return Sent("0" * 64, 0, 0) if values["control-layer"] is not None else None
+def _planned(values: Dict[str, Any]) -> List[Optional[Sent]]:
+    """Stands for the control layers' pictures, which are sent with the job only."""
+    return [
+        Sent("0" * 64, 0, 0) if values[name + "-layer"] is not None else None
+        for name in controls_used(values)
+    ]
 
 
 def job_request(
@@ -155,28 +159,56 @@ def job_request(
     seed: int,
     source: Optional[Sent] = None,
     mask: Optional[Sent] = None,
-    control: Optional[Sent] = None,
+    controls: Sequence[Optional[Sent]] = (),
 ) -> Dict[str, Any]:
-    """The body of POST /v1/jobs."""
+    """The body of POST /v1/jobs. `controls` are the pictures that steer, one for each control that
+    is used, None where the source itself does; left out they are all None."""
     request = {
         "mode": mode,
         **_given(prompt=values["prompt"], negative_prompt=values["negative-prompt"]),
         **_sampling(values),
         **(_appearance(mode, values) if source else {}),
-        **_given(loras=options.loras_of(values), controls=_controls(values, control)),
+        **_given(loras=options.loras_of(values), controls=_controls(values, controls)),
         "seed": seed,
     }
     return with_pixels(request, source, mask)
 
 
-def _controls(values: Dict[str, Any], picture: Optional[Sent]) -> List[Dict[str, Any]]:
+def controls_used(values: Dict[str, Any]) -> List[str]:
+    """The names of the controls that steer; each has options of its own that begin with it."""
+    return [name for name in options.CONTROLS if values[name] != choices.NO_CONTROL]
+
+
+def _controls(values: Dict[str, Any], pictures: Sequence[Optional[Sent]]) -> List[Dict[str, Any]]:
+    used = controls_used(values)
+    return [
+        _control(values, name, picture)
+        for name, picture in zip(used, [*pictures, *[None] * len(used)])
+    ]
+
+
+def _control(values: Dict[str, Any], name: str, picture: Optional[Sent]) -> Dict[str, Any]:
     """Without a picture of its own a control is drawn from the source."""
-    if values["control"] == choices.NO_CONTROL:
-        return []
-    drawn = {"image": {"blob": picture.blob_id}} if picture else {}
-    if picture and not values["control-is-map"] and values["control"] in choices.DRAWN_CONTROLS:
-        drawn["preprocess"] = True
-    return [{"type": values["control"], "weight": float(values["control-weight"]), **drawn}]
+    kind = values[name]
+    is_map = bool(values[name + "-is-map"]) or kind not in choices.DRAWN_CONTROLS
+    found: Dict[str, Any] = {"type": kind, "weight": float(values[name + "-weight"])}
+    if picture:
+        found["image"] = {"blob": picture.blob_id}
+        if not is_map:
+            found["preprocess"] = True
+    for field in ("start", "end", "low", "high"):
+        if name + "-" + field in values and (
+            field in ("start", "end") or kind == choices.THRESHOLDS
+        ):
+            found[field] = float(values[name + "-" + field])
+    return found
+
+
+def map_request(values: Dict[str, Any], source: Sent) -> Dict[str, Any]:
+    """The body of POST /v1/jobs for a control map of the source."""
+    control = {"type": values["map"], "low": float(values["low"]), "high": float(values["high"])}
+    request = {"mode": PREPROCESS, "controls": [control]}
+    return with_pixels(request, source, None)
 
 
 def _appearance(mode: str, values: Dict[str, Any]) -> Dict[str, Any]:
@@ -193,15 +225,20 @@ def again_request(
     seed: int,
     source: Optional[Sent] = None,
     mask: Optional[Sent] = None,
-    control: Optional[Sent] = None,
+    controls: Sequence[Optional[Sent]] = (),
 ) -> Dict[str, Any]:
     """A recorded request once more, for one picture with another seed. Its mask is the one that the
-    layer carries, grown and feathered already. `control` is the first control's picture."""
+    layer carries, grown and feathered already. `controls` are the pictures of its controls, None
+    for those that stay as they are."""
     dropped = ("source", "mask", "mask_options", "client", "interactive", "composite", "count")
     kept = {name: value for name, value in request.items() if name not in dropped}
-    if control:
-        first, *others = kept["controls"]
-        kept["controls"] = [{**first, "image": {"blob": control.blob_id}}, *others]
+    for number, picture in enumerate(controls):
+        if picture:
+            kept["controls"] = list(kept["controls"])
+            kept["controls"][number] = {
+                **kept["controls"][number],
+                "image": {"blob": picture.blob_id},
+            }
     return with_pixels({**kept, "seed": seed}, source, mask)
 
 

@@ -37,3 +37,35 @@ def test_a_layer_and_a_lora_chosen_in_the_dialog_steer_the_job(gimp):
     assert control["preprocess"]
     assert request["loras"] == [{"id": "blueprint", "weight": 0.6}]
     undo(gimp, before)
+
+
+def test_a_map_is_made_in_the_dialog_and_a_second_control_is_chosen(gimp):
+    gimp.open_scene()
+    before = gimp.snapshot()
+    gui, title = gimp.gui, gimp.open_dialog("Make Control Layer")
+    assert gui.nameless(title) == []
+    gui.choose(title, "Map", "Soft edges")
+    wait(lambda: not gui.sensitive(title, "Weak edges from", "spin button"), 5, "no thresholds")
+    gui.choose(title, "Map", "Edges")
+    gui.set_value(title, "Weak edges from", 20)
+    gui.set_value(title, "Strong edges from", 40)
+    gui.press(title, "Make")
+    layers = gimp.wait_for_layers(2)
+    assert [layer["name"] for layer in layers] == ["canny map · scene", "scene"]
+    undo(gimp, before)
+    title = gimp.open_dialog("Image to Image")
+    gui.press(title, STEERING)
+    gui.choose(title, "Steer by", "Edges")
+    gui.widget_showing(title, "Weak edges from", "spin button")
+    assert gui.nameless(title) == []
+    assert gui.geometry(title)["HEIGHT"] <= 860
+    gui.choose(title, "Steer by", "Nothing")
+    gui.press(title, "Second control")
+    gui.widget_showing(title, "Steer also by", "combo box")
+    gui.choose(title, "Steer also by", "Edges")
+    gui.set_value(title, "Second control weight", 0.4)
+    fill_in(gimp, title, "hills", "New")
+    gui.press(title, "Generate")
+    gimp.wait_for_layers(2)
+    (control,) = gimp.jobs()[0]["record"]["request"]["controls"]
+    assert (control["type"], control["weight"]) == ("canny", 0.4)

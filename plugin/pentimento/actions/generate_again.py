@@ -27,10 +27,10 @@ def run(context):
     work = Work(_("Generate Again"))
     sent = work.send(source.read(box)) if source else None
     sent_mask = work.send(mask) if mask else None
-    tattoo = record.get("control")  # absent in results of older versions
-    control = steering.send_again(work, context.image, tattoo, box)
-    outcome = work.run(wire.again_request(request, wire.new_seed(), sent, sent_mask, control))
-    made = work.pictures(outcome, record["action"], box, source, sent, record["origin"], tattoo)
+    tattoos = record.get("control")  # absent in results of older versions
+    pictures = steering.send_again(work, context.image, tattoos, box)
+    outcome = work.run(wire.again_request(request, wire.new_seed(), sent, sent_mask, pictures))
+    made = work.pictures(outcome, record["action"], box, source, sent, record["origin"], tattoos)
     place = layers.Place(context.image, layer, box, Destination())
     return place.put(made, deep_mask, context.interactive)
 

@@ -44,7 +44,7 @@ def run(context):
     outcome = work.run(job, wants_mask="mask_options" in job)
     destination = Destination.of(values)
     unchanged = sent if destination.keeps(context.image) else None
-    tattoo = steering.tattoo_of(values)
-    made = work.pictures(outcome, context.action.key, box, area.source, unchanged, control=tattoo)
+    tattoos = steering.tattoos_of(values)
+    made = work.pictures(outcome, context.action.key, box, area.source, unchanged, control=tattoos)
     place = layers.Place(context.image, area.source.above, box, destination)
     return place.put(made, outcome.mask or deep_mask, context.interactive)

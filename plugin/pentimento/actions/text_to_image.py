@@ -25,28 +25,28 @@ def run(context):
     if into_image:
         sources.check_image(context.image, destination)
     work = Work(_("Text to Image"))
-    control = _control(work, context)
+    pictures = _controls(work, context)
     outcome = work.run(
-        wire.job_request(wire.TXT2IMG, values, wire.seed_of(values), control=control)
+        wire.job_request(wire.TXT2IMG, values, wire.seed_of(values), controls=pictures)
     )
-    size, tattoo = outcome.pictures[0], steering.tattoo_of(values)
+    size, tattoos = outcome.pictures[0], steering.tattoos_of(values)
     if into_image:
         box = _centred(sources.canvas(context.image), size.width, size.height)
-        made = work.pictures(outcome, context.action.key, box, control=tattoo)
+        made = work.pictures(outcome, context.action.key, box, control=tattoos)
         place = layers.Place(context.image, _selected_layer(context), box, destination)
         return place.put(made, None, context.interactive)
     box = Box(0, 0, size.width, size.height)
-    made = work.pictures(outcome, context.action.key, box, control=tattoo)
+    made = work.pictures(outcome, context.action.key, box, control=tattoos)
     image = layers.new_image(
         Gimp.Image.new(box.width, box.height, Gimp.ImageBaseType.RGB), made, mark=destination.mark
     )
     return layers.shown(image, context.interactive)
 
 
-def _control(work, context):
+def _controls(work, context):
     """What steers is read where the result is going to lie."""
-    if context.image is None or context.values["control-layer"] is None:
-        return None
+    if context.image is None or not any(steering.tattoos_of(context.values)):
+        return []
     size = work.box(plan_request(context, context.values))
     canvas = sources.canvas(context.image)
     return steering.send(work, context, _centred(canvas, size.width, size.height))

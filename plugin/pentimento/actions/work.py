@@ -70,11 +70,11 @@ class Work:
         source: Optional[Source] = None,
         sent: Optional[Sent] = None,
         origin: str = "",
-        control: Optional[int] = None,
+        control: Any = None,
     ) -> List[Picture]:
         """The results with names and the records for their layers. `sent` is what was read from the
         source, where its own numbers may stand for a result that equals it; `origin` is the first
-        job of a chain of repetitions, `control` the tattoo of the layer that steered."""
+        job of a chain of repetitions, `control` the tattoos of the layers that steered."""
         made = []
         contents = _unchanged(outcome, box, source, sent) or outcome.pictures
         for entry, content in zip(outcome.snapshot["images"], contents):

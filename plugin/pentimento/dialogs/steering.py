@@ -1,74 +1,109 @@
-"""The part of a dialog about what steers a picture besides the prompt: a ControlNet and LoRAs."""
+"""The part of a dialog about what steers a picture besides the prompt: ControlNets and LoRAs."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, List
 
 from gi.repository import Gtk
 
 import choices
 import dialogs.native as native
+import options
 from dialogs.fields import BOTH, Fields
 from gimpio import sources
 from i18n import _
 
-SHOWN_WHEN_USED = ("control", "loras")
+TIGHT = 3  # px between lines
+SHORT = 5  # characters of a number
+SHOWN_WHEN_USED = (*options.CONTROLS, "loras")
 
 
 def steering(fields: Fields, context: Any) -> Gtk.Box:
-    chooser = LayerChooser(fields.config, context)
     entry = Gtk.Entry(placeholder_text=_("for example blueprint:0.8"))
     fields.config.bind_property("loras", entry, "text", BOTH)
-    is_map, weight = fields.check("control-is-map"), fields.number("control-weight", aligned=False)
-    box = native.column()
-    for part in (
-        fields.combo("control"),
-        fields.row("control-layer", chooser),
-        native.row(is_map, weight, spacing=2 * native.BORDER),
-        fields.row("loras", entry),
-    ):
+    pages = Gtk.Stack()
+    for name, title in zip(options.CONTROLS, (_("First control"), _("Second control"))):
+        pages.add_titled(_control(fields, context, name), name, title)
+    switcher = Gtk.StackSwitcher(stack=pages, halign=Gtk.Align.START)
+    box = native.column(TIGHT)
+    for part in (switcher, pages, fields.row("loras", entry)):
         box.pack_start(part, False, False, 0)
-    _while_used(fields.config, chooser, is_map, weight)
     return box
 
 
-def _while_used(config: Any, chooser: Gtk.Widget, is_map: Gtk.Widget, weight: Gtk.Widget) -> None:
+def _control(fields: Fields, context: Any, name: str) -> Gtk.Box:
+    """Four lines at most, so that the dialog stays within a small screen."""
+    chooser = LayerChooser(fields.config, context, name + "-layer")
+    is_map = fields.check(name + "-is-map")
+    layer = fields.row(name + "-layer", chooser)
+    layer.pack_start(is_map, False, False, 0)
+    numbers = _numbers(fields, name + "-weight", name + "-start", name + "-end")
+    thresholds = native.row(
+        *_numbers(fields, name + "-low", name + "-high"), spacing=2 * native.BORDER
+    )
+    box = native.column(TIGHT)
+    for part in (
+        fields.combo(name),
+        layer,
+        native.row(*numbers, spacing=2 * native.BORDER),
+        thresholds,
+    ):
+        box.pack_start(part, False, False, 0)
+    _while_used(fields.config, name, [chooser, *numbers], is_map, thresholds)
+    return box
+
+
+def _numbers(fields: Fields, *names: str) -> List[Gtk.Widget]:
+    """Those that the action has, side by side."""
+    found = [fields.number(name, aligned=False) for name in names if name in fields.options]
+    for number in found:
+        number.get_spin_button().set_width_chars(SHORT)
+    return found
+
+
+def _while_used(
+    config: Any, name: str, parts: List[Gtk.Widget], is_map: Gtk.Widget, thresholds: Gtk.Box
+) -> None:
     """What belongs to a control can be set only while there is one. Whether its layer is a map can
-    be said only of kinds that the server draws; of all others it has to be one."""
+    be said only of kinds that the server draws; of all others it has to be one. Thresholds are
+    there only where edges are drawn."""
+    thresholds.show_all()
+    thresholds.set_no_show_all(True)
 
     def follow(*_args: Any) -> None:
-        control, layer = config.get_property("control"), config.get_property("control-layer")
-        used = control != choices.NO_CONTROL
-        chooser.set_sensitive(used)
-        weight.set_sensitive(used)
-        is_map.set_sensitive(control in choices.DRAWN_CONTROLS and layer is not None)
+        kind, layer = config.get_property(name), config.get_property(name + "-layer")
+        is_one = layer is not None and config.get_property(name + "-is-map")
+        for part in parts:
+            part.set_sensitive(kind != choices.NO_CONTROL)
+        is_map.set_sensitive(kind in choices.DRAWN_CONTROLS and layer is not None)
+        thresholds.set_visible(kind == choices.THRESHOLDS and not is_one)
 
-    config.connect("notify::control", follow)
-    config.connect("notify::control-layer", follow)
+    for changing in (name, name + "-layer", name + "-is-map"):
+        config.connect("notify::" + changing, follow)
     follow()
 
 
 class LayerChooser(Gtk.ComboBoxText):
-    """The image's layers, bound to the config's `control-layer`; the first entry is none."""
+    """The image's layers, bound to an option of the config; the first entry is none."""
 
-    def __init__(self, config: Any, context: Any) -> None:
+    def __init__(self, config: Any, context: Any, name: str) -> None:
         super().__init__()
-        self._config = config
+        self._config, self._name = config, name
         self._layers = [None] + (sources.tree(context.image) if context.image else [])
         from_source = any(option.name == "source" for option in context.action.options)
         self.append_text(_("The source itself") if from_source else _("None"))
         for layer in self._layers[1:]:
             self.append_text(layer.get_name())
-        if config.get_property("control-layer") not in self._layers:
-            config.set_property("control-layer", None)
+        if config.get_property(name) not in self._layers:
+            config.set_property(name, None)
         self._show()
         self.connect("changed", lambda *_args: self._chosen())
-        config.connect("notify::control-layer", lambda *_args: self._show())
+        config.connect("notify::" + name, lambda *_args: self._show())
 
     def _chosen(self) -> None:
         layer = self._layers[self.get_active()]
-        if layer != self._config.get_property("control-layer"):
-            self._config.set_property("control-layer", layer)
+        if layer != self._config.get_property(self._name):
+            self._config.set_property(self._name, layer)
 
     def _show(self) -> None:
-        self.set_active(self._layers.index(self._config.get_property("control-layer")))
+        self.set_active(self._layers.index(self._config.get_property(self._name)))

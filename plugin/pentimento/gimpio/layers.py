@@ -21,8 +21,8 @@ Mask = Union[Pixels, Stored]
 
 @dataclass(frozen=True)
 class Picture:
-    """One result and the record that its layer carries. The source's own numbers stand for a
-    result that is its source unchanged: no conversion has touched them."""
+    """One result and the record that its layer carries; an empty one is not kept. The source's own
+    numbers stand for a result that is its source unchanged: no conversion has touched them."""
 
     pixels: Union[Pixels, Stored]
     name: str
@@ -142,7 +142,8 @@ def _insert(image, layer, parent, position: int) -> None:
 def _dress(layer, picture: Picture, mask: Optional[Mask]) -> None:
     if mask is not None:
         _add_mask(layer, mask)
-    metadata.attach(layer, picture.record)
+    if picture.record:
+        metadata.attach(layer, picture.record)
 
 
 def _place_above(image, above):

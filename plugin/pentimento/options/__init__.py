@@ -10,6 +10,7 @@ it; "custom" (the default, so that a script may give just the number) means the 
 
 from __future__ import annotations
 
+from options.mapping import MAP, MAP_HIGH, MAP_LOW
 from options.option import BOOLEAN, CHANNEL, CHOICE, DOUBLE, INT, LAYER, STRING, TEXT, UINT, Option
 from options.painting import (
     COUNT,
@@ -49,7 +50,17 @@ from options.selection import (
     MASK_SOURCE,
 )
 from options.serving import BACKEND, LOCAL, SERVER_COMMAND, TOKEN, URL
-from options.steering import CONTROL, CONTROL_IS_MAP, CONTROL_LAYER, CONTROL_WEIGHT, LORAS, STEERING
+from options.steering import (
+    CONTROL,
+    CONTROL_HIGH,
+    CONTROL_IS_MAP,
+    CONTROL_LAYER,
+    CONTROL_LOW,
+    CONTROL_WEIGHT,
+    CONTROLS,
+    LORAS,
+    STEERING,
+)
 from options.values import (
     alpha_of,
     loras_of,

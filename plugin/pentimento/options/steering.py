@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Tuple
+
 import choices
 from choices import N_
 from options.option import BOOLEAN, CHOICE, DOUBLE, LAYER, STRING, Option
+
+LOW, HIGH = 100.0, 200.0  # thresholds of canny edges, as ControlNets learned them
 
 CONTROL = Option(
     "control",
@@ -27,7 +31,7 @@ CONTROL_IS_MAP = Option(
     "control-is-map",
     BOOLEAN,
     N_("The layer is a ma_p already"),
-    N_("It is used as it is, light on black; else the edges of its picture are drawn first"),
+    N_("It is used as it is, light on black; else the map of its picture is drawn first"),
     False,
     advanced=True,
 )
@@ -41,6 +45,83 @@ CONTROL_WEIGHT = Option(
     2.0,
     advanced=True,
 )
+CONTROL_START = Option(
+    "control-start",
+    DOUBLE,
+    N_("Starts at"),
+    N_("Share of the steps after which it begins to steer"),
+    0.0,
+    0.0,
+    1.0,
+    advanced=True,
+)
+CONTROL_END = Option(
+    "control-end",
+    DOUBLE,
+    N_("Ends at"),
+    N_("Share of the steps after which it no longer steers"),
+    1.0,
+    0.0,
+    1.0,
+    advanced=True,
+)
+CONTROL_LOW = Option(
+    "control-low",
+    DOUBLE,
+    N_("Weak edges from"),
+    N_("Edges as faint as this count where they continue a strong one; of drawn edges only"),
+    LOW,
+    0.0,
+    1000.0,
+    advanced=True,
+)
+CONTROL_HIGH = Option(
+    "control-high",
+    DOUBLE,
+    N_("Strong edges from"),
+    N_("Edges as clear as this count; higher gives fewer lines; of drawn edges only"),
+    HIGH,
+    0.0,
+    1000.0,
+    advanced=True,
+)
+SECOND = (
+    Option(
+        "control-2",
+        CHOICE,
+        N_("Steer also by"),
+        N_("A second kind of map that the result has to keep to"),
+        choices.NO_CONTROL,
+        choices=choices.CONTROLS,
+        advanced=True,
+    ),
+    Option(
+        "control-2-layer",
+        LAYER,
+        N_("Second control layer"),
+        N_("The picture that steers; none for the source itself"),
+        None,
+        advanced=True,
+    ),
+    Option(
+        "control-2-is-map",
+        BOOLEAN,
+        N_("The second layer is a map already"),
+        N_("It is used as it is, light on black; else the map of its picture is drawn first"),
+        False,
+        advanced=True,
+    ),
+    Option(
+        "control-2-weight",
+        DOUBLE,
+        N_("Second control weight"),
+        N_("How much it steers; 0 is not at all"),
+        1.0,
+        0.0,
+        2.0,
+        advanced=True,
+    ),
+)
 LORAS = Option(
     "loras",
     STRING,
@@ -50,4 +131,15 @@ LORAS = Option(
     advanced=True,
 )
 
-STEERING = (CONTROL, CONTROL_LAYER, CONTROL_IS_MAP, CONTROL_WEIGHT, LORAS)
+FIRST: Tuple[Option, ...] = (
+    CONTROL,
+    CONTROL_LAYER,
+    CONTROL_IS_MAP,
+    CONTROL_WEIGHT,
+    CONTROL_START,
+    CONTROL_END,
+    CONTROL_LOW,
+    CONTROL_HIGH,
+)
+CONTROLS = (CONTROL.name, SECOND[0].name)  # each with a layer, "is a map" and a weight of its own
+STEERING = (*FIRST, *SECOND, LORAS)

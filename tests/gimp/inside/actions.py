@@ -8,17 +8,13 @@ from pathlib import Path
 
 import batch
 import scenes
+from actions_common import place_of, siblings
 from batch import record_of
 from gi.repository import Gimp
 
 from snapshot import differences, snapshot
 
 QUICK = {"steps": 2}
-
-
-def place_of(layer):
-    _ok, x, y = layer.get_offsets()
-    return [x, y, layer.get_width(), layer.get_height()]
 
 
 def described(layer):
@@ -32,12 +28,6 @@ def described(layer):
         "job": record["job"],
         "request": record["record"]["request"],
     }
-
-
-def siblings(layer):
-    parent = layer.get_parent()
-    others = parent.get_children() if parent else layer.get_image().get_layers()
-    return [other.get_id() for other in others]
 
 
 def several_pictures():

@@ -1,0 +1,56 @@
+"""The dialog of Make Control Layer: which map, its thresholds, and from what."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import dialogs.native as native
+
+native.start()
+
+from gi.repository import GimpUi, Gtk
+
+import choices
+from dialogs.fields import Fields
+from i18n import _
+
+WIDTH = 420
+
+
+def ask(procedure: Any, config: Any, context: Any) -> bool:
+    """True when Make was pressed."""
+    dialog = GimpUi.ProcedureDialog.new(procedure, config, _(context.action.title))
+    dialog.set_ok_label(_("_Make"))
+    dialog.set_default_size(WIDTH, -1)
+    fields = Fields(dialog, config, context.action.options)
+    low, high = fields.number("low"), fields.number("high")
+    words = native.paragraph()
+    box = native.column()
+    box.set_border_width(native.BORDER)
+    for part in (fields.combo("map"), words, low, high, fields.combo("source")):
+        box.pack_start(part, False, False, 0)
+    _follow_map(config, words, low, high)
+    box.show_all()
+    area = dialog.get_content_area()
+    area.pack_start(box, True, True, 0)
+    area.reorder_child(box, 0)
+    go = dialog.run()
+    dialog.destroy()
+    return bool(go)
+
+
+def _follow_map(config: Any, words: Gtk.Label, low: Gtk.Widget, high: Gtk.Widget) -> None:
+    """Says what the map is and what it takes; only edges have thresholds."""
+
+    def follow(*_args: Any) -> None:
+        kind = config.get_property("map")
+        chosen = next(choice for choice in choices.MAPS if choice.nick == kind)
+        text = _(chosen.blurb) + "."
+        if kind not in choices.DRAWN_CONTROLS:
+            text += " " + _("The server needs a model for it.")
+        words.set_text(text)
+        for part in (low, high):
+            part.set_sensitive(kind == choices.THRESHOLDS)
+
+    config.connect("notify::map", follow)
+    follow()

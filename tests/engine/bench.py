@@ -69,8 +69,8 @@ class Bench:
     number: int = 0
 
     def job(self, model: str = "sd15", **wanted: Any) -> EngineJob:
-        """`source`, `mask` and the `image` of a control are arrays, everything else a field of the
-        request."""
+        """`source`, `mask`, a control's `image` and a region's `mask` are arrays, everything else a
+        field of the request."""
         self.number += 1
         where = self.folder / str(self.number)
         where.mkdir()
@@ -84,6 +84,10 @@ class Bench:
                 blob = f"{number:064x}"
                 inputs[blob] = store(control["image"], where / f"control{number}.raw")
                 control["image"] = {"blob": blob}
+        for number, region in enumerate(wanted.get("regions", [])):
+            blob = f"{100 + number:064x}"
+            inputs[blob] = store(region["mask"], where / f"region{number}.raw")
+            region["mask"] = {"blob": blob}
         request = JobRequest.model_validate(DEFAULTS | {"model": model} | wanted)
         entry = self.registry.get(model)
         controls = chosen_controls(request, entry, self.registry)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -65,6 +65,15 @@ def _hint(job: EngineJob, canvas: Canvas, control: Control, draw: Draw) -> np.nd
 
 def _preprocessed(seen: np.ndarray, control: Control, draw: Draw) -> np.ndarray:
     return pixels.to_float(draw(control, pixels.to_depth(seen, np.uint8)))
+
+
+def at_step(controls: Sequence[Steering], step: int, steps: int) -> list[Steering]:
+    """Those that count in this step, for a run of that step alone; diffusers' own rule."""
+    return [
+        replace(control, start=0.0, end=1.0)
+        for control in controls
+        if step / steps >= control.start and (step + 1) / steps <= control.end
+    ]
 
 
 def arguments(controls: Sequence[Steering]) -> dict[str, Any]:

@@ -17,7 +17,8 @@ from pentimento.engine.inpaint import Differential
 from pentimento.engine.model import LoadedModel
 from pentimento.engine.observe import Observer
 from pentimento.engine.preview import LatentRgb, Pace
-from pentimento.engine.sampling import Levels, Sampler
+from pentimento.engine.regions import Area, Mixture
+from pentimento.engine.sampling import Levels, Sampler, Watch
 from pentimento.engine.stop import StopFlag
 from pentimento.imaging.geometry import Size
 
@@ -34,6 +35,7 @@ class Plan:
     source: Tensor | None
     mask: Tensor | None
     controls: list[Steering]
+    areas: list[Area]  # with prompts of their own
     size: Size  # px at which the model works
     latent_rgb: LatentRgb | None  # None: no previews wanted
     images: int
@@ -103,33 +105,75 @@ def denoise(
     if plan.mask is not None and plan.source is not None:
         differential = Differential(plan.source, noise, plan.mask, plan.levels)
     onlooker = Onlooker(plan, image, differential, emit, stop, observer)
-    family, training = model.family, model.training
-    scheduler: flow.FlowScheduler | sampling.Planned
-    if isinstance(training, flow.FlowTraining):
-        scheduler = flow.scheduler(training.config, family, plan.levels, onlooker, first)
-    else:
-        masked = differential is not None
-        scheduler = sampling.scheduler(
-            training, plan.sampler, plan.levels, onlooker, model.dtype, masked=masked
-        )
+    scheduler = _scheduler(
+        model, plan, plan.levels, onlooker, first, masked=differential is not None
+    )
+    if isinstance(scheduler, sampling.Planned):
         first = first * scheduler.scale(0)
+    if plan.areas:
+        scheduler.mix = Mixture(plan.areas, _Predictor(model, plan, onlooker))
     nets = [model.controlnet(control.net) for control in plan.controls]
+    with stoppable([denoiser, *nets], stop):
+        found = _run(model, plan, scheduler, plan.controls, plan.embeddings, first, generator)
+    if isinstance(scheduler, flow.FlowScheduler):
+        found = scheduler.found
+    return found.float().cpu()
+
+
+Scheduler = flow.FlowScheduler | sampling.Planned
+
+
+def _scheduler(
+    model: LoadedModel, plan: Plan, levels: Levels, watch: Watch, start: Tensor, *, masked: bool
+) -> Scheduler:
+    training = model.training
+    if isinstance(training, flow.FlowTraining):
+        return flow.scheduler(training.config, model.family, levels, watch, start)
+    return sampling.scheduler(training, plan.sampler, levels, watch, model.dtype, masked=masked)
+
+
+def _run(
+    model: LoadedModel,
+    plan: Plan,
+    scheduler: Scheduler,
+    steering: list[Steering],
+    embeddings: Embeddings,
+    latents: Tensor,
+    generator: torch.Generator | None,
+) -> Tensor:
+    """What the family's pipeline answers for all levels of the scheduler."""
+    family, denoiser = model.family, model.denoiser()
+    nets = [model.controlnet(control.net) for control in steering]
     pipe = (
         family.controlled(denoiser, scheduler, model.factor, nets)
         if nets
         else family.pipeline(denoiser, scheduler, model.factor)
     )
-    with stoppable([denoiser, *nets], stop):
-        found: Tensor = pipe(
-            **family.arguments(plan.embeddings, plan.guidance),
-            **controls.arguments(plan.controls),
-            latents=family.start(first),
-            num_inference_steps=len(plan.levels),
-            generator=generator,
-            width=plan.size.width,
-            height=plan.size.height,
-            output_type="latent",
-        ).images
-    if isinstance(scheduler, flow.FlowScheduler):
-        found = scheduler.found
-    return found.float().cpu()
+    found: Tensor = pipe(
+        **family.arguments(embeddings, plan.guidance),
+        **controls.arguments(steering),
+        latents=family.start(latents),
+        num_inference_steps=len(scheduler.levels),
+        generator=generator,
+        width=plan.size.width,
+        height=plan.size.height,
+        output_type="latent",
+    ).images
+    return found
+
+
+class _Predictor:
+    """What the model predicts for another prompt: a run of the pipeline for a single step."""
+
+    def __init__(self, model: LoadedModel, plan: Plan, watch: Watch) -> None:
+        self._model, self._plan, self._watch = model, plan, watch
+
+    def __call__(self, step: int, latents: Tensor, embeddings: Embeddings) -> Tensor:
+        levels = self._plan.levels
+        steering = controls.at_step(self._plan.controls, step, len(levels))
+        probe = _scheduler(
+            self._model, self._plan, levels.only(step), self._watch, latents, masked=False
+        )
+        probe.asked_only = True
+        _run(self._model, self._plan, probe, steering, embeddings, latents, None)
+        return probe.predicted

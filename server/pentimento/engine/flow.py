@@ -15,7 +15,7 @@ from diffusers import FlowMatchEulerDiscreteScheduler
 from torch import Tensor
 
 from pentimento.engine.families.base import Family
-from pentimento.engine.sampling import Levels, Watch
+from pentimento.engine.sampling import Levels, Mix, Watch
 from pentimento.imaging import flow
 
 TRAINED_STEPS = 1000  # what sigma 1 is called as a timestep
@@ -26,6 +26,10 @@ class FlowLevels(Levels):
     """`times` (n + 1,) are those before any shift, ending in 0."""
 
     times: np.ndarray
+
+    def only(self, step: int) -> FlowLevels:
+        slim = super(FlowLevels, self).only(step)
+        return FlowLevels(slim.timesteps, slim.sigmas, self.times[step : step + 2])
 
     def signal(self, step: int) -> float:
         return 1 - self.noise(step)
@@ -60,6 +64,9 @@ class FlowScheduler(FlowMatchEulerDiscreteScheduler):
     family: Family
     found: Tensor
     current = 0
+    mix: Mix | None = None
+    asked_only = False  # True: the prediction is kept and nothing is done with it
+    predicted: Tensor
 
     def set_timesteps(  # what pipelines pass is known already, and better, from `levels`
         self,
@@ -81,6 +88,11 @@ class FlowScheduler(FlowMatchEulerDiscreteScheduler):
         height, width = self.found.shape[2:]
         velocity = self.family.unpack(model_output.float(), height, width)
         latents = self.found.to(velocity.device)
+        if self.asked_only:
+            self.predicted = velocity
+            return (sample,)
+        if self.mix:
+            velocity = self.mix(at, latents, velocity)
         now, then = self.levels.noise(at), self.levels.noise(at + 1)
         self.current += 1
         self.found = self.watch.after(

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from pentimento.backends.base import Emit, Loading, Result
-from pentimento.engine import controls, drawing, failures, latents, observe, pictures
+from pentimento.engine import controls, drawing, failures, latents, observe, pictures, regions
 from pentimento.engine.cancel import stoppable
 from pentimento.engine.denoise import Plan, denoise
 from pentimento.engine.inpaint import latent_mask
@@ -22,6 +22,7 @@ from pentimento.engine.messages import EngineJob
 from pentimento.engine.model import LoadedModel, Shared
 from pentimento.engine.observe import Observer, tiled
 from pentimento.engine.pictures import Canvas
+from pentimento.engine.regions import Area
 from pentimento.engine.sampling import SAMPLERS
 from pentimento.engine.stop import StopFlag
 from pentimento.errors import JobFailed
@@ -114,8 +115,18 @@ class Generation:
             mask=_latent_mask(canvas, model.factor),
             size=canvas.generation,
             controls=controls.steering(self._job, canvas, self._draw),
+            areas=self._areas(model, canvas, guided=guidance > 1),
             latent_rgb=model.latent_rgb() if request.preview else None,
             images=request.count,
+        )
+
+    def _areas(self, model: LoadedModel, canvas: Canvas, *, guided: bool) -> list[Area]:
+        size, request = canvas.generation, self._request
+        return regions.areas(
+            request.regions,
+            self._job.task.inputs,
+            Size(size.width // model.factor, size.height // model.factor),
+            lambda prompt: model.embeddings(prompt, request.negative_prompt, guided=guided),
         )
 
     def _draw(self, control: Control, seen: np.ndarray) -> np.ndarray:

@@ -68,6 +68,10 @@ class Levels:
     def __len__(self) -> int:
         return len(self.timesteps)
 
+    def only(self, step: int) -> Levels:
+        """That step alone."""
+        return Levels(self.timesteps[step : step + 1], self.sigmas[step : step + 2])
+
     def signal(self, step: int) -> float:
         return float(1 / np.sqrt(1 + self.sigmas[step] ** 2))
 
@@ -103,6 +107,9 @@ class Watch(Protocol):
         ...
 
 
+Mix = Callable[[int, Tensor, Tensor], Tensor]  # step, latents, prediction -> another prediction
+
+
 class Planned(SchedulerMixin):
     """Mixed into a diffusers scheduler: fixed levels, float32 latents, a watch on every step."""
 
@@ -114,6 +121,9 @@ class Planned(SchedulerMixin):
     model_dtype: torch.dtype
     config: Any
     current = 0
+    mix: Mix | None = None
+    asked_only = False  # True: the prediction is kept and nothing is done with it
+    predicted: Tensor
 
     def set_timesteps(self, num_inference_steps: int | None = None, device: Any = None) -> None:
         """What the pipeline calls; the number of steps is known from `levels`."""
@@ -140,6 +150,11 @@ class Planned(SchedulerMixin):
         at = self.current
         self.watch.before(at)
         output = model_output.float()
+        if self.asked_only:
+            self.predicted = output
+            return (sample,)
+        if self.mix:
+            output = self.mix(at, sample, output)
         chance = {"generator": generator} if self.sampler.random else {}
         previous = super().step(  # type: ignore[misc]
             output, timestep, sample, return_dict=False, **chance

@@ -59,8 +59,7 @@ class Admission:
         size = Size(source.width, source.height) if source else None
         if request.mask and size:
             _check_mask(inputs[request.mask.blob], size)
-        if size or request.controls:
-            _check_controls(request, inputs, size)
+        _check_sizes(request, inputs, size)
         resolved = await asyncio.to_thread(self._resolve, request, size)
         await asyncio.to_thread(self._check_space, resolved, source)
         return Admitted(resolved, inputs)
@@ -111,17 +110,19 @@ def _check_mask(mask: PixelFile, size: Size) -> None:
         )
 
 
-def _check_controls(request: JobRequest, inputs: dict[str, PixelFile], size: Size | None) -> None:
-    """Pictures for controls lie over the whole source, or over the whole result."""
+def _check_sizes(request: JobRequest, inputs: dict[str, PixelFile], size: Size | None) -> None:
+    """Pictures for controls and regions lie over the whole source, or over the whole result."""
     if size is None and request.width and request.height:
         size = Size(request.width, request.height)
-    for control in request.controls:
-        if control.image is None or size is None:
+    pictures = [(control.image, "A control picture") for control in request.controls]
+    pictures += [(region.mask, "A region's mask") for region in request.regions]
+    for picture, what in pictures:
+        if picture is None or size is None:
             continue
-        file = inputs[control.image.blob]
+        file = inputs[picture.blob]
         if (file.width, file.height) != (size.width, size.height):
             raise BadInput(
                 "size_mismatch",
-                f"A control picture is {file.width} × {file.height} px, the job {size}.",
+                f"{what} is {file.width} × {file.height} px, the job {size}.",
                 "Send one of the same size.",
             )

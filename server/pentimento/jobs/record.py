@@ -98,6 +98,14 @@ class Control(Strict):
     model: Annotated[str, Field(pattern=MODEL_ID)] | None = None
 
 
+class Region(Strict):
+    """An area with a prompt of its own. The mask is white there and as large as the job."""
+
+    mask: BlobRef
+    prompt: Annotated[str, Field(max_length=MAX_PROMPT)] = ""
+    weight: Annotated[float, Field(ge=0, le=1)] = 1.0
+
+
 class MaskOptions(Strict):
     """Changes of the mask before it is used, in px of the source. All 0: the mask as sent."""
 
@@ -126,6 +134,7 @@ class JobRequest(Strict):
     sampler: Literal["Euler", "Euler a", "DPM++ 2M Karras", "DDIM", "UniPC", "LCM"] | None = None
     loras: Annotated[list[Lora], Field(max_length=16)] = []
     controls: Annotated[list[Control], Field(max_length=8)] = []
+    regions: Annotated[list[Region], Field(max_length=8)] = []
     mask_options: MaskOptions = MaskOptions()
     composite: bool = True
     color_match: bool | None = None
@@ -173,7 +182,11 @@ class JobRequest(Strict):
 
     def pictures(self) -> list[BlobRef]:
         """Every picture that the job brings."""
-        found = (self.source, self.mask, *(control.image for control in self.controls))
+        found = (
+            *(self.source, self.mask),
+            *(control.image for control in self.controls),
+            *(region.mask for region in self.regions),
+        )
         return [picture for picture in found if picture]
 
     def compact(self) -> dict[str, Any]:

@@ -22,6 +22,8 @@ def resolve(request: JobRequest, remotes: Remotes, source_size: Size | None) -> 
     plan.refuse_unsupported(request)
     if request.loras:
         raise _no_loras(terms)
+    if request.regions:
+        raise _no_regions(terms)
     if request.observe:
         raise _not_observed(terms)
     size = source_size or Size(
@@ -83,6 +85,15 @@ def _not_observed(terms: Terms) -> BadInput:
         f"How a picture is made at {terms.title} cannot be seen.",
         "Leave “observe” out, or run the job on this machine.",
         details={"fields": [{"field": "observe", "message": "is for this machine"}]},
+    )
+
+
+def _no_regions(terms: Terms) -> BadInput:
+    return BadInput(
+        "unsupported",
+        f"{terms.title} takes one prompt for the whole picture.",
+        "Leave the regions out, or run the job on this machine.",
+        details={"fields": [{"field": "regions", "message": "are not possible there"}]},
     )
 
 

@@ -3,66 +3,174 @@ and the result comes back as any other does."""
 
 from __future__ import annotations
 
+import re
+
+import numpy as np
 import pytest
 from tests.gui.session import FEATHERED, wait
+from tests.gui.steps import MASK_DIFFERENCE, undo
+from tests.remote.standins.a1111 import A1111
+from tests.remote.standins.horde import Horde
 from tests.remote.standins.openai import OpenAI
 
 pytestmark = pytest.mark.gui
-SERVICE = "OpenAI images"
-SET_UP = f"Set Up {SERVICE}"
+TITLE = "Regenerate Selection"
+OPENAI, HORDE = "OpenAI images", "AI Horde"
+A1111_TITLE = "AUTOMATIC1111-compatible server"
 CONSENT = "I agree that it receives the part of the picture that a job needs, and my words"
+DARK_GROUND = """
+Gimp.context_set_foreground(Gegl.Color.new("black"))
+image.select_rectangle(Gimp.ChannelOps.REPLACE, 0, 112, 320, 112)
+layer.edit_fill(Gimp.FillType.FOREGROUND)
+"""  # its horizon is an edge at the usual thresholds
+SECONDS = 60  # for a job whose service answers at once
 
 
 @pytest.fixture
-def service(gimp):
+def openai(gimp):
     """A stand-in for OpenAI at the address of the settings; no key, no consent."""
-    stand_in = OpenAI()
-    set_up(gimp, base_url=stand_in.base_url, model="gpt-image-1")
-    yield stand_in
-    gimp.server.ask("/v1/backends/openai/consent", "POST", {"agreed": False})
-    gimp.server.ask("/v1/backends/openai/key", "DELETE")
-    set_up(gimp, base_url=None, model=None)
-    stand_in.close()
+    yield from stand_in(gimp, "openai", OpenAI())
 
 
-def set_up(gimp, **change):
-    gimp.server.ask("/v1/backends/openai", "PUT", change)
+@pytest.fixture
+def horde(gimp):
+    """The same for AI Horde, which needs no key and cannot fill a selection."""
+    yield from stand_in(gimp, "horde", Horde())
 
 
-def choose_service(gimp, title):
-    """Opens an action's dialog and chooses the service, which still has to be set up."""
+@pytest.fixture
+def a1111(gimp):
+    """The same for AUTOMATIC1111, the first in the list."""
+    yield from stand_in(gimp, "a1111", A1111())
+
+
+def stand_in(gimp, service, running):
+    path = f"/v1/backends/{service}"
+    gimp.server.ask(path, "PUT", {"base_url": running.base_url})
+    yield running
+    gimp.server.ask(path + "/consent", "POST", {"agreed": False})
+    gimp.server.ask(path + "/key", "DELETE")
+    gimp.server.ask(path, "PUT", {"base_url": None, "model": None})
+    running.close()
+
+
+def choose_service(gimp, service, missing):
+    """Opens the dialog for a feathered selection and chooses a service that is not set up yet."""
     gui = gimp.gui
-    gimp.open_dialog(title)
-    wait(lambda: any(SERVICE in text for text in gui.choices(title, "Where to run")), 30, "places")
-    gui.choose(title, "Where to run", f"{SERVICE} · needs a key")
-    gui.set_text(title, "Prompt", "a green door")
-
-
-def agree(gimp, key):
-    """Fills in the dialog that comes before the first picture leaves."""
-    gui = gimp.gui
-    gui.window(SET_UP)
-    gui.set_text(SET_UP, "Key", key)
-    gui.press(SET_UP, CONSENT)
-    gui.press(SET_UP, "Save")
-
-
-def test_nothing_leaves_before_it_is_agreed_to(gimp, service):
-    gimp.open_scene(more=FEATHERED)
+    gimp.open_scene(more=DARK_GROUND + FEATHERED)
     before = gimp.snapshot()
-    gui, title = gimp.gui, "Regenerate Selection"
-    choose_service(gimp, title)
-    gimp.wait_for_status(title, "repaints the selection; it decides by itself")
-    gui.press(title, "Generate")
-    gui.window(SET_UP)
-    told = gui.all_text(SET_UP)
+    gimp.open_dialog(TITLE)
+    wait(lambda: any(service in text for text in gui.choices(TITLE, "Where to run")), 30, "places")
+    gui.choose(TITLE, "Where to run", f"{service} · {missing}")
+    gui.set_text(TITLE, "Prompt", "a green door")
+    return before
+
+
+def generate(gimp, service, key=""):
+    """Presses Generate and agrees to what is asked before the first picture leaves."""
+    gui, title = gimp.gui, f"Set Up {service}"
+    gui.press(TITLE, "Generate")
+    gui.window(title)
+    if key:
+        gui.set_text(title, "Key", key)
+    gui.press(title, CONSENT)
+    gui.press(title, "Save")
+    gui.gone(title)
+
+
+def test_nothing_leaves_before_it_is_agreed_to(gimp, openai):
+    before = choose_service(gimp, OPENAI, "needs a key")
+    gui, title = gimp.gui, f"Set Up {OPENAI}"
+    gimp.wait_for_status(TITLE, "repaints the selection; it decides by itself")
+    gui.press(TITLE, "Generate")
+    gui.window(title)
+    told = gui.all_text(title)
     assert "whoever runs the server at the address you entered" in told
     assert "This job: sends" in told
-    gui.press(SET_UP, "Save")
-    wait(lambda: "Nothing can be sent yet" in gui.all_text(SET_UP), 20, "the refusal")
-    gui.press(SET_UP, "Cancel")
-    gui.gone(SET_UP)
-    gui.keys(title, "Escape")
+    gui.press(title, "Save")
+    wait(lambda: "Nothing can be sent yet" in gui.all_text(title), 20, "the refusal")
+    gimp.keep_evidence("consent")
+    gui.press(title, "Cancel")
     gui.gone(title)
-    assert service.calls == []
+    gui.keys(TITLE, "Escape")
+    gui.gone(TITLE)
+    assert openai.calls == []
     assert gimp.differences(before) == []
+
+
+def test_lines_of_the_selection_steer_a_new_picture_in_its_place(gimp, horde):
+    before = choose_service(gimp, HORDE, "needs your consent")
+    gimp.gui.choose(TITLE, "How much to change", "Restyle")
+    status = gimp.wait_for_status(TITLE, "the lines of the selection steer a new picture")
+    assert re.search(r"sends \d+ × \d+ px", status)
+    generate(gimp, HORDE)
+    made, source = gimp.wait_for_layers(2)
+    assert made["mask"]
+    assert gimp.read(MASK_DIFFERENCE) == 0
+    assert inside(made["box"], source["box"])
+    (asked,) = horde.asked
+    lit = np.asarray(asked.control.convert("L")) > 127
+    row = int(np.argmax(lit.sum(1)))  # of the horizon in the map
+    assert lit[row].mean() > 0.8
+    _x, y, _width, height = made["box"]
+    assert abs(y + row / lit.shape[0] * height - 112) < 4 * height / lit.shape[0] + 2
+    record = gimp.jobs()[0]["record"]
+    assert record["facts"]["route"]["kind"] == "control"
+    assert record["request"]["backend"] == "horde"
+    undo(gimp, before)
+
+
+def inside(box, other):
+    x, y, width, height = box
+    left, top, across, down = other
+    return left <= x and top <= y and x + width <= left + across and y + height <= top + down
+
+
+def test_a_service_that_dies_on_the_way_is_told_and_changes_nothing(gimp, horde):
+    horde.waiting = True
+    before = choose_service(gimp, HORDE, "needs your consent")
+    generate(gimp, HORDE)
+    assert horde.looked.wait(SECONDS)
+    horde.die()
+    told = gimp.wait_for_message(HORDE, SECONDS)
+    assert "Regenerate Selection" in told
+    assert horde.accepted == 1
+    assert gimp.differences(before) == []
+
+
+def test_a_wrong_key_is_told_in_the_dialog_and_after_it(gimp, openai):
+    before = choose_service(gimp, OPENAI, "needs a key")
+    gui, title = gimp.gui, f"Set Up {OPENAI}"
+    gui.press(TITLE, "Set Up…")
+    gui.window(title)
+    gui.set_text(title, "Key", "wrong")
+    gui.press(title, CONSENT)
+    gui.press(title, "Save and Test")
+    told = wait(lambda: (text := gui.all_text(title)) and "✗" in text and text, 30, "the refusal")
+    assert "wrong" not in told.split("✗")[1]
+    gimp.keep_evidence("wrong-key")
+    gui.press(title, "Save")
+    gui.gone(title)
+    gui.press(TITLE, "Generate")
+    assert "key" in gimp.wait_for_message(OPENAI, SECONDS)
+    assert openai.accepted == 0
+    assert gimp.differences(before) == []
+
+
+def test_every_place_is_told_with_what_it_costs_and_who_sees_it(gimp, a1111):
+    gui, title = gimp.gui, gimp.open_dialog("Where to Run")
+    told = wait(
+        lambda: (text := gui.all_text(title)) and A1111_TITLE in text and text, 30, "places"
+    )
+    for part in ("Recommended: This machine", "Nothing leaves this machine.", "Quality", "Privacy"):
+        assert part in told
+    assert f"{A1111_TITLE} · needs your consent" in told
+    set_up = f"Set Up {A1111_TITLE}"
+    gui.press(title, set_up)
+    gui.window(set_up)
+    gui.press(set_up, CONSENT)
+    gui.press(set_up, "Save")
+    gui.gone(set_up)
+    wait(lambda: f"{A1111_TITLE} · ready" in gui.all_text(title), 30, "the service as it is now")
+    gui.press(title, "Close")
+    gui.gone(title)

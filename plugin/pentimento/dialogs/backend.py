@@ -22,7 +22,7 @@ class PlaceChooser:
         self._changed = changed
         self._places: List[Dict[str, Any]] = []
         self.combo = Gtk.ComboBoxText()
-        self.button = native.button(
+        self.button = native.dialog_button(
             _("Set _Up…"), _("Key, limits and consent of this service"), lambda: self.set_up(None)
         )
         self._fill_combo()

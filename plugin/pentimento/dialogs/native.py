@@ -6,7 +6,7 @@ import gi
 
 gi.require_version("GimpUi", "3.0")
 gi.require_version("Gtk", "3.0")
-from gi.repository import GimpUi, Gtk
+from gi.repository import GimpUi, GLib, Gtk
 
 SPACING = 6
 BORDER = 12
@@ -67,6 +67,17 @@ def button(text: str, tooltip: str, clicked) -> Gtk.Button:
     widget.set_tooltip_text(tooltip)
     widget.connect("clicked", lambda _button: clicked())
     return widget
+
+
+def dialog_button(text: str, tooltip: str, run_dialog) -> Gtk.Button:
+    """A button that opens a dialog and waits for it. The click itself is over before that, or a
+    screen reader that pressed the button would wait as long as the dialog is open."""
+
+    def soon() -> bool:
+        run_dialog()
+        return GLib.SOURCE_REMOVE
+
+    return button(text, tooltip, lambda: GLib.idle_add(soon))
 
 
 def expander(text: str, content: Gtk.Widget, expanded: bool = False) -> Gtk.Expander:

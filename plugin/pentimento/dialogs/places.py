@@ -80,7 +80,7 @@ class PlacesDialog:
         head = native.row(spacing=native.BORDER)
         head.pack_start(heading, True, True, 0)
         if place["id"] != options.LOCAL:
-            button = native.button(
+            button = native.dialog_button(
                 _("Set Up…"), _("Key, limits and consent of this service"), lambda: self._set(place)
             )
             native.name(button, _("Set Up {service}").format(service=place["title"]))

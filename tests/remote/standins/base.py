@@ -69,6 +69,7 @@ class StandIn:
     calls: list[Call] = field(default_factory=list)
     asked: list[Asked] = field(default_factory=list)
     released: threading.Event = field(default_factory=threading.Event)
+    dead: bool = False
 
     def __post_init__(self) -> None:
         stand_in = self
@@ -80,6 +81,9 @@ class StandIn:
                 pass
 
             def _serve(self) -> None:
+                if stand_in.dead:  # connections that are kept alive outlive the listening socket
+                    self.close_connection = True
+                    return
                 length = int(self.headers.get("content-length") or 0)
                 headers = {name.lower(): value for name, value in self.headers.items()}
                 call = Call(self.command, self.path, headers, self.rfile.read(length))
@@ -100,6 +104,11 @@ class StandIn:
 
     def close(self) -> None:
         self.released.set()
+        self.die()
+
+    def die(self) -> None:
+        """From now on nobody answers any more."""
+        self.dead = True
         self.server.shutdown()
         self.server.server_close()
 

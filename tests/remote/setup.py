@@ -11,18 +11,19 @@ from tests.server.front import Front
 
 
 class Setup:
-    """`front` runs from the first use on."""
+    """`front` runs from the first use on, with these options of `pentimento serve`."""
 
-    def __init__(self, data: Path) -> None:
+    def __init__(self, data: Path, *options: str) -> None:
         data.mkdir(parents=True, exist_ok=True)
         self.data = data
+        self._options = options
         self._front: Front | None = None
         self._stand_ins: list[StandIn] = []
 
     @property
     def front(self) -> Front:
         if self._front is None:
-            self._front = Front(self.data, None)
+            self._front = Front(self.data, None, *self._options)
         return self._front
 
     def use(self, service: str, stand_in: StandIn, *, consent: bool = True) -> None:

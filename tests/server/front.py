@@ -103,11 +103,12 @@ class Stream:
 
 
 class Front:
-    """`limits` starts the stand-in backend, None the real command."""
+    """`limits` starts the stand-in backend, None the real command with these options."""
 
-    def __init__(self, data: Path, limits: dict[str, Any] | None) -> None:
+    def __init__(self, data: Path, limits: dict[str, Any] | None, *options: str) -> None:
         self.data = data
         script = ["-m", "pentimento", "serve", "--port", "0", "--data-dir", str(data)]
+        script += options
         if limits is not None:
             script = [str(HERE / "stand_in.py"), str(data), json.dumps(limits)]
         started = time.monotonic()

@@ -15,7 +15,7 @@ from typer.core import TyperGroup
 from pentimento import __version__
 from pentimento.errors import PentimentoError
 
-COMMANDS = ("serve", "run", "preprocess", "status", "models", "doctor", "bench")
+COMMANDS = ("serve", "run", "preprocess", "status", "models", "backends", "doctor", "bench")
 
 
 class LazyGroup(TyperGroup):

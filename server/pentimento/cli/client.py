@@ -64,6 +64,26 @@ class Client:
         """Asks the server to end; it answers first."""
         self._json("POST", "/v1/shutdown")
 
+    def backends(self) -> list[dict[str, Any]]:
+        """Where jobs can run, this machine first."""
+        return list(self._json("GET", "/v1/backends")["backends"])
+
+    def change_backend(self, service: str, change: dict[str, Any]) -> dict[str, Any]:
+        return self._json("PUT", f"/v1/backends/{service}", json=change)
+
+    def put_key(self, service: str, key: str) -> dict[str, Any]:
+        return self._json("PUT", f"/v1/backends/{service}/key", json={"key": key})
+
+    def forget_key(self, service: str) -> dict[str, Any]:
+        return self._json("DELETE", f"/v1/backends/{service}/key")
+
+    def agree(self, service: str, *, agreed: bool) -> dict[str, Any]:
+        return self._json("POST", f"/v1/backends/{service}/consent", json={"agreed": agreed})
+
+    def check_backend(self, service: str) -> list[str]:
+        """The models of a service whose address and key work."""
+        return list(self._json("POST", f"/v1/backends/{service}/check", json={})["models"])
+
     def send_picture(self, data: bytes, content_type: str) -> str:
         """Sends a picture and answers its blob id."""
         headers = {"Content-Type": content_type}

@@ -14,7 +14,7 @@ from pentimento.cli import stages as stage_files
 from pentimento.cli.jobfile import JobFile, read_record, write_record
 from pentimento.cli.progress import Bar
 from pentimento.cli.runners import LocalRunner, Outcome, Runner, ServerRunner
-from pentimento.errors import Cancelled, PentimentoError
+from pentimento.errors import BadInput, Cancelled, PentimentoError
 from pentimento.jobs.record import JobRequest, Mode
 from pentimento.paths import data_dir
 
@@ -41,6 +41,9 @@ def command(
     seed: Annotated[int | None, typer.Option(help="Same seed, same picture.")] = None,
     sampler: Annotated[str | None, typer.Option(help='For example "DPM++ 2M Karras".')] = None,
     model: Annotated[str | None, typer.Option(help="See `pentimento models list`.")] = None,
+    backend: Annotated[
+        str | None, typer.Option(help="A service of `pentimento backends list`; else this machine.")
+    ] = None,
     count: Annotated[int | None, typer.Option(help="Pictures, with seed, seed + 1 ...")] = None,
     width: Annotated[int | None, typer.Option(help="px, txt2img only.")] = None,
     height: Annotated[int | None, typer.Option(help="px, txt2img only.")] = None,
@@ -82,6 +85,7 @@ def command(
         "seed": seed,
         "sampler": sampler,
         "model": model,
+        "backend": backend,
         "count": count,
         "width": width,
         "height": height,
@@ -97,6 +101,8 @@ def command(
         stage_files.check(contact_sheet, stages)
         base = read_record(from_record) if from_record else JobFile()
         job = checked(given, base.with_files(input, mask, control))
+        if local and job.request.get("backend"):
+            raise BadInput("bad_request", "--local uses no service.", "Leave out one of both.")
     except PentimentoError as error:
         _complain(error)
         raise typer.Exit(WRONG_USE) from None

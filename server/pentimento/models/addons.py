@@ -6,7 +6,6 @@ model brings its own. Whether one fits a model is read from its files, never gue
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -15,7 +14,7 @@ from typing import Any, Literal
 
 from pentimento.errors import NotFound
 from pentimento.jobs.record import JobRequest
-from pentimento.models import transformer_loras
+from pentimento.models import transformer_loras, weights
 from pentimento.models.families import FAMILIES
 from pentimento.models.info import ModelInfo
 from pentimento.models.inspect import TOKEN_LATENTS, read_json
@@ -152,7 +151,7 @@ def _controlnet(bare: Addon) -> Addon:
 def _lora(bare: Addon) -> Addon:
     file = lora_file(bare.path)
     check_file(file)
-    shapes = _shapes(file)
+    shapes = {name: shape for name, shape in weights.shapes(file).items() if len(shape) > 1}
     if families := transformer_loras.made_for(shapes):
         wide = transformer_loras.width(shapes)
         wide = max(wide // TOKEN_LATENTS, 1) if wide else None
@@ -164,17 +163,6 @@ def _lora(bare: Addon) -> Addon:
 
 def lora_file(path: Path) -> Path:
     return path / "pytorch_lora_weights.safetensors" if path.is_dir() else path
-
-
-def _shapes(file: Path) -> dict[str, tuple[int, ...]]:
-    """Shapes of all matrices and kernels, from the header alone."""
-    with file.open("rb") as stream:
-        header = json.loads(stream.read(int.from_bytes(stream.read(8), "little")))
-    return {
-        name: tuple(entry["shape"])
-        for name, entry in header.items()
-        if name != "__metadata__" and len(entry["shape"]) > 1
-    }
 
 
 def _free_id(path: Path, taken: set[str]) -> str:

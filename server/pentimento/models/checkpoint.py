@@ -6,16 +6,15 @@ a file holds is not guessed at.
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from pentimento.models import families
 from pentimento.models.families import Family
 from pentimento.models.info import ModelInfo
 from pentimento.models.inspect import from_configs, read_json
-from pentimento.models.weights import Damaged, check_file
+from pentimento.models.tensors import Damaged, Shape
+from pentimento.models.weights import check_file, shapes
 
 CONFIGS = Path(__file__).resolve().parent.parent / "configs"
 SUFFIX = ".safetensors"
@@ -35,7 +34,7 @@ def inspect_file(file: Path, model_id: str) -> ModelInfo:
     bare = ModelInfo(model_id, file.stem, "unknown", file, bytes=file.stat().st_size)
     try:
         check_file(file)
-        family = _family(_shapes(file))
+        family = _family(shapes(file))
         folder = CONFIGS / family.name
         unet, vae = (read_json(folder / part / "config.json") for part in ("unet", "vae"))
         scheduler = read_json(folder / "scheduler" / "scheduler_config.json")
@@ -44,14 +43,8 @@ def inspect_file(file: Path, model_id: str) -> ModelInfo:
         return replace(bare, ok=False, problem=f"{str(problem).rstrip('.')}.")
 
 
-def _shapes(file: Path) -> dict[str, list[int]]:
-    with file.open("rb") as stream:
-        header: dict[str, Any] = json.loads(stream.read(int.from_bytes(stream.read(8), "little")))
-    return {name: entry["shape"] for name, entry in header.items() if name != "__metadata__"}
-
-
-def _family(shapes: dict[str, list[int]]) -> Family:
-    first = shapes.get(FIRST)
+def _family(found: dict[str, Shape]) -> Family:
+    first = found.get(FIRST)
     if first is None:
         raise Damaged("It holds no UNet of a Stable Diffusion checkpoint")
     if first[1] != 4:
@@ -59,13 +52,13 @@ def _family(shapes: dict[str, list[int]]) -> Family:
             "It is an inpainting or edit checkpoint, which is not supported; the ordinary "
             "checkpoint of the same model does inpainting too"
         )
-    if shapes.get(UNET + "out.2.weight", [4])[0] != 4:
+    if found.get(UNET + "out.2.weight", [4])[0] != 4:
         raise Damaged("Its UNet is of a kind that is not supported")
-    wide = next((s[1] for name, s in shapes.items() if name.endswith("attn2.to_k.weight")), None)
+    wide = next((s[1] for name, s in found.items() if name.endswith("attn2.to_k.weight")), None)
     for family, (dim, prefixes) in PARTS.items():
         if wide == dim:
             for prefix in prefixes:
-                if not any(name.startswith(prefix) for name in shapes):
+                if not any(name.startswith(prefix) for name in found):
                     raise Damaged(f"It is not whole: there are no weights called {prefix}…")
             return family
     raise Damaged(f"Its prompts are {wide} wide; only SD 1.5 (768) and SDXL (2048) can be read")

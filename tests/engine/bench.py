@@ -69,8 +69,8 @@ class Bench:
     number: int = 0
 
     def job(self, model: str = "sd15", **wanted: Any) -> EngineJob:
-        """`source`, `mask`, a control's `image` and a region's `mask` are arrays, everything else a
-        field of the request."""
+        """`source`, `mask` and the pictures of controls, references and regions are arrays, all
+        else is a field of the request."""
         self.number += 1
         where = self.folder / str(self.number)
         where.mkdir()
@@ -88,11 +88,16 @@ class Bench:
             blob = f"{100 + number:064x}"
             inputs[blob] = store(region["mask"], where / f"region{number}.raw")
             region["mask"] = {"blob": blob}
+        for number, reference in enumerate(wanted.get("references", [])):
+            blob = f"{200 + number:064x}"
+            inputs[blob] = store(reference["image"], where / f"reference{number}.raw")
+            reference["image"] = {"blob": blob}
         request = JobRequest.model_validate(DEFAULTS | {"model": model} | wanted)
         entry = self.registry.get(model)
         controls = chosen_controls(request, entry, self.registry)
-        request = request.model_copy(update={"controls": controls})
-        places = self.registry.addons.places(request)
+        references = self.registry.ip_adapters.chosen(request, entry)
+        request = request.model_copy(update={"controls": controls, "references": references})
+        places = self.registry.addons.places(request) | self.registry.ip_adapters.places(request)
         task = Task(str(self.number), request, inputs, where / "out")
         return EngineJob(task, self.spec(model), places)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 
 def write_controlnet(model: Path, folder: Path) -> Path:
@@ -57,3 +58,78 @@ def write_transformer_lora(model: Path, file: Path, seed: int) -> Path:
         file.parent, transformer_lora_layers=weights, weight_name=file.name
     )
     return file
+
+
+def write_ip_adapter(model: Path, folder: Path, *, plus: bool = False) -> Path:
+    """For the UNet of a model's folder, in the layout of its authors, with an image encoder.
+    `plus`: one that reads CLIP's tokens instead of its one vector."""
+    import torch
+    from diffusers import UNet2DConditionModel
+    from safetensors.torch import save_file
+    from transformers import CLIPVisionConfig, CLIPVisionModelWithProjection
+
+    torch.manual_seed(3)
+    unet = UNet2DConditionModel.from_pretrained(model / "unet")
+    width, pooled, hidden = unet.config.cross_attention_dim, 16, 16
+    state = {}
+    crossing = (name for name in unet.attn_processors if name.endswith("attn2.processor"))
+    for number, name in enumerate(crossing):
+        attention = unet.get_submodule(name.removesuffix(".processor"))
+        for kind in ("to_k_ip", "to_v_ip"):
+            key = f"ip_adapter.{2 * number + 1}.{kind}.weight"
+            state[key] = torch.randn(attention.to_k.weight.shape)
+    state |= (
+        _plus(hidden, width)
+        if plus
+        else {
+            "image_proj.proj.weight": torch.randn(4 * width, pooled),
+            "image_proj.proj.bias": torch.randn(4 * width),
+            "image_proj.norm.weight": torch.ones(width),
+            "image_proj.norm.bias": torch.zeros(width),
+        }
+    )
+    folder.mkdir(parents=True)
+    save_file(state, folder / "ip-adapter.safetensors")
+    config = CLIPVisionConfig(
+        hidden_size=hidden,
+        intermediate_size=16,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        image_size=32,
+        patch_size=8,
+        projection_dim=pooled,
+    )
+    CLIPVisionModelWithProjection(config).save_pretrained(folder / "image_encoder")
+    return folder
+
+
+def _plus(hidden: int, width: int) -> dict[str, Any]:
+    """The resampler of IP-Adapter Plus: 2 of its learned questions, 64 numbers a head."""
+    import torch
+
+    inner = 64
+    layer = {
+        **{
+            f"0.{norm}.{part}": (inner,)
+            for norm in ("norm1", "norm2")
+            for part in ("weight", "bias")
+        },
+        "0.to_q.weight": (inner, inner),
+        "0.to_kv.weight": (2 * inner, inner),
+        "0.to_out.weight": (inner, inner),
+        "1.0.weight": (inner,),
+        "1.0.bias": (inner,),
+        "1.1.weight": (4 * inner, inner),
+        "1.3.weight": (inner, 4 * inner),
+    }
+    shapes = {
+        "latents": (1, 2, inner),
+        "proj_in.weight": (inner, hidden),
+        "proj_in.bias": (inner,),
+        "proj_out.weight": (width, inner),
+        "proj_out.bias": (width,),
+        "norm_out.weight": (width,),
+        "norm_out.bias": (width,),
+        **{f"layers.{n}.{name}": shape for n in range(4) for name, shape in layer.items()},
+    }
+    return {f"image_proj.{name}": torch.randn(shape) / 4 for name, shape in shapes.items()}

@@ -89,6 +89,7 @@ class Models(Strict):
     models: list[Model]
     controlnets: list[ControlNet]
     loras: list[Lora]
+    ip_adapters: list[Lora]
 
 
 class Controls(Strict):

@@ -54,6 +54,7 @@ class LocalBackend:
     def _job(self, task: Task) -> EngineJob:
         addons = self._registry.addons.places(task.request)
         addons |= self._registry.annotators.places(task.request)
+        addons |= self._registry.ip_adapters.places(task.request)
         if task.request.mode is Mode.PREPROCESS:
             return EngineJob(task, None, addons)
         entry = self._registry.get(str(task.request.model))

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from pentimento.backends.base import Emit, Preview, Step
-from pentimento.engine import controls, flow, latents, preview, sampling
+from pentimento.engine import controls, flow, latents, preview, references, sampling
 from pentimento.engine.cancel import stoppable
 from pentimento.engine.controls import Steering
 from pentimento.engine.families.base import Embeddings
@@ -17,6 +17,7 @@ from pentimento.engine.inpaint import Differential
 from pentimento.engine.model import LoadedModel
 from pentimento.engine.observe import Observer
 from pentimento.engine.preview import LatentRgb, Pace
+from pentimento.engine.references import Shown
 from pentimento.engine.regions import Area, Mixture
 from pentimento.engine.sampling import Levels, Sampler, Watch
 from pentimento.engine.stop import StopFlag
@@ -36,6 +37,7 @@ class Plan:
     mask: Tensor | None
     controls: list[Steering]
     areas: list[Area]  # with prompts of their own
+    references: list[Shown]
     size: Size  # px at which the model works
     latent_rgb: LatentRgb | None  # None: no previews wanted
     images: int
@@ -113,7 +115,13 @@ def denoise(
     if plan.areas:
         scheduler.mix = Mixture(plan.areas, _Predictor(model, plan, onlooker))
     nets = [model.controlnet(control.net) for control in plan.controls]
-    with stoppable([denoiser, *nets], stop):
+    steps = len(plan.levels)
+    with (
+        references.worn(
+            denoiser, model.family.name, plan.references, lambda: scheduler.current, steps
+        ),
+        stoppable([denoiser, *nets], stop),
+    ):
         found = _run(model, plan, scheduler, plan.controls, plan.embeddings, first, generator)
     if isinstance(scheduler, flow.FlowScheduler):
         found = scheduler.found
@@ -152,6 +160,7 @@ def _run(
     found: Tensor = pipe(
         **family.arguments(embeddings, plan.guidance),
         **controls.arguments(steering),
+        **references.arguments(plan.references),
         latents=family.start(latents),
         num_inference_steps=len(scheduler.levels),
         generator=generator,

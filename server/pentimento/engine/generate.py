@@ -13,7 +13,16 @@ import torch
 from torch import Tensor
 
 from pentimento.backends.base import Emit, Loading, Result
-from pentimento.engine import controls, drawing, failures, latents, observe, pictures, regions
+from pentimento.engine import (
+    controls,
+    drawing,
+    failures,
+    latents,
+    observe,
+    pictures,
+    references,
+    regions,
+)
 from pentimento.engine.cancel import stoppable
 from pentimento.engine.denoise import Plan, denoise
 from pentimento.engine.inpaint import latent_mask
@@ -116,6 +125,13 @@ class Generation:
             size=canvas.generation,
             controls=controls.steering(self._job, canvas, self._draw),
             areas=self._areas(model, canvas, guided=guidance > 1),
+            references=references.shown(
+                self._shared,
+                request.references,
+                self._job.task.inputs,
+                self._job.addons,
+                guided=guidance > 1,
+            ),
             latent_rgb=model.latent_rgb() if request.preview else None,
             images=request.count,
         )

@@ -65,6 +65,7 @@ def resolve(request: JobRequest, registry: Registry, source_size: Size | None) -
         "sampler": _or(request.sampler, model.default_sampler),
         "seed": _or(request.seed, secrets.randbelow(SEED_RANGE)),
         "controls": addons.chosen_controls(request, model, registry),
+        "references": registry.ip_adapters.chosen(request, model),
     }
     if request.mode is Mode.TXT2IMG:
         chosen |= {"width": size.width, "height": size.height}

@@ -98,6 +98,17 @@ class Control(Strict):
     model: Annotated[str, Field(pattern=MODEL_ID)] | None = None
 
 
+class Reference(Strict):
+    """A picture that is read like a part of the prompt, whole or for its style or composition."""
+
+    image: BlobRef
+    weight: Annotated[float, Field(ge=0, le=2)] = 1.0
+    kind: Literal["reference", "style", "composition"] = "reference"
+    start: Annotated[float, Field(ge=0, le=1)] = 0.0
+    end: Annotated[float, Field(ge=0, le=1)] = 1.0
+    model: Annotated[str, Field(pattern=MODEL_ID)] | None = None
+
+
 class Region(Strict):
     """An area with a prompt of its own. The mask is white there and as large as the job."""
 
@@ -134,6 +145,7 @@ class JobRequest(Strict):
     sampler: Literal["Euler", "Euler a", "DPM++ 2M Karras", "DDIM", "UniPC", "LCM"] | None = None
     loras: Annotated[list[Lora], Field(max_length=16)] = []
     controls: Annotated[list[Control], Field(max_length=8)] = []
+    references: Annotated[list[Reference], Field(max_length=4)] = []
     regions: Annotated[list[Region], Field(max_length=8)] = []
     mask_options: MaskOptions = MaskOptions()
     composite: bool = True
@@ -185,6 +197,7 @@ class JobRequest(Strict):
         found = (
             *(self.source, self.mask),
             *(control.image for control in self.controls),
+            *(reference.image for reference in self.references),
             *(region.mask for region in self.regions),
         )
         return [picture for picture in found if picture]

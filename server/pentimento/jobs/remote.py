@@ -22,7 +22,7 @@ def resolve(request: JobRequest, remotes: Remotes, source_size: Size | None) -> 
     plan.refuse_unsupported(request)
     if request.loras:
         raise _no_loras(terms)
-    if request.regions:
+    if request.regions or request.references:
         raise _no_regions(terms)
     if request.observe:
         raise _not_observed(terms)
@@ -91,8 +91,8 @@ def _not_observed(terms: Terms) -> BadInput:
 def _no_regions(terms: Terms) -> BadInput:
     return BadInput(
         "unsupported",
-        f"{terms.title} takes one prompt for the whole picture.",
-        "Leave the regions out, or run the job on this machine.",
+        f"{terms.title} takes one prompt for the whole picture, and words only.",
+        "Leave regions and references out, or run the job on this machine.",
         details={"fields": [{"field": "regions", "message": "are not possible there"}]},
     )
 

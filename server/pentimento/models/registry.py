@@ -14,6 +14,7 @@ from pentimento.models.annotators import Annotators
 from pentimento.models.checkpoint import SUFFIX, inspect_file
 from pentimento.models.info import ModelInfo
 from pentimento.models.inspect import INDEX, inspect
+from pentimento.models.ip_adapters import IpAdapters
 
 STARTER_ID = "starter"
 STARTER_FOLDER = Path(__file__).resolve().parent.parent / "starter" / "model"
@@ -33,6 +34,7 @@ class Registry:
         self._starter = starter
         self.addons = Addons(data_dir)
         self.annotators = Annotators(data_dir)
+        self.ip_adapters = IpAdapters(data_dir)
 
     def list(self) -> Sequence[ModelInfo]:
         """All models, the starter first; the default one is marked, damaged ones say why."""

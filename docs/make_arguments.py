@@ -20,7 +20,8 @@ PAGE = REPO / "docs" / "scripting.md"
 HEAD = "### `plug-in-pentimento-"
 NUMBERS = (options.DOUBLE, options.INT, options.UINT)
 VALUES = {options.BOOLEAN: "yes, no", options.CHANNEL: "a channel or none"}
-VALUES |= {options.LAYER: "a layer or none", options.STRING: "text", options.TEXT: "text"}
+VALUES |= {options.FILE: "a file or none", options.LAYER: "a layer or none"}
+VALUES |= {options.STRING: "text", options.TEXT: "text"}
 
 
 def values(option: options.Option) -> str:

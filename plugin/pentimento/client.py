@@ -118,6 +118,16 @@ class Client:
         """The mask as the server used it: grown and feathered."""
         return self._pixels(f"/v1/jobs/{job_id}/mask")
 
+    def stage(self, job_id: str, index: int) -> wire.Pixels:
+        """One of an observed job's stages."""
+        return self._pixels(f"/v1/jobs/{job_id}/stages/{index}")
+
+    def contact_sheet(self, job_id: str) -> bytes:
+        """All stages of an observed job on one picture, as a PNG file."""
+        path = f"/v1/jobs/{job_id}/contact-sheet"
+        _status, _headers, body = self._exchange("GET", path, seconds=PIXELS_SECONDS)
+        return bytes(body)
+
     def shutdown(self) -> None:
         self._json("POST", "/v1/shutdown", {})
 

@@ -31,7 +31,7 @@ def run(procedure, run_mode, image, drawables, config, data):
 def add_option(procedure, option):
     """Declares one option as an argument of the procedure."""
     head = (option.name, _(option.label), _(option.blurb))
-    flags = UNSAVED if option.secret else READ_WRITE
+    flags = READ_WRITE if option.remembered else UNSAVED
     if option.kind in (options.STRING, options.TEXT):
         procedure.add_string_argument(*head, option.default, flags)
     elif option.kind == options.BOOLEAN:
@@ -45,6 +45,8 @@ def add_option(procedure, option):
         procedure.add_channel_argument(*head, True, flags)
     elif option.kind == options.LAYER:
         procedure.add_layer_argument(*head, True, flags)
+    elif option.kind == options.FILE:
+        procedure.add_file_argument(*head, Gimp.FileChooserAction.SAVE, True, None, flags)
     else:
         add = {
             options.DOUBLE: procedure.add_double_argument,

@@ -169,6 +169,7 @@ def job_request(
         **_sampling(values),
         **(_appearance(mode, values) if source else {}),
         **_given(loras=options.loras_of(values), controls=_controls(values, controls)),
+        **_given(observe=options.observed(values) or None),
         "seed": seed,
     }
     return with_pixels(request, source, mask)
@@ -231,6 +232,7 @@ def again_request(
     layer carries, grown and feathered already. `controls` are the pictures of its controls, None
     for those that stay as they are."""
     dropped = ("source", "mask", "mask_options", "client", "interactive", "composite", "count")
+    dropped += ("observe", "observe_steps")
     kept = {name: value for name, value in request.items() if name not in dropped}
     for number, picture in enumerate(controls):
         if picture:

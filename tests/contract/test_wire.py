@@ -25,7 +25,7 @@ MODES = {
     "text_to_image": wire.TXT2IMG,
 }
 # What the plug-in leaves to the server's defaults or does not offer yet.
-UNUSED = {"references", "regions", "vae", "observe", "observe_steps", "preview", "drift_correction"}
+UNUSED = {"references", "regions", "vae", "observe_steps", "preview", "drift_correction"}
 
 
 def values_for(option):
@@ -43,7 +43,7 @@ def values_for(option):
         return st.sampled_from(["", "local", " openai ", "a1111"])
     if option.name == "loras":
         return st.sampled_from(["", "blueprint", "blueprint:0.8, other:-1"])
-    if option.kind == options.LAYER:
+    if option.kind in (options.LAYER, options.FILE):
         return st.none()
     return st.text(st.characters(exclude_characters="\x00", codec="utf-8"), max_size=40)
 
@@ -107,6 +107,7 @@ def test_every_field_of_a_job_is_used_or_left_on_purpose():
     full |= {"prompt": "a", "negative-prompt": "b", "steps": 9, "guidance": 3.0, "model": "m"}
     full |= {"sampler": "ddim", "grow": 2, "feather": 3, "width": 64, "height": 64}
     full |= {"alpha": "opaque", "loras": "a:0.5", "control": "canny", "backend": "openai"}
+    full |= {"observe": True}
     source, mask = pictures(wire.INPAINT)
     sent = set(wire.job_request(wire.INPAINT, full, 1, source, mask))
     assert sent | UNUSED == set(record.JobRequest.model_fields)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import wire
-from actions import steering
+from actions import observing, steering
 from actions.work import Work
 from gimpio import layers, sources
 from gimpio.destination import Destination
@@ -24,15 +24,19 @@ def plan_request(context, values):
 def run(context):
     values = context.values
     source = _source(context, values)
+    observing.check(values)
     work = Work(_("Image to Image"))
     box = work.box(plan_request(context, values))
     sent = work.send(source.read(box))
     pictures = steering.send(work, context, box)
     seed = wire.seed_of(values)
-    outcome = work.run(wire.job_request(wire.IMG2IMG, values, seed, sent, controls=pictures))
+    job = wire.job_request(wire.IMG2IMG, values, seed, sent, controls=pictures)
+    outcome = work.run(job, wants_sheet=values["contact-sheet"] is not None)
     destination = Destination.of(values)
     unchanged = sent if destination.keeps(context.image) else None
     tattoos = steering.tattoos_of(values)
     made = work.pictures(outcome, context.action.key, box, source, unchanged, control=tattoos)
     place = layers.Place(context.image, source.above, box, destination)
-    return place.put(made, None, context.interactive)
+    placed = place.put(made, None, context.interactive, observing.story(values, outcome))
+    observing.save_sheet(values, outcome)
+    return placed

@@ -6,7 +6,7 @@ from __future__ import annotations
 from gi.repository import Gimp
 
 import wire
-from actions import steering
+from actions import observing, steering
 from actions.work import Work
 from gimpio import layers, sources
 from gimpio.destination import Destination
@@ -24,22 +24,29 @@ def run(context):
     into_image = context.image is not None and not destination.new_image
     if into_image:
         sources.check_image(context.image, destination)
+    observing.check(values)
     work = Work(_("Text to Image"))
     pictures = _controls(work, context)
-    outcome = work.run(
-        wire.job_request(wire.TXT2IMG, values, wire.seed_of(values), controls=pictures)
-    )
+    job = wire.job_request(wire.TXT2IMG, values, wire.seed_of(values), controls=pictures)
+    outcome = work.run(job, wants_sheet=values["contact-sheet"] is not None)
+    placed = _placed(work, context, outcome, destination, into_image)
+    observing.save_sheet(values, outcome)
+    return placed
+
+
+def _placed(work, context, outcome, destination, into_image):
+    values = context.values
     size, tattoos = outcome.pictures[0], steering.tattoos_of(values)
+    story = observing.story(values, outcome)
     if into_image:
         box = _centred(sources.canvas(context.image), size.width, size.height)
         made = work.pictures(outcome, context.action.key, box, control=tattoos)
         place = layers.Place(context.image, _selected_layer(context), box, destination)
-        return place.put(made, None, context.interactive)
+        return place.put(made, None, context.interactive, story)
     box = Box(0, 0, size.width, size.height)
     made = work.pictures(outcome, context.action.key, box, control=tattoos)
-    image = layers.new_image(
-        Gimp.Image.new(box.width, box.height, Gimp.ImageBaseType.RGB), made, mark=destination.mark
-    )
+    empty = Gimp.Image.new(box.width, box.height, Gimp.ImageBaseType.RGB)
+    image = layers.new_image(empty, made, mark=destination.mark, story=story)
     return layers.shown(image, context.interactive)
 
 

@@ -4,7 +4,7 @@ follow, fetch. All HTTP runs in a thread while GIMP's progress bar goes on."""
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Dict, List, Optional
+from typing import Any, Dict, List, Optional, Tuple
 
 import log
 import server
@@ -18,11 +18,14 @@ from wire import Box, Pixels, Sent, Stored
 
 @dataclass(frozen=True)
 class Outcome:
-    """A finished job: its last snapshot, the pictures and, if asked for, the mask as used."""
+    """A finished job: its last snapshot, the pictures and, if asked for, the mask as used, the
+    stages (entry of the snapshot and picture) and their contact sheet as a PNG file."""
 
     snapshot: Dict[str, Any]
     pictures: List[Pixels]
     mask: Optional[Pixels]
+    stages: List[Tuple[Dict[str, Any], Pixels]]
+    sheet: Optional[bytes]
 
 
 class Work:
@@ -47,20 +50,26 @@ class Work:
         self._progress.wait_for(lambda: self._client.send(pixels))
         return pixels.sent
 
-    def run(self, request: Dict[str, Any], wants_mask: bool = False) -> Outcome:
+    def run(
+        self, request: Dict[str, Any], wants_mask: bool = False, wants_sheet: bool = False
+    ) -> Outcome:
         """Sends the job, waits for its end and fetches the results."""
-        outcome = self._progress.wait_for(lambda: self._run(request, wants_mask))
+        outcome = self._progress.wait_for(lambda: self._run(request, wants_mask, wants_sheet))
         self._progress.end()
         return outcome
 
-    def _run(self, request, wants_mask) -> Outcome:
+    def _run(self, request, wants_mask, wants_sheet) -> Outcome:
         client, tell = self._client, self._progress.tell
         job_id = client.start_job(request)
         log.info("job %s: %s", job_id, request["mode"])
         snapshot = client.follow(job_id, lambda event, data: tell(*progress_of(event, data)))
         tell(_("Fetching the result…"))
         pictures = [client.picture(job_id, entry["index"]) for entry in snapshot["images"]]
-        return Outcome(snapshot, pictures, client.mask(job_id) if wants_mask else None)
+        told = snapshot.get("stages", ())  # absent in answers of older servers
+        stages = [(entry, client.stage(job_id, entry["index"])) for entry in told]
+        sheet = client.contact_sheet(job_id) if wants_sheet and stages else None
+        mask = client.mask(job_id) if wants_mask else None
+        return Outcome(snapshot, pictures, mask, stages, sheet)
 
     def pictures(
         self,
@@ -124,6 +133,8 @@ def progress_of(event: str, data: Dict[str, Any]):
         return data.get("message") or _("Loading the model…"), data.get("progress")
     if event == "step":
         return _step(data), data.get("fraction")
+    if event == "stage":
+        return _("Keeping how it was made…"), None
     return _("Working…"), None
 
 

@@ -197,8 +197,17 @@ class GenerateDialog:
             fields.numbers("steps", "guidance"),
             edges.transparency(fields, self.context),
             fields.check("mark-digital-source"),
+            self._observing(),
         )
         return native.expander(_("M_ore options"), box)
+
+    def _observing(self) -> Gtk.Box:
+        sheet, words = self.options["contact-sheet"], native.plain(_("Contact sheet"))
+        chooser = GimpUi.prop_file_chooser_new(self.config, sheet.name, _(sheet.label), words)
+        for widget in native.children(chooser):
+            if isinstance(widget, (Gtk.Entry, Gtk.Button)):
+                self.fields.name(widget, sheet)
+        return native.row(self.fields.check("observe"), chooser, spacing=2 * native.BORDER)
 
     def _generate_on_control_return(self, _view: Gtk.TextView, event: Gdk.EventKey) -> bool:
         control = event.state & Gdk.ModifierType.CONTROL_MASK

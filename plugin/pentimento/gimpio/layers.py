@@ -4,7 +4,7 @@ are never written to."""
 from __future__ import annotations
 
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Dict, List, Optional, Union
 
 from gi.repository import Gimp
@@ -26,7 +26,15 @@ class Picture:
 
     pixels: Union[Pixels, Stored]
     name: str
-    record: Dict[str, Any]
+    record: Dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Story:
+    """How a result was made: pictures in order, each to fill the result's box."""
+
+    name: str
+    stages: List[Picture]
 
 
 def name_for(prompt: str, fallback: str, seed: int) -> str:
@@ -48,19 +56,24 @@ class Place:
     destination: Destination
 
     def put(
-        self, pictures: List[Picture], mask: Optional[Mask] = None, display: bool = False
+        self,
+        pictures: List[Picture],
+        mask: Optional[Mask] = None,
+        display: bool = False,
+        story: Optional[Story] = None,
     ) -> Dict[str, Any]:
-        """Places the results; gives the return values `layers` and `image`."""
+        """Places the results, and how they were made in a hidden group above them; gives the return
+        values `layers` (the results) and `image`."""
         sources.check_open(self.image)
         if self.destination.new_image:
             empty = self.destination.image_like(self.image, self.box.width, self.box.height)
-            made = new_image(empty, pictures, mask, mark=self.destination.mark)
+            made = new_image(empty, pictures, mask, mark=self.destination.mark, story=story)
             return shown(made, display)
         with _one_undo_step(self.image):
             if self.destination.converts(self.image):
                 self._try_out()
                 self.destination.prepare(self.image)
-            placed = self._insert_all(pictures, mask)
+            placed = self._insert_all(pictures, mask, story)
             if self.destination.mark:
                 metadata.mark_digital_source(self.image)
             self.image.set_selected_layers(placed[:1])
@@ -79,8 +92,11 @@ class Place:
         _insert(image, trial, *_place_above(image, self.above))
         image.remove_layer(trial)
 
-    def _insert_all(self, pictures: List[Picture], mask: Optional[Mask]) -> List[Any]:
-        """The first picture topmost, the others hidden below it; all of them or none."""
+    def _insert_all(
+        self, pictures: List[Picture], mask: Optional[Mask], story: Optional[Story]
+    ) -> List[Any]:
+        """The first picture topmost, the others hidden below it; all of them or none. The results
+        alone are answered."""
         placed: List[Any] = []
         try:
             parent, position = _place_above(self.image, self.above)
@@ -90,21 +106,45 @@ class Place:
                 placed.append(layer)
                 _dress(layer, picture, mask)
                 layer.set_visible(number == 0)
+            if story is not None:
+                self._tell(story, parent, position)
         except Exception:
             for layer in placed:
                 self.image.remove_layer(layer)
             raise
         return placed
 
+    def _tell(self, story: Story, parent: Any, position: int) -> None:
+        """The first stage is the topmost: hiding one after the other shows how it went on. Built on
+        top of the stack, since in a group whose position is locked nothing could be scaled."""
+        group = Gimp.GroupLayer.new(self.image, story.name)
+        group.set_visible(False)
+        _insert(self.image, group, None, 0)
+        try:
+            for number, stage in enumerate(story.stages):
+                layer = _new_layer(self.image, stage, self.box)
+                _insert(self.image, layer, group, number)
+                _stretch(layer, self.box)
+            if not self.image.reorder_item(group, parent, position):
+                raise _not_inserted()
+            group.set_expanded(False)
+        except Exception:
+            self.image.remove_layer(group)
+            raise
+
 
 def new_image(
-    empty: Any, pictures: List[Picture], mask: Optional[Mask] = None, mark: bool = False
+    empty: Any,
+    pictures: List[Picture],
+    mask: Optional[Mask] = None,
+    mark: bool = False,
+    story: Optional[Story] = None,
 ) -> Any:
     """The empty image with a layer for each picture; it is deleted if that fails."""
     try:
         empty.undo_disable()
         box = Box(0, 0, empty.get_width(), empty.get_height())
-        Place(empty, None, box, Destination(mark=mark)).put(pictures, mask)
+        Place(empty, None, box, Destination(mark=mark)).put(pictures, mask, story=story)
         empty.undo_enable()
     except Exception:
         empty.delete()
@@ -116,7 +156,8 @@ def shown(image, display: bool) -> Dict[str, Any]:
     """The return values for a new image, in a window of its own if there is somebody to see it."""
     if display:
         Gimp.Display.new(image)
-    return {"layers": image.get_layers(), "image": image}
+    results = [layer for layer in image.get_layers() if not layer.is_group()]
+    return {"layers": results, "image": image}
 
 
 @contextmanager
@@ -130,13 +171,28 @@ def _one_undo_step(image):
 
 def _insert(image, layer, parent, position: int) -> None:
     if not image.insert_layer(layer, parent, position):
-        raise NotPossible(
-            _("GIMP does not take a new layer there: {reason}").format(
-                reason=Gimp.get_pdb().get_last_error()
-            ),
-            _("Unlock the layer group, or select a layer outside of it, and try again."),
-            "not_inserted",
-        )
+        raise _not_inserted()
+
+
+def _not_inserted() -> NotPossible:
+    return NotPossible(
+        _("GIMP does not take a new layer there: {reason}").format(
+            reason=Gimp.get_pdb().get_last_error()
+        ),
+        _("Unlock the layer group, or select a layer outside of it, and try again."),
+        "not_inserted",
+    )
+
+
+def _stretch(layer, box: Box) -> None:
+    """To the size of the box that the layer lies at."""
+    if (layer.get_width(), layer.get_height()) == (box.width, box.height):
+        return
+    Gimp.context_push()
+    Gimp.context_set_interpolation(Gimp.InterpolationType.CUBIC)
+    layer.scale(box.width, box.height, False)
+    Gimp.context_pop()
+    layer.set_offsets(box.x, box.y)
 
 
 def _dress(layer, picture: Picture, mask: Optional[Mask]) -> None:

@@ -11,7 +11,20 @@ it; "custom" (the default, so that a script may give just the number) means the 
 from __future__ import annotations
 
 from options.mapping import MAP, MAP_HIGH, MAP_LOW
-from options.option import BOOLEAN, CHANNEL, CHOICE, DOUBLE, INT, LAYER, STRING, TEXT, UINT, Option
+from options.observing import CONTACT_SHEET, OBSERVE, OBSERVING
+from options.option import (
+    BOOLEAN,
+    CHANNEL,
+    CHOICE,
+    DOUBLE,
+    FILE,
+    INT,
+    LAYER,
+    STRING,
+    TEXT,
+    UINT,
+    Option,
+)
 from options.painting import (
     COUNT,
     FILL_STRENGTH,
@@ -65,6 +78,7 @@ from options.values import (
     alpha_of,
     loras_of,
     mask_options_of,
+    observed,
     sampler_of,
     service_of,
     steps_of,

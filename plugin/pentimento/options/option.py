@@ -8,7 +8,7 @@ from typing import Any, Optional, Tuple
 from choices import Choice
 
 # Kinds of options and how pentimento.py declares them in the PDB.
-STRING, TEXT, DOUBLE, INT, UINT, CHOICE, BOOLEAN, CHANNEL, LAYER = (
+STRING, TEXT, DOUBLE, INT, UINT, CHOICE, BOOLEAN, CHANNEL, LAYER, FILE = (
     "string",
     "text",  # a string of several lines
     "double",
@@ -18,14 +18,15 @@ STRING, TEXT, DOUBLE, INT, UINT, CHOICE, BOOLEAN, CHANNEL, LAYER = (
     "boolean",
     "channel",  # a channel of the image, or none
     "layer",  # a layer of the image, or none
+    "file",  # one to write, or none
 )
 
 
 @dataclass(frozen=True)
 class Option:
     """One argument. `minimum` and `maximum` hold for numbers, `choices` for choices. `advanced`
-    options belong under "More options" in a dialog. `secret` ones are never written to disk by
-    GIMP's "last values"."""
+    options belong under "More options" in a dialog. `remembered` is False for those that GIMP's
+    "last values" never write to disk."""
 
     name: str
     kind: str
@@ -36,4 +37,4 @@ class Option:
     maximum: Optional[float] = None
     choices: Tuple[Choice, ...] = ()
     advanced: bool = False
-    secret: bool = False
+    remembered: bool = True

@@ -34,7 +34,7 @@ TOKEN = Option(
     N_("_Token"),
     N_("For the command set: the token of the server; empty to read it from the server's folder"),
     "",
-    secret=True,
+    remembered=False,  # a secret
 )
 
 LOCAL = "local"

@@ -68,6 +68,11 @@ def _number(text: str) -> Any:
         return text
 
 
+def observed(values: Dict[str, Any]) -> bool:
+    """Whether the stages are wanted, as layers or on a sheet."""
+    return bool(values["observe"]) or values["contact-sheet"] is not None
+
+
 def sampler_of(values: Dict[str, Any]) -> Optional[str]:
     """The sampler's name in the protocol; None for the model's default."""
     return _meaning(choices.SAMPLERS, values["sampler"])

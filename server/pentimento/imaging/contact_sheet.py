@@ -100,17 +100,14 @@ def _write(
 
 
 def _thumbnail(picture: np.ndarray) -> Image.Image:
-    """As large as fits the cell; smaller pictures in whole multiples, so that pixels stay square
-    and honest."""
+    """As large as fits the cell."""
     height, width = picture.shape[:2]
     values = pixels.to_depth(picture, np.uint8)
     shown = _on_checks(values) if values.shape[2] == 4 else values
     shown = np.repeat(shown, 3, axis=2) if shown.shape[2] == 1 else shown
     scale = CELL / max(height, width)
-    if scale >= 1:
-        scale = int(scale)
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
-    kind = cv2.INTER_AREA if scale < 1 else cv2.INTER_NEAREST
+    kind = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
     return Image.fromarray(cv2.resize(np.ascontiguousarray(shown), size, interpolation=kind))
 
 

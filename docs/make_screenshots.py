@@ -17,6 +17,7 @@ sys.path.insert(0, str(REPO))
 
 from tests.gui.gui import HOST, roots
 from tests.gui.session import Session, wait
+from tests.remote.standins.horde import Horde
 
 IMAGES = REPO / "docs" / "images"
 TOP = 30  # px from the upper edge of the screen, where a dialog has room to grow
@@ -121,6 +122,39 @@ def show(session: Session, title: str, part: str) -> None:
     gui.gone(title)
 
 
+def services(session: Session) -> None:
+    """Takes the pictures of API mode. A stand-in for a service, for nothing may be sent."""
+    gui, title, set_up = session.gui, "Regenerate Selection", "Set Up AI Horde"
+    service = Horde()
+    service.waiting = True
+    session.server.ask("/v1/backends/horde", "PUT", {"base_url": service.base_url})
+    session.open_dialog("Where to Run")
+    wait(lambda: "Recommended" in gui.all_text("Where to Run"), 30, "places")
+    take(session, "Where to Run", "api-where-to-run")
+    gui.press("Where to Run", "Close")
+    gui.gone("Where to Run")
+    gui.python(SELECT)
+    session.open_dialog(title)
+    wait(lambda: any("Horde" in text for text in gui.choices(title, "Where to run")), 30, "places")
+    gui.choose(title, "Where to run", "AI Horde · needs your consent")
+    gui.choose(title, "How much to change", "Restyle")
+    gui.set_text(title, "Prompt", "a green door")
+    session.wait_for_status(title, "steer a new picture")
+    take(session, title, "api-dialog")
+    gui.press(title, "Generate")
+    gui.window(set_up)
+    take(session, set_up, "api-consent")
+    gui.press(
+        set_up, "I agree that it receives the part of the picture that a job needs, and my words"
+    )
+    gui.press(set_up, "Save")
+    service.looked.wait(60)
+    service.die()
+    session.wait_for_message("AI Horde", 60)
+    take(session, "GIMP Message", "api-service-gone")
+    gui.keys("GIMP Message", "Escape")
+
+
 def main() -> None:
     suite = sys.argv[1] if len(sys.argv) > 1 else "trixie"
     with Session(roots()[suite], docks=True) as session:
@@ -144,6 +178,7 @@ def main() -> None:
         take(session, "Text to Image", "text-to-image")
         gui.keys("Text to Image", "Escape")
         gui.gone("Text to Image")
+        services(session)
         indexed(session)
 
 

@@ -117,6 +117,7 @@ def test_lines_of_the_selection_steer_a_new_picture_in_its_place(gimp, horde):
     record = gimp.jobs()[0]["record"]
     assert record["facts"]["route"]["kind"] == "control"
     assert record["request"]["backend"] == "horde"
+    gimp.keep_evidence("steered")
     undo(gimp, before)
 
 

@@ -76,6 +76,8 @@ class SetUp:
         box.pack_start(self.result, False, False, 0)
         box.show_all()
         self.dialog.get_content_area().pack_start(box, True, True, 0)
+        key_first = self.place["needs_key"] and not self.place["has_key"]
+        (self.key if key_first else self.agree).grab_focus()
 
     def _entries(self) -> Gtk.Grid:
         place, caps = self.place, self.place["caps"]

@@ -46,12 +46,15 @@ def set_up(
     model: Annotated[str | None, typer.Option(help="One of the service's models.")] = None,
     per_job: Annotated[float | None, typer.Option(help="At most so many $ a job.")] = None,
     per_day: Annotated[float | None, typer.Option(help="At most so many $ a day.")] = None,
+    price: Annotated[
+        float | None, typer.Option(help="What a picture costs in $, as limits count it.")
+    ] = None,
     data: DataDir = None,
 ) -> None:
-    """Change a service's address, model or limits; what is left out stays."""
+    """Change a service's address, model, price or limits; what is left out stays."""
     client = _client(data)
     caps = {"per_job": per_job, "per_day": per_day}
-    change: dict[str, Any] = {"base_url": url, "model": model}
+    change: dict[str, Any] = {"base_url": url, "model": model, "price": price}
     change = {name: value for name, value in change.items() if value is not None}
     if any(value is not None for value in caps.values()):
         now = _entry(client, service)["caps"]

@@ -1,0 +1,59 @@
+#!/usr/bin/env python3
+"""Writes the table of services in docs/api-mode.md from the services' own records:
+
+python docs/make_services.py
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+REPO = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(REPO / "server"))
+
+from pentimento.backends.remote import services
+from pentimento.backends.remote.services import Capabilities, Operation, Service
+
+PAGE = REPO / "docs" / "api-mode.md"
+BEGIN, END = "<!-- services -->\n", "<!-- end of services -->\n"
+
+
+def how(able: Capabilities, operation: Operation) -> str:
+    """How a service changes a source."""
+    if not getattr(able, operation.value):
+        return "steered by lines" if able.control else "from words alone"
+    return "yes, with strength" if able.strength and operation in able.strength_with else "yes"
+
+
+def row(service: Service) -> str:
+    able = service.capabilities
+    cells = (
+        f"{service.title} (`{service.id}`)",
+        how(able, Operation.IMG2IMG),
+        how(able, Operation.INPAINT),
+        ", ".join(sorted(able.control)) or "none",
+        "yes" if able.seed else "no",
+        service.price.text,
+        service.checked,
+    )
+    return "| " + " | ".join(cells) + " |\n"
+
+
+def table() -> Iterator[str]:
+    yield "| service | image to image | fills a selection | steered by | seed | price | as of |\n"
+    yield "|---|---|---|---|---|---|---|\n"
+    for name in services.all_services():
+        yield row(services.service(name))
+
+
+def page(text: str) -> str:
+    """The page with its table made anew."""
+    before, rest = text.split(BEGIN)
+    _old, after = rest.split(END)
+    return before + BEGIN + "".join(table()) + END + after
+
+
+if __name__ == "__main__":
+    PAGE.write_text(page(PAGE.read_text("utf-8")), "utf-8")

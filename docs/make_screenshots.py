@@ -102,6 +102,18 @@ def steering(session: Session) -> None:
     gui.gone(title)
 
 
+def guides(session: Session) -> None:
+    """Takes the picture of the page about references and regions."""
+    gui, title = session.gui, session.open_dialog("Image to Image")
+    gui.press(title, "Control and LoRAs")
+    gui.press(title, "Reference and regions")
+    gui.choose(title, "Reference layer", "Background")
+    session.wait_for_status(title, "steps")
+    take(session, title, "reference-and-regions")
+    gui.keys(title, "Escape")
+    gui.gone(title)
+
+
 def map_layer(session: Session) -> None:
     """Takes the picture of Make Control Layer."""
     gui, title = session.gui, session.open_dialog("Make Control Layer")
@@ -170,6 +182,7 @@ def main() -> None:
         gui.python(DESELECT)
         gui.shot(IMAGES / "gimp-result.png", "– GIMP")
         steering(session)
+        guides(session)
         map_layer(session)
         show(session, "Server", "The server runs at")
         show(session, "Doctor", "All is well.")

@@ -156,6 +156,12 @@ MAPS = CONTROLS[1:]
 DRAWN_CONTROLS = ("canny", "scribble", "lineart", "softedge", "tile")
 THRESHOLDS = "canny"  # the one that has thresholds
 
+REFERENCES = (
+    Choice("reference", N_("All of it"), N_("What is seen and how it looks")),
+    Choice("style", N_("Style"), N_("Colors, light and the way it is painted")),
+    Choice("composition", N_("Composition"), N_("How things are laid out")),
+)
+
 KEEP, TO_RGB, TO_SRGB = "no", "rgb", "srgb"
 
 CONVERSIONS = (

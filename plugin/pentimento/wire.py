@@ -160,9 +160,11 @@ def job_request(
     source: Optional[Sent] = None,
     mask: Optional[Sent] = None,
     controls: Sequence[Optional[Sent]] = (),
+    guides: Optional[Dict[str, Any]] = None,
 ) -> Dict[str, Any]:
     """The body of POST /v1/jobs. `controls` are the pictures that steer, one for each control that
-    is used, None where the source itself does; left out they are all None."""
+    is used, None where the source itself does; left out they are all None. `guides` are the fields
+    `references` and `regions`."""
     request = {
         "mode": mode,
         **_given(prompt=values["prompt"], negative_prompt=values["negative-prompt"]),
@@ -170,6 +172,7 @@ def job_request(
         **(_appearance(mode, values) if source else {}),
         **_given(loras=options.loras_of(values), controls=_controls(values, controls)),
         **_given(observe=options.observed(values) or None),
+        **(guides or {}),
         "seed": seed,
     }
     return with_pixels(request, source, mask)
@@ -227,10 +230,11 @@ def again_request(
     source: Optional[Sent] = None,
     mask: Optional[Sent] = None,
     controls: Sequence[Optional[Sent]] = (),
+    guides: Optional[Dict[str, Any]] = None,
 ) -> Dict[str, Any]:
     """A recorded request once more, for one picture with another seed. Its mask is the one that the
     layer carries, grown and feathered already. `controls` are the pictures of its controls, None
-    for those that stay as they are."""
+    for those that stay as they are; `guides` replace its references and regions."""
     dropped = ("source", "mask", "mask_options", "client", "interactive", "composite", "count")
     dropped += ("observe", "observe_steps")
     kept = {name: value for name, value in request.items() if name not in dropped}
@@ -241,7 +245,7 @@ def again_request(
                 **kept["controls"][number],
                 "image": {"blob": picture.blob_id},
             }
-    return with_pixels({**kept, "seed": seed}, source, mask)
+    return with_pixels({**kept, **(guides or {}), "seed": seed}, source, mask)
 
 
 def with_pixels(

@@ -64,6 +64,11 @@ def test_a_map_is_made_in_the_dialog_and_a_second_control_is_chosen(gimp):
     gui.widget_showing(title, "Steer also by", "combo box")
     gui.choose(title, "Steer also by", "Edges")
     gui.set_value(title, "Second control weight", 0.4)
+    gui.press(title, "Reference and regions")
+    gui.widget_showing(title, "Reference layer", "combo box")
+    assert gui.choices(title, "Reference layer") == ["None", "scene"]
+    assert not gui.sensitive(title, "Reference weight", "spin button")
+    assert gui.nameless(title) == []
     fill_in(gimp, title, "hills", "New")
     gui.press(title, "Generate")
     gimp.wait_for_layers(2)

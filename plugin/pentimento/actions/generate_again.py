@@ -4,7 +4,7 @@ read again at the recorded place; the mask is the layer's own, which may have be
 from __future__ import annotations
 
 import wire
-from actions import steering
+from actions import guides, steering
 from actions.work import Work
 from errors import NotPossible
 from gimpio import layers, metadata, pixels, sources
@@ -29,8 +29,15 @@ def run(context):
     sent_mask = work.send(mask) if mask else None
     tattoos = record.get("control")  # absent in results of older versions
     pictures = steering.send_again(work, context.image, tattoos, box)
-    outcome = work.run(wire.again_request(request, wire.new_seed(), sent, sent_mask, pictures))
-    made = work.pictures(outcome, record["action"], box, source, sent, record["origin"], tattoos)
+    guide_tattoos = record.get("guides", {})
+    guiding = guides.send_again(work, context.image, guide_tattoos, request, box)
+    outcome = work.run(
+        wire.again_request(request, wire.new_seed(), sent, sent_mask, pictures, guiding)
+    )
+    origin = record["origin"]
+    made = work.pictures(
+        outcome, record["action"], box, source, sent, origin, tattoos, guide_tattoos
+    )
     place = layers.Place(context.image, layer, box, Destination())
     return place.put(made, deep_mask, context.interactive)
 

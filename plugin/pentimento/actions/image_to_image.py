@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import wire
-from actions import observing, steering
+from actions import guides, observing, steering
 from actions.work import Work
 from gimpio import layers, sources
 from gimpio.destination import Destination
@@ -28,14 +28,22 @@ def run(context):
     work = Work(_("Image to Image"))
     box = work.box(plan_request(context, values))
     sent = work.send(source.read(box))
-    pictures = steering.send(work, context, box)
+    pictures, guiding = steering.send(work, context, box), guides.send(work, context, box)
     seed = wire.seed_of(values)
-    job = wire.job_request(wire.IMG2IMG, values, seed, sent, controls=pictures)
+    job = wire.job_request(wire.IMG2IMG, values, seed, sent, controls=pictures, guides=guiding)
     outcome = work.run(job, wants_sheet=values["contact-sheet"] is not None)
     destination = Destination.of(values)
     unchanged = sent if destination.keeps(context.image) else None
     tattoos = steering.tattoos_of(values)
-    made = work.pictures(outcome, context.action.key, box, source, unchanged, control=tattoos)
+    made = work.pictures(
+        outcome,
+        context.action.key,
+        box,
+        source,
+        unchanged,
+        control=tattoos,
+        guides=guides.tattoos_of(context),
+    )
     place = layers.Place(context.image, source.above, box, destination)
     placed = place.put(made, None, context.interactive, observing.story(values, outcome))
     observing.save_sheet(values, outcome)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import wire
-from actions import observing, steering
+from actions import guides, observing, steering
 from actions.work import Work
 from gimpio import layers, sources
 from gimpio.destination import Destination
@@ -41,13 +41,22 @@ def run(context):
     sent = work.send(area.source.read(box))
     mask, deep_mask = area.read(box)
     pictures = sent, work.send(mask), steering.send(work, context, box)
-    job = wire.job_request(wire.INPAINT, values, wire.seed_of(values), *pictures)
+    guiding = guides.send(work, context, box)
+    job = wire.job_request(wire.INPAINT, values, wire.seed_of(values), *pictures, guides=guiding)
     sheet = values["contact-sheet"] is not None
     outcome = work.run(job, wants_mask="mask_options" in job, wants_sheet=sheet)
     destination = Destination.of(values)
     unchanged = sent if destination.keeps(context.image) else None
     tattoos = steering.tattoos_of(values)
-    made = work.pictures(outcome, context.action.key, box, area.source, unchanged, control=tattoos)
+    made = work.pictures(
+        outcome,
+        context.action.key,
+        box,
+        area.source,
+        unchanged,
+        control=tattoos,
+        guides=guides.tattoos_of(context),
+    )
     place = layers.Place(context.image, area.source.above, box, destination)
     story = observing.story(values, outcome)
     placed = place.put(made, outcome.mask or deep_mask, context.interactive, story)

@@ -6,7 +6,7 @@ from __future__ import annotations
 from gi.repository import Gimp
 
 import wire
-from actions import observing, steering
+from actions import guides, observing, steering
 from actions.work import Work
 from gimpio import layers, sources
 from gimpio.destination import Destination
@@ -26,8 +26,9 @@ def run(context):
         sources.check_image(context.image, destination)
     observing.check(values)
     work = Work(_("Text to Image"))
-    pictures = _controls(work, context)
-    job = wire.job_request(wire.TXT2IMG, values, wire.seed_of(values), controls=pictures)
+    pictures, guiding = _steering(work, context)
+    seed = wire.seed_of(values)
+    job = wire.job_request(wire.TXT2IMG, values, seed, controls=pictures, guides=guiding)
     outcome = work.run(job, wants_sheet=values["contact-sheet"] is not None)
     placed = _placed(work, context, outcome, destination, into_image)
     observing.save_sheet(values, outcome)
@@ -40,23 +41,28 @@ def _placed(work, context, outcome, destination, into_image):
     story = observing.story(values, outcome)
     if into_image:
         box = _centred(sources.canvas(context.image), size.width, size.height)
-        made = work.pictures(outcome, context.action.key, box, control=tattoos)
+        made = work.pictures(
+            outcome, context.action.key, box, control=tattoos, guides=guides.tattoos_of(context)
+        )
         place = layers.Place(context.image, _selected_layer(context), box, destination)
         return place.put(made, None, context.interactive, story)
     box = Box(0, 0, size.width, size.height)
-    made = work.pictures(outcome, context.action.key, box, control=tattoos)
+    made = work.pictures(
+        outcome, context.action.key, box, control=tattoos, guides=guides.tattoos_of(context)
+    )
     empty = Gimp.Image.new(box.width, box.height, Gimp.ImageBaseType.RGB)
     image = layers.new_image(empty, made, mark=destination.mark, story=story)
     return layers.shown(image, context.interactive)
 
 
-def _controls(work, context):
-    """What steers is read where the result is going to lie."""
-    if context.image is None or not any(steering.tattoos_of(context.values)):
-        return []
+def _steering(work, context):
+    """What steers and guides is read where the result is going to lie."""
+    steered = any(steering.tattoos_of(context.values))
+    if context.image is None or not (steered or guides.used(context)):
+        return [], {}
     size = work.box(plan_request(context, context.values))
-    canvas = sources.canvas(context.image)
-    return steering.send(work, context, _centred(canvas, size.width, size.height))
+    box = _centred(sources.canvas(context.image), size.width, size.height)
+    return steering.send(work, context, box), guides.send(work, context, box)
 
 
 def _centred(canvas: Box, width: int, height: int) -> Box:

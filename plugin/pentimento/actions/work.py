@@ -80,10 +80,12 @@ class Work:
         sent: Optional[Sent] = None,
         origin: str = "",
         control: Any = None,
+        guides: Optional[Dict[str, Any]] = None,
     ) -> List[Picture]:
         """The results with names and the records for their layers. `sent` is what was read from the
         source, where its own numbers may stand for a result that equals it; `origin` is the first
-        job of a chain of repetitions, `control` the tattoos of the layers that steered."""
+        job of a chain of repetitions, `control` and `guides` the tattoos of the layers that
+        steered and guided."""
         made = []
         contents = _unchanged(outcome, box, source, sent) or outcome.pictures
         for entry, content in zip(outcome.snapshot["images"], contents):
@@ -97,6 +99,7 @@ class Work:
                 "box": box.rect(),
                 "source": source.record() if source else None,
                 "control": control,
+                "guides": guides or {},
                 "record": outcome.snapshot["record"],
             }
             prompt = outcome.snapshot["record"]["request"].get("prompt", "")

@@ -15,7 +15,7 @@ from i18n import _
 
 TIGHT = 3  # px between lines
 SHORT = 5  # characters of a number
-SHOWN_WHEN_USED = (*options.CONTROLS, "loras")
+SHOWN_WHEN_USED = (*options.CONTROLS, "loras", "reference-layer", "regions")
 
 
 def steering(fields: Fields, context: Any) -> Gtk.Box:
@@ -24,6 +24,7 @@ def steering(fields: Fields, context: Any) -> Gtk.Box:
     pages = Gtk.Stack()
     for name, title in zip(options.CONTROLS, (_("First control"), _("Second control"))):
         pages.add_titled(_control(fields, context, name), name, title)
+    pages.add_titled(_guides(fields, context), "guides", _("Reference and regions"))
     switcher = Gtk.StackSwitcher(stack=pages, halign=Gtk.Align.START)
     box = native.column(TIGHT)
     for part in (switcher, pages, fields.row("loras", entry)):
@@ -31,9 +32,34 @@ def steering(fields: Fields, context: Any) -> Gtk.Box:
     return box
 
 
+def _guides(fields: Fields, context: Any) -> Gtk.Box:
+    chooser = LayerChooser(fields.config, context, "reference-layer", _("None"))
+    kind, weight = (
+        fields.combo("reference-kind", aligned=False),
+        _numbers(fields, "reference-weight"),
+    )
+    box = native.column(TIGHT)
+    for part in (
+        fields.row("reference-layer", chooser),
+        native.row(kind, *weight, spacing=2 * native.BORDER),
+        fields.check("regions"),
+    ):
+        box.pack_start(part, False, False, 0)
+
+    def follow(*_args: Any) -> None:
+        for part in (kind, *weight):
+            part.set_sensitive(fields.config.get_property("reference-layer") is not None)
+
+    fields.config.connect("notify::reference-layer", follow)
+    follow()
+    return box
+
+
 def _control(fields: Fields, context: Any, name: str) -> Gtk.Box:
     """Four lines at most, so that the dialog stays within a small screen."""
-    chooser = LayerChooser(fields.config, context, name + "-layer")
+    from_source = any(option.name == "source" for option in context.action.options)
+    nothing = _("The source itself") if from_source else _("None")
+    chooser = LayerChooser(fields.config, context, name + "-layer", nothing)
     is_map = fields.check(name + "-is-map")
     layer = fields.row(name + "-layer", chooser)
     layer.pack_start(is_map, False, False, 0)
@@ -86,12 +112,11 @@ def _while_used(
 class LayerChooser(Gtk.ComboBoxText):
     """The image's layers, bound to an option of the config; the first entry is none."""
 
-    def __init__(self, config: Any, context: Any, name: str) -> None:
+    def __init__(self, config: Any, context: Any, name: str, nothing: str) -> None:
         super().__init__()
         self._config, self._name = config, name
         self._layers = [None] + (sources.tree(context.image) if context.image else [])
-        from_source = any(option.name == "source" for option in context.action.options)
-        self.append_text(_("The source itself") if from_source else _("None"))
+        self.append_text(nothing)
         for layer in self._layers[1:]:
             self.append_text(layer.get_name())
         if config.get_property(name) not in self._layers:

@@ -87,6 +87,12 @@ def of_layer(image, layer) -> Source:
     return _of_layers(image, [layer], choices.LAYER)
 
 
+def alpha_of(layer, box: Box) -> Pixels:
+    """How opaque a layer's own pixels are in a box of the canvas, as a mask."""
+    read = pixels.read(layer, _inside(extent(layer), box), "rgba-u8")
+    return Pixels("y-u8", box.width, box.height, bytes(read.data[3::4]))
+
+
 def recorded(image, record: Dict[str, Any], hidden: Iterable[Any] = ()) -> Source:
     """The source that `Source.record` described. `hidden` layers are left out of what is seen."""
     check_image(image, Destination())

@@ -10,6 +10,7 @@ it; "custom" (the default, so that a script may give just the number) means the 
 
 from __future__ import annotations
 
+from options.guides import GUIDES
 from options.mapping import MAP, MAP_HIGH, MAP_LOW
 from options.observing import CONTACT_SHEET, OBSERVE, OBSERVING
 from options.option import (

@@ -1,0 +1,133 @@
+"""What guides a job besides prompt and control layers: a reference layer, and layers whose names
+are the words for their areas."""
+
+from __future__ import annotations
+
+import re
+from typing import Any, Dict, List
+
+from errors import NotPossible
+from gimpio import sources
+from i18n import _
+from wire import Box
+
+MARK = "region:"
+MOST_REGIONS = 8
+COPY_NUMBER = re.compile(r" #\d+$")  # what GIMP adds to keep names apart
+
+
+def used(context: Any) -> bool:
+    """Whether any layer guides."""
+    return any(_tattoos(context.image, context.values).values())
+
+
+def tattoos_of(context: Any) -> Dict[str, List[int]]:
+    """How to find the layers again, for the metadata; empty where none guides."""
+    found = _tattoos(context.image, context.values)
+    return {name: tattoos for name, tattoos in found.items() if tattoos}
+
+
+def send(work: Any, context: Any, box: Box) -> Dict[str, Any]:
+    """The references and regions of a job, their pictures given to the server. Regions are read
+    in a box of the canvas, the reference as a whole."""
+    values = context.values
+    fields: Dict[str, Any] = {}
+    layer = values["reference-layer"]
+    if layer is not None:
+        _check_image(context.image, layer)
+        fields["references"] = [
+            {
+                "image": _picture(work, context.image, layer),
+                "kind": values["reference-kind"],
+                "weight": float(values["reference-weight"]),
+            }
+        ]
+    if values["regions"]:
+        fields["regions"] = [_region(work, layer, box) for layer in region_layers(context.image)]
+    return fields
+
+
+def send_again(
+    work: Any, image: Any, tattoos: Dict[str, List[int]], request: Dict[str, Any], box: Box
+) -> Dict[str, Any]:
+    """The same of a recorded job, from the layers as they are now."""
+    fields: Dict[str, Any] = {}
+    for layer, old in zip(_found(image, tattoos, "references"), request.get("references", ())):
+        fields["references"] = [{**old, "image": _picture(work, image, layer)}]
+    regions = [_region(work, layer, box) for layer in _found(image, tattoos, "regions")]
+    return {**fields, "regions": regions} if regions else fields
+
+
+def region_layers(image: Any) -> List[Any]:
+    """All layers that are named as regions, from top to bottom. Raises NotPossible for none or for
+    too many."""
+    found = _region_layers(image)
+    if not found:
+        raise NotPossible(
+            _("There is no layer whose name begins with “region:”."),
+            _("Name a layer “region: snow” and paint where it should count, or leave this off."),
+            "no_region",
+        )
+    if len(found) > MOST_REGIONS:
+        raise NotPossible(
+            _("There are more than {n} layers whose names begin with “region:”.").format(
+                n=MOST_REGIONS
+            ),
+            _("Rename or merge some of them."),
+            "too_many_regions",
+        )
+    return found
+
+
+def words_of(name: str) -> str:
+    """The prompt that a region's layer is named with."""
+    return COPY_NUMBER.sub("", name.strip()[len(MARK) :]).strip()
+
+
+def _region_layers(image: Any) -> List[Any]:
+    layers = sources.tree(image) if image is not None else []
+    return [layer for layer in layers if layer.get_name().strip().lower().startswith(MARK)]
+
+
+def _tattoos(image: Any, values: Dict[str, Any]) -> Dict[str, List[int]]:
+    layer = values["reference-layer"]
+    regions = _region_layers(image) if values["regions"] else []
+    return {
+        "references": [layer.get_tattoo()] if layer is not None else [],
+        "regions": [region.get_tattoo() for region in regions],
+    }
+
+
+def _found(image: Any, tattoos: Dict[str, List[int]], name: str) -> List[Any]:
+    layers = [image.get_layer_by_tattoo(tattoo) for tattoo in tattoos.get(name, ())]
+    if None in layers:
+        raise NotPossible(
+            _("A layer that guided this result is gone."),
+            _("Undo its removal, or start again from the action's dialog."),
+            "guide_gone",
+        )
+    return layers
+
+
+def _check_image(image: Any, layer: Any) -> None:
+    if image is None or layer.get_image() != image:
+        raise NotPossible(
+            _("The reference layer belongs to another image."),
+            _("Choose a layer of the image that is worked on."),
+            "foreign_layer",
+        )
+
+
+def _picture(work: Any, image: Any, layer: Any) -> Dict[str, str]:
+    source = sources.of_layer(image, layer)
+    return {"blob": work.send(source.read(source.extent)).blob_id}
+
+
+def _region(work: Any, layer: Any, box: Box) -> Dict[str, Any]:
+    """The layer's alpha is its area, its opacity how much it counts."""
+    mask = work.send(sources.alpha_of(layer, box))
+    return {
+        "mask": {"blob": mask.blob_id},
+        "prompt": words_of(layer.get_name()),
+        "weight": round(layer.get_opacity() / 100, 4),
+    }

@@ -1,0 +1,79 @@
+"""References and regions in real GIMP: answers of inside/guides.py."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from harness import PLUGIN, REPO
+
+sys.path.extend([str(PLUGIN), str(REPO)])
+
+from tests.support.tiny_addons import write_ip_adapter
+
+import wire
+
+pytestmark = pytest.mark.gimp
+STARTER = REPO / "server" / "pentimento" / "starter" / "model"
+
+
+@pytest.fixture(scope="session")
+def adapter(companion) -> Path:
+    """An IP-Adapter with random weights for the starter model."""
+    return write_ip_adapter(STARTER, companion.data / "ip_adapters" / "tiny")
+
+
+@pytest.fixture
+def facts(adapter, answers):
+    return lambda name: answers("guides.py")[name]
+
+
+def test_named_layers_are_regions_with_their_alpha_and_opacity(facts):
+    found = facts("regions")
+    assert found["status"] == "success", found["error"]
+    fire, night = found["request"]["regions"]
+    assert (fire["prompt"], fire["weight"]) == ("a fire", 0.4)
+    assert (night["prompt"], night.get("weight", 1)) == ("snow at night", 1)
+    box = wire.Box.from_rect(found["box"])
+    for region, row in zip((night, fire), found["rows"], strict=True):
+        cut = bytes(row[box.x : box.x + box.width]) * box.height
+        assert region["mask"]["blob"] == wire.Pixels("y-u8", box.width, box.height, cut).blob_id
+    assert found["pixels"] != found["plain"]
+    assert found["left"] == []
+
+
+def test_without_the_option_such_layers_are_ordinary_ones(facts):
+    found = facts("no regions")
+    assert "regions" not in found["request"]
+    assert found["pixels"] == found["plain"]
+
+
+def test_generate_again_reads_the_regions_again(facts):
+    found = facts("regions")
+    assert found["again"]["regions"] == found["request"]["regions"]
+    status, error = found["gone"]
+    assert status == "execution-error"
+    assert error.startswith("A layer that guided this result is gone.")
+
+
+def test_regions_without_a_layer_of_that_name_say_so(facts):
+    status, error = facts("unnamed")
+    assert status == "execution-error"
+    assert error.startswith("There is no layer whose name begins with “region:”.")
+
+
+def test_a_picture_from_text_has_regions_where_it_will_lie(facts):
+    (region,) = facts("text")["regions"]
+    assert region["prompt"] == "snow"
+
+
+def test_a_reference_layer_is_read_whole(facts):
+    found = facts("reference")
+    assert found["error"] == ""
+    (reference,) = found["request"]["references"]
+    assert (reference["kind"], reference["weight"], reference["model"]) == ("style", 0.7, "tiny")
+    data = np.array(found["pixels"], np.uint8).tobytes()
+    assert reference["image"]["blob"] == wire.Pixels("rgba-u8", 40, 30, data).blob_id

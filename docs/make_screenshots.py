@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import sys
+import time
 from pathlib import Path
 
 REPO = Path(__file__).resolve().parents[1]
@@ -38,6 +39,25 @@ Gimp.displays_flush()
 """
 DESELECT = """
 Gimp.Selection.none(image)
+image.set_selected_layers(image.get_layers()[:1])
+Gimp.displays_flush()
+"""
+REDRAW_SECONDS = 3  # until the canvas has caught up; nothing tells of it
+COUNT = "sum(1 + len(i.get_children() if i.is_group() else ()) for i in image.get_layers())"
+SELECTED = "image.get_selected_layers()[0].get_name()"
+OPEN_STORY = """
+story = next(item for item in image.get_layers() if item.is_group())
+story.set_visible(True)
+story.set_expanded(True)
+for stage in story.get_children()[:4]:
+    stage.set_visible(False)
+image.set_selected_layers([story])
+Gimp.displays_flush()
+"""
+CLOSE_STORY = """
+result = image.get_layers()[image.get_item_position(story) + 1]
+image.remove_layer(story)
+image.remove_layer(result)
 image.set_selected_layers(image.get_layers()[:1])
 Gimp.displays_flush()
 """
@@ -86,6 +106,28 @@ def indexed(session: Session) -> None:
     take(session, title, "indexed-image")
     session.gui.keys(title, "Escape")
     session.gui.gone(title)
+
+
+def how_it_was_made(session: Session) -> None:
+    """Takes the picture of an image whose result tells how it was made, with the group opened and
+    one of its stages to be seen."""
+    gui, title = session.gui, session.open_dialog("Image to Image")
+    gui.set_text(title, "Prompt", "a lake in autumn")
+    gui.choose(title, "How much to change", "Restyle")
+    gui.press(title, "More options")
+    gui.press(title, "Show how it was made")
+    session.wait_for_status(title, "steps")
+    before = len(session.layers())
+    gui.press(title, "Generate")
+    session.wait_for_layers(before + 2)
+    wait(lambda: session.read(SELECTED).startswith("a lake"), 60, "the stages")
+    gui.place("– GIMP", 0, 0, 1390, 865)
+    gui.python(OPEN_STORY)
+    wait(lambda: f"{session.read(COUNT)} layers" in gui.window("– GIMP"), 30, "the title")
+    time.sleep(REDRAW_SECONDS)
+    gui.shot(IMAGES / "how-it-was-made.png", "– GIMP")
+    gui.python(CLOSE_STORY)
+    gui.place("– GIMP", 0, 0, 1390, 760)
 
 
 def steering(session: Session) -> None:
@@ -183,6 +225,7 @@ def main() -> None:
         gui.shot(IMAGES / "gimp-result.png", "– GIMP")
         steering(session)
         guides(session)
+        how_it_was_made(session)
         map_layer(session)
         show(session, "Server", "The server runs at")
         show(session, "Doctor", "All is well.")

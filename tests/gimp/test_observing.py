@@ -64,7 +64,7 @@ def test_names_tell_noise_and_nearness(facts):
     assert names[0] == "1 Source"
     assert re.fullmatch(r"2 Encoded and decoded · \d+(\.\d)? dB", names[1])
     assert re.fullmatch(r"3 Noised start · noise \d+ % · \d+(\.\d)? dB", names[2])
-    assert re.fullmatch(r"4 Estimate in step 1 of 2 · noise \d+ % · \d+(\.\d)? dB", names[3])
+    assert re.fullmatch(r"4 Step 1 of 2 · noise \d+ % · \d+(\.\d)? dB", names[3])
     assert names[-1].startswith(f"{len(names)} Result")
     noise = [int(found[1]) for name in names if (found := re.search(r"noise (\d+) %", name))]
     assert noise[0] == noise[1] > noise[2]

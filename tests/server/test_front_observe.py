@@ -21,7 +21,7 @@ def test_stages_are_told_one_by_one_and_kept(launch):
     assert job["stages"][-len(told) :] == told or events[0].data["stages"]
     assert [stage["code"] for stage in job["stages"]] == ["noised_start", "estimate", "result"]
     assert [stage["index"] for stage in job["stages"]] == [0, 1, 2]
-    assert job["stages"][1]["name"] == "Estimate in step 1 of 2"
+    assert job["stages"][1]["name"] == "Step 1 of 2"
     stage = job["stages"][1]
     raw = front.call("GET", stage["url"], headers=RAW)
     assert len(raw.body) == 12 * 8 * 3

@@ -20,7 +20,7 @@ NAMES = {  # by the code of a stage, filled in from its facts
     "round_trip": N_("Encoded and decoded"),
     "control": N_("Control map: {control}"),
     "noised_start": N_("Noised start"),
-    "estimate": N_("Estimate in step {step} of {steps}"),
+    "estimate": N_("Step {step} of {steps}"),
     "decode": N_("Decoded"),
     "drift_correction": N_("Drift taken off"),
     "color_match": N_("Colors matched"),

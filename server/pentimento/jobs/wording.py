@@ -45,7 +45,7 @@ STAGES = {  # code -> the name, filled in from the stage's facts
     "round_trip": "Encoded and decoded",
     "control": "Control map: {control}",
     "noised_start": "Noised start",
-    "estimate": "Estimate in step {step} of {steps}",
+    "estimate": "Step {step} of {steps}",
     "decode": "Decoded",
     "drift_correction": "Drift taken off",
     "color_match": "Colors matched",

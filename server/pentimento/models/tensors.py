@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, NamedTuple
 
 Shape = tuple[int, ...]
 Reason = Literal["pickle", "not_weights", "cut_short", "header", "other"]
@@ -21,9 +21,9 @@ class Damaged(Exception):
         self.reason = reason
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """One tensor: its type as the format calls it, and its shape as torch would say it."""
+class Entry(NamedTuple):
+    """One tensor: its type as the format calls it, and its shape as torch would say it. A tuple,
+    because a file has thousands."""
 
     dtype: str
     shape: Shape

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
@@ -47,8 +48,11 @@ class Found:
 class Weights:
     """Names and shapes of a file, or of a part of it without the part's prefix."""
 
-    def __init__(self, tensors: Mapping[str, Entry], prefix: str = "") -> None:
+    def __init__(
+        self, tensors: Mapping[str, Entry], prefix: str = "", names: list[str] | None = None
+    ) -> None:
         self._tensors = tensors
+        self._sorted = sorted(tensors) if names is None else names
         self.prefix = prefix
 
     def __contains__(self, name: str) -> bool:
@@ -70,7 +74,9 @@ class Weights:
         return all(name in self for name in names)
 
     def starts(self, start: str) -> bool:
-        return any(name.startswith(start) for name in self._tensors)
+        """Whether a weight of the whole file is called so."""
+        place = bisect_left(self._sorted, start)
+        return place < len(self._sorted) and self._sorted[place].startswith(start)
 
     def ending(self, end: str) -> Shape:
         """Shape of the first weight whose name ends so and lies in this part."""
@@ -82,7 +88,7 @@ class Weights:
     def under(self, prefixes: tuple[str, ...]) -> list[Weights]:
         """The file itself and each of the parts that it has."""
         there = [prefix for prefix in prefixes if self.starts(prefix)]
-        return [self, *(Weights(self._tensors, prefix) for prefix in there)]
+        return [self, *(Weights(self._tensors, prefix, self._sorted) for prefix in there)]
 
     def only(self) -> tuple[str, Shape] | None:
         """The one weight of a file that has no other."""

@@ -16,6 +16,7 @@ LAYER = re.compile(
     r"^(?P<layer>.+?)[._](?P<matrix>lora_A|lora_B|lora_down|lora_up|lora\.down|lora\.up|"
     r"hada_w[12]_[ab]|lokr_w[12](?:_[ab])?)(?:\.default)?(?:\.weight)?$"
 )
+MARK = re.compile(r"lora[_.]|hada_|lokr_")  # quicker to look for than a whole layer
 ATTENTION = re.compile(r"(_attn2_to_k|\.attn2\.to_k|\.attn2\.processor\.to_k)$")
 TEXT = re.compile(r"^(lora_te\d?_|text_encoder)")
 SECOND_TEXT = re.compile(r"^(lora_te2_|text_encoder_2\.)")
@@ -60,7 +61,7 @@ def _layers(tensors: Mapping[str, Entry]) -> dict[str, dict[str, Shape]]:
     """Shapes of each layer's matrices."""
     found: dict[str, dict[str, Shape]] = {}
     for name, entry in tensors.items():
-        if told := LAYER.match(name):
+        if MARK.search(name) and (told := LAYER.match(name)):
             found.setdefault(told["layer"], {})[told["matrix"]] = entry.shape
     return found
 

@@ -69,6 +69,8 @@ def test_the_public_entry_has_the_protocols_fields_and_no_path(tmp_path: Path) -
         "default_sampler",
         "licence",
         "note",
+        "precision",
+        "source",
         "bytes",
         "default",
         "ok",

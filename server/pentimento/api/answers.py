@@ -64,6 +64,8 @@ class Model(Strict):
     default_sampler: str
     licence: str
     note: str
+    precision: str
+    source: str
     bytes: int
     default: bool
     ok: bool
@@ -81,15 +83,44 @@ class Lora(Strict):
     fits: list[str]
 
 
-class ControlNet(Lora):
+class Found(Lora):
+    """`source`: whose folder it lies in; empty for the data folder."""
+
+    family: str
+    precision: str
+    source: str
+
+
+class Addon(Found):
+    """`triggers`: words that a LoRA was trained with."""
+
+    triggers: list[str]
+
+
+class ControlNet(Addon):
     control: str
 
 
 class Models(Strict):
     models: list[Model]
     controlnets: list[ControlNet]
-    loras: list[Lora]
+    loras: list[Addon]
+    embeddings: list[Found]
+    upscalers: list[Found]
     ip_adapters: list[Lora]
+
+
+class ModelFolder(Strict):
+    """`found`: how many files and diffusers folders may be models there."""
+
+    path: str
+    kind: str
+    there: bool
+    found: int
+
+
+class ModelFolders(Strict):
+    folders: list[ModelFolder]
 
 
 class Controls(Strict):

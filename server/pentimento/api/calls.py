@@ -14,6 +14,7 @@ from pentimento.api import (
     blobs,
     engine,
     events,
+    folders,
     health,
     images,
     jobs,
@@ -49,6 +50,13 @@ CALLS = (
     Call("GET", "/v1/health", health.health, "Whether it lives; open to all", answer="Health"),
     Call("GET", "/v1/status", health.status, "Engine, queue and disk", answer="Status"),
     Call("GET", "/v1/models", models.models, "Installed models", answer="Models"),
+    Call(
+        "GET", "/v1/models/folders", folders.listing, "Other programs' folders", 200, "ModelFolders"
+    ),
+    Call(
+        *("PUT", "/v1/models/folders", folders.replace, "Choose other programs' folders"),
+        *(200, "ModelFolders", folders.FolderList),
+    ),
     Call("GET", "/v1/capabilities", models.capabilities, "What works", answer="Capabilities"),
     Call("GET", "/v1/backends", backends.listing, "Where jobs can run", answer="Backends"),
     Call(

@@ -31,6 +31,8 @@ def _everything(registry: Registry) -> dict[str, list[dict[str, Any]]]:
     told: dict[str, list[dict[str, Any]]] = {"models": [info.as_json() for info in found]}
     for name, kind in (("controlnets", "controlnet"), ("loras", "lora")):
         told[name] = [addon.as_json(found) for addon in addons if addon.kind == kind]
+    for name, role in (("embeddings", "embedding"), ("upscalers", "upscaler")):
+        told[name] = [item.as_json(found) for item in registry.inventory.of(role)]
     told["ip_adapters"] = [adapter.as_json(found) for adapter in registry.ip_adapters.list()]
     return told
 

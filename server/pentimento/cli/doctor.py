@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.text import Text
 
 from pentimento import __version__
-from pentimento.cli.checks import Finding, State, gimp, machine, service
+from pentimento.cli.checks import Finding, State, folders, gimp, machine, service
 from pentimento.paths import data_dir
 
 MARKS = {  # word, colour
@@ -49,6 +49,7 @@ def _findings(folder: Path) -> Iterator[Finding]:
     yield machine.secrets(folder)
     yield service.server(folder)
     yield from service.models(folder)
+    yield from folders.added(folder)
     yield machine.torch()
     yield gimp.program()
     yield from gimp.plug_ins()

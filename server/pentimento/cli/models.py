@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
 
@@ -10,10 +11,14 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from pentimento.cli import folders
 from pentimento.models import ModelInfo, Registry, install
+from pentimento.models.inventory import MODELS
+from pentimento.models.recognise import UNKNOWN, Recognised
 from pentimento.paths import data_dir
 
 command = typer.Typer(no_args_is_help=True, help="See and change which models are installed.")
+command.add_typer(folders.command, name="folders")
 
 DataDir = Annotated[Path | None, typer.Option("--data-dir", help="The data folder.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
@@ -21,23 +26,53 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 @command.command("list")
 def list_models(data: DataDir = None, as_json: AsJson = False) -> None:
-    """List the installed models."""
-    models = Registry(data_dir(data)).list()
+    """List the installed models and what can be added to them."""
+    registry = Registry(data_dir(data))
+    models = registry.list()
     if as_json:
         typer.echo(json.dumps([info.as_json() for info in models], indent=2))
         return
-    table = Table("id", "title", "kind", "size", "steps", "sampler", "state", box=None)
+    table = Table("id", "kind", "family", "precision", "size", "from", "state", box=None)
     for info in models:
         table.add_row(
             f"{info.id} (default)" if info.default else info.id,
-            info.title,
+            "model",
             info.family,
+            info.precision,
             f"{info.bytes / 1e6:.0f} MB",
-            str(info.default_steps),
-            info.default_sampler,
-            "ok" if info.ok else info.problem,
+            info.source,
+            _state(info.ok, info.problem),
         )
+    for row in _others(registry):
+        table.add_row(*row)
     Console().print(table)
+
+
+def _others(registry: Registry) -> Iterator[tuple[str, ...]]:
+    """Rows of the same table: what is not a model itself."""
+    for addon in registry.addons.list():
+        size, state = _size(addon.path), _state(addon.ok, addon.problem)
+        yield (addon.id, addon.kind, addon.family, addon.precision, size, addon.source, state)
+    for adapter in registry.ip_adapters.list():
+        size, state = _size(adapter.path), _state(adapter.ok, adapter.problem)
+        yield (adapter.id, "ip_adapter", UNKNOWN, UNKNOWN, size, "", state)
+    for item in registry.inventory.list():
+        if item.role in (*MODELS, "controlnet", "lora"):
+            continue  # listed above
+        told = item.told or Recognised(UNKNOWN)
+        family = " or ".join(told.families) or UNKNOWN
+        size, source = _size(item.place.path), item.place.source
+        state = _state(item.ok, item.problem)
+        yield (item.id, item.role, family, told.precision, size, source, state)
+
+
+def _size(path: Path) -> str:
+    files = path.rglob("*") if path.is_dir() else [path]
+    return f"{sum(file.stat().st_size for file in files if file.is_file()) / 1e6:.0f} MB"
+
+
+def _state(ok: bool, problem: str) -> str:
+    return "ok" if ok else problem
 
 
 @command.command()

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -18,6 +18,10 @@ from pentimento.models import transformer_loras, weights
 from pentimento.models.families import FAMILIES
 from pentimento.models.info import ModelInfo
 from pentimento.models.inspect import TOKEN_LATENTS, read_json
+from pentimento.models.inventory import Inventory, Item
+from pentimento.models.names import free_id
+from pentimento.models.recognise import UNKNOWN, recognise
+from pentimento.models.signatures.base import CONTEXT_FAMILIES
 from pentimento.models.weights import Damaged, check_component, check_file
 
 STARTER = Path(__file__).resolve().parent.parent / "starter"
@@ -44,6 +48,10 @@ class Addon:
     width: int | None = None
     families: frozenset[str] = frozenset()
     note: str = ""
+    family: str = UNKNOWN
+    precision: str = UNKNOWN
+    source: str = ""  # whose folder it lies in; empty: our own
+    triggers: tuple[str, ...] = ()  # words that a LoRA was trained with
     ok: bool = True
     problem: str = ""
 
@@ -64,6 +72,10 @@ class Addon:
         told = {"id": self.id, "title": self.title, "note": self.note}
         told |= {"control": self.control} if self.kind == "controlnet" else {}
         return told | {
+            "family": self.family,
+            "precision": self.precision,
+            "source": self.source,
+            "triggers": list(self.triggers),
             "ok": self.ok,
             "problem": self.problem,
             "fits": [model.id for model in models if self.fits(model)],
@@ -73,7 +85,10 @@ class Addon:
 class Addons:
     """Looks at the disk on each call, as the registry of models does."""
 
-    def __init__(self, data_dir: Path, starter: Path = STARTER) -> None:
+    def __init__(
+        self, data_dir: Path, inventory: Inventory | None = None, starter: Path = STARTER
+    ) -> None:
+        self._inventory = inventory or Inventory(data_dir)
         self._folders = Path(data_dir) / "controlnets"
         self._files = Path(data_dir) / "loras"
         self._starter = starter
@@ -81,8 +96,10 @@ class Addons:
     def list(self) -> Found:
         found: Found = []
         for path in self._places():
-            taken = {addon.id for addon in found}
-            found.append(_inspect(path, _free_id(path, taken)))
+            found.append(_inspect(path, _free_id(path.stem, found)))
+        for item in self._inventory.outside():
+            if item.role in ("controlnet", "lora"):
+                found.append(_outside(item, _free_id(item.id, found)))
         return found
 
     def get(self, kind: Kind, addon_id: str) -> Addon:
@@ -129,6 +146,28 @@ def _inspect(path: Path, addon_id: str) -> Addon:
         return Addon(addon_id, path.stem, bare.kind, path, ok=False, problem=f"{problem}.")
 
 
+def _outside(item: Item, addon_id: str) -> Addon:
+    """One in another program's folder."""
+    place = item.place
+    kind: Kind = "lora" if item.role == "lora" else "controlnet"
+    if not item.ok:
+        bare = Addon(addon_id, place.title, kind, place.path, ok=False, problem=item.problem)
+    elif kind == "controlnet" and place.path.is_file():
+        bare = Addon(
+            *(addon_id, place.title, kind, place.path),
+            ok=False,
+            problem="ControlNets in one file cannot be used yet; the same one as a diffusers "
+            "folder can.",
+        )
+    else:
+        bare = _inspect(place.path, addon_id)
+    return replace(bare, title=place.title, source=place.source)
+
+
+def _free_id(name: str, found: Found) -> str:
+    return free_id(name, {addon.id for addon in found}, "addon")
+
+
 def _controlnet(bare: Addon) -> Addon:
     config = read_json(bare.path / "config.json")
     if config.get("_class_name") != "ControlNetModel":
@@ -137,35 +176,32 @@ def _controlnet(bare: Addon) -> Addon:
     name = bare.path.name.lower().replace("_", "").replace("-", "")
     control = next((kind for kind in CONTROL_TYPES if kind in name), "")
     blocks = config.get("block_out_channels") or [None]
-    return Addon(
-        bare.id,
-        bare.title,
-        "controlnet",
-        bare.path,
+    context = config.get("cross_attention_dim")
+    return replace(
+        bare,
         control=control,
-        context_dim=config.get("cross_attention_dim"),
+        context_dim=context,
         width=blocks[0],
+        family=CONTEXT_FAMILIES.get(context, UNKNOWN) if isinstance(context, int) else UNKNOWN,
     )
 
 
 def _lora(bare: Addon) -> Addon:
     file = lora_file(bare.path)
     check_file(file)
+    told = recognise(file)
+    bare = replace(
+        bare, family=told.family, precision=told.precision, triggers=told.triggers, note=told.note
+    )
     shapes = {name: shape for name, shape in weights.shapes(file).items() if len(shape) > 1}
     if families := transformer_loras.made_for(shapes):
         wide = transformer_loras.width(shapes)
-        wide = max(wide // TOKEN_LATENTS, 1) if wide else None
-        return Addon(bare.id, bare.title, "lora", bare.path, families=families, width=wide)
+        return replace(
+            bare, families=families, width=max(wide // TOKEN_LATENTS, 1) if wide else None
+        )
     widths = {shape[1] for name, shape in shapes.items() if CROSS_ATTENTION.search(name)}
-    context = widths.pop() if len(widths) == 1 else None
-    return Addon(bare.id, bare.title, "lora", bare.path, context_dim=context)
+    return replace(bare, context_dim=widths.pop() if len(widths) == 1 else None)
 
 
 def lora_file(path: Path) -> Path:
     return path / "pytorch_lora_weights.safetensors" if path.is_dir() else path
-
-
-def _free_id(path: Path, taken: set[str]) -> str:
-    base = re.sub(r"[^A-Za-z0-9._-]+", "-", path.stem).strip("-._")[:120] or "addon"
-    candidates = (base, *(f"{base}-{number}" for number in range(2, 1000)))
-    return next(candidate for candidate in candidates if candidate not in taken)

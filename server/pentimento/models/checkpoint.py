@@ -6,6 +6,7 @@ a file holds is not guessed at.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from pentimento.models import families
 from pentimento.models.families import Family
 from pentimento.models.info import ModelInfo
 from pentimento.models.inspect import from_configs, read_json
+from pentimento.models.recognise import UNKNOWN, Recognised, recognise
 from pentimento.models.tensors import Damaged, Shape
 from pentimento.models.weights import check_file, shapes
 
@@ -34,7 +36,9 @@ def inspect_file(file: Path, model_id: str) -> ModelInfo:
     bare = ModelInfo(model_id, file.stem, "unknown", file, bytes=file.stat().st_size)
     try:
         check_file(file)
-        family = _family(shapes(file))
+        told = recognise(file)
+        bare = replace(bare, precision=told.precision)
+        family = _family(shapes(file), told)
         folder = CONFIGS / family.name
         unet, vae = (read_json(folder / part / "config.json") for part in ("unet", "vae"))
         scheduler = read_json(folder / "scheduler" / "scheduler_config.json")
@@ -43,10 +47,10 @@ def inspect_file(file: Path, model_id: str) -> ModelInfo:
         return replace(bare, ok=False, problem=f"{str(problem).rstrip('.')}.")
 
 
-def _family(found: dict[str, Shape]) -> Family:
+def _family(found: Mapping[str, Shape], told: Recognised) -> Family:
     first = found.get(FIRST)
     if first is None:
-        raise Damaged("It holds no UNet of a Stable Diffusion checkpoint")
+        raise Damaged(f"It holds no UNet of a Stable Diffusion checkpoint{_instead(told)}")
     if first[1] != 4:
         raise Damaged(
             "It is an inpainting or edit checkpoint, which is not supported; the ordinary "
@@ -62,3 +66,11 @@ def _family(found: dict[str, Shape]) -> Family:
                     raise Damaged(f"It is not whole: there are no weights called {prefix}…")
             return family
     raise Damaged(f"Its prompts are {wide} wide; only SD 1.5 (768) and SDXL (2048) can be read")
+
+
+def _instead(told: Recognised) -> str:
+    """What the file is, where that is known."""
+    if told.role == UNKNOWN:
+        return ""
+    of = f" of the family {' or '.join(told.families)}" if told.families else ""
+    return f"; it is a file of the kind {told.role.replace('_', ' ')}{of}"

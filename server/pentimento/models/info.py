@@ -34,6 +34,8 @@ class ModelInfo:
     default_sampler: str = "DPM++ 2M Karras"
     licence: str = ""
     note: str = ""
+    precision: str = "unknown"  # of most of its weights, where a header told
+    source: str = ""  # whose folder it lies in; empty: our own
     bytes: int = 0
     default: bool = False
     ok: bool = True

@@ -41,10 +41,12 @@ SHEET: dict[str, type | tuple[type, ...]] = {
 }
 
 
-def inspect(folder: Path, model_id: str) -> ModelInfo:
-    """Never raises: a folder that cannot be used comes back with `ok` False and the problem."""
+def inspect(folder: Path, model_id: str, root: Path | None = None) -> ModelInfo:
+    """Never raises: a folder that cannot be used comes back with `ok` False and the problem. Links
+    have to end in `root`, by default the folder itself."""
     bare = ModelInfo(model_id, folder.name, "unknown", folder, bytes=_bytes(folder))
     try:
+        _refuse_links_out(folder, root or folder)
         return _read(folder, bare)
     except Damaged as damage:
         return replace(bare, ok=False, problem=f"{damage}.")
@@ -54,7 +56,6 @@ def inspect(folder: Path, model_id: str) -> ModelInfo:
 
 
 def _read(folder: Path, bare: ModelInfo) -> ModelInfo:
-    _refuse_links_out(folder)
     index = read_json(folder / INDEX)
     family = _family(index)
     denoiser = read_json(folder / family.denoiser / "config.json")
@@ -238,9 +239,9 @@ def _check_ranges(info: ModelInfo) -> None:
         raise Damaged(f"{DATA_SHEET} has sizes or defaults that do not fit together")
 
 
-def _refuse_links_out(folder: Path) -> None:
-    """Links may point inside the model's own folder, nowhere else."""
-    root = folder.resolve()
+def _refuse_links_out(folder: Path, root: Path) -> None:
+    """Links may point inside `root`, nowhere else."""
+    root = root.resolve()
     for place, folders, files in os.walk(folder):
         for name in (*folders, *files):
             entry = Path(place, name)

@@ -96,6 +96,13 @@ def _free_name(registry: Registry, model_id: str) -> str:
 def remove(registry: Registry, model_id: str) -> ModelInfo:
     """Deletes a model, or only the link when it is one. Raises NotFound, BadInput."""
     info = registry.get(model_id)
+    if info.source:
+        raise BadInput(
+            "bad_request",
+            f"{info.title} lies in a folder of {info.source}, where Pentimento only reads.",
+            "Delete it there, or take the folder off the list with "
+            "`pentimento models folders remove`.",
+        )
     if info.path.parent != registry.folder:
         raise BadInput("bad_request", "The starter model is part of the program and stays.")
     if info.path.is_symlink() or info.path.is_file():

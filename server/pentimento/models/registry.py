@@ -1,9 +1,8 @@
-"""The list of models: the starter that comes along, and every folder and checkpoint in one file
-under <data-dir>/models."""
+"""The list of models: the starter that comes along, every folder and checkpoint in one file under
+<data-dir>/models, and those in the folders of other programs."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -14,11 +13,12 @@ from pentimento.models.annotators import Annotators
 from pentimento.models.checkpoint import SUFFIX, inspect_file
 from pentimento.models.info import ModelInfo
 from pentimento.models.inspect import INDEX, inspect
+from pentimento.models.inventory import MODELS, Inventory, Item
 from pentimento.models.ip_adapters import IpAdapters
+from pentimento.models.names import free_id
 
 STARTER_ID = "starter"
 STARTER_FOLDER = Path(__file__).resolve().parent.parent / "starter" / "model"
-ID_LENGTH = 128
 
 Models = list[ModelInfo]  # inside the class `list` is the method
 
@@ -32,7 +32,8 @@ class Registry:
     def __init__(self, data_dir: Path, starter: Path = STARTER_FOLDER) -> None:
         self.folder = Path(data_dir) / "models"
         self._starter = starter
-        self.addons = Addons(data_dir)
+        self.inventory = Inventory(data_dir)
+        self.addons = Addons(data_dir, self.inventory)
         self.annotators = Annotators(data_dir)
         self.ip_adapters = IpAdapters(data_dir)
 
@@ -43,8 +44,10 @@ class Registry:
             found.append(inspect(self._starter, STARTER_ID))
         for folder in self._folders():
             name = folder.stem if folder.is_file() else folder.name
-            model_id = _free_id(name, {info.id for info in found} | {STARTER_ID})
-            found.append(self._inspect(folder, model_id))
+            found.append(self._inspect(folder, _free_id(name, found)))
+        for item in self.inventory.outside():
+            if item.role in MODELS:
+                found.append(_outside(item, _free_id(item.id, found)))
         default = next((info.id for info in found if info.ok), None)
         return [replace(info, default=info.id == default) for info in found]
 
@@ -97,8 +100,19 @@ class Registry:
         return inspect_file(folder, model_id) if folder.is_file() else inspect(folder, model_id)
 
 
-def _free_id(name: str, taken: set[str]) -> str:
-    """The folder's name with only the characters of an id, made unique."""
-    base = re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip("-._")[: ID_LENGTH - 4] or "model"
-    candidates = (base, *(f"{base}-{number}" for number in range(2, 1000)))
-    return next(candidate for candidate in candidates if candidate not in taken)
+def _outside(item: Item, model_id: str) -> ModelInfo:
+    """A model in another program's folder."""
+    place = item.place
+    if not item.ok:
+        info = ModelInfo(
+            model_id, place.title, "unknown", place.path, problem=item.problem, ok=False
+        )
+    elif place.path.is_dir():
+        info = inspect(place.path, model_id, place.root)
+    else:
+        info = inspect_file(place.path, model_id)
+    return replace(info, title=place.title, source=place.source)
+
+
+def _free_id(name: str, found: Models) -> str:
+    return free_id(name, {info.id for info in found} | {STARTER_ID}, "model")

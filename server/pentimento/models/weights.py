@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
 
@@ -32,9 +33,10 @@ def check_file(file: Path) -> None:
         raise Damaged(f"{file.parent.name}/{file.name} {found}", found.reason)
 
 
-def shapes(file: Path) -> dict[str, Shape]:
+def shapes(file: Path) -> Mapping[str, Shape]:
     """Of all weights in a file, from its header. Raises Damaged, OSError."""
-    return {name: entry.shape for name, entry in headers.read(file).tensors.items()}
+    stat = file.stat()
+    return _shapes(file, stat.st_size, stat.st_mtime_ns)
 
 
 def _refuse_missing(folder: Path) -> None:
@@ -52,6 +54,11 @@ def _check_shards(folder: Path, index: Path) -> None:
     for shard in sorted(shards):
         if Path(shard).name != shard or not (folder / shard).is_file():
             raise Damaged(f"{folder.name}/{shard} is missing")
+
+
+@lru_cache(maxsize=64)  # thousands of names each
+def _shapes(file: Path, size: int, mtime_ns: int) -> Mapping[str, Shape]:
+    return {name: entry.shape for name, entry in headers.read(file).tensors.items()}
 
 
 @lru_cache(maxsize=4096)

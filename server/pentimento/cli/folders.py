@@ -1,0 +1,58 @@
+"""`pentimento models folders`: the folders of other programs whose models are listed too."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from pentimento.models import folders
+from pentimento.models.folders import AUTO, LAYOUTS, Folders
+from pentimento.paths import data_dir
+
+command = typer.Typer(
+    no_args_is_help=True, help="Use the models in other programs' folders, which stay as they are."
+)
+
+DataDir = Annotated[Path | None, typer.Option("--data-dir", help="The data folder.")]
+KIND_HELP = f"{AUTO}, {', '.join(LAYOUTS)}."
+
+
+@command.command("list")
+def list_folders(
+    data: DataDir = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """List the folders that are read."""
+    known = Folders(data_dir(data)).list()
+    if as_json:
+        told = [{"path": str(folder.path), "kind": folder.kind} for folder in known]
+        typer.echo(json.dumps(told, indent=2))
+        return
+    for folder in known:
+        count = sum(1 for _ in folders.places(folder))
+        state = f"{count} files and folders of models" if folder.path.is_dir() else "is not there"
+        typer.echo(f"{folder.path} ({folder.kind}): {state}")
+    if not known:
+        typer.echo("None. `pentimento models folders add PATH` adds one.")
+
+
+@command.command()
+def add(
+    path: Annotated[Path, typer.Argument(help="The program's folder.")],
+    kind: Annotated[str, typer.Option(help=KIND_HELP)] = AUTO,
+    data: DataDir = None,
+) -> None:
+    """List the models of a folder too; nothing in it is changed."""
+    added = Folders(data_dir(data)).add(path, kind)
+    count = sum(1 for _ in folders.places(added))
+    typer.echo(f"Added {added.path} ({added.kind}): {count} files and folders of models.")
+
+
+@command.command()
+def remove(path: Path, data: DataDir = None) -> None:
+    """Take a folder off the list; nothing in it is changed."""
+    Folders(data_dir(data)).remove(path)
+    typer.echo(f"{path} is no longer read.")

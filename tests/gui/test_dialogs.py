@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import json
+import shutil
+
 import pytest
 from tests.gui.session import FEATHERED, wait
+
+from pentimento.models.registry import STARTER_FOLDER
 
 pytestmark = pytest.mark.gui
 TITLE = "Image to Image"
@@ -39,6 +44,24 @@ def test_the_models_of_the_server_can_be_chosen(gimp):
     gui.press(title, "More options")
     known = [model["title"] for model in gimp.server.ask("/v1/models")["models"]]
     assert set(known) <= set(gui.choices(title, "Model"))
+
+
+def test_a_model_that_comes_or_goes_does_so_in_an_open_dialog(gimp):
+    gimp.open_scene()
+    gui, title = gimp.gui, gimp.open_dialog(TITLE)
+    gimp.wait_for_status(title, "Sends")
+    gui.press(title, "More options")
+    added = gimp.data / "models" / "newcomer"
+    shutil.copytree(STARTER_FOLDER, added)
+    sheet = json.loads((added / "pentimento.json").read_text())
+    (added / "pentimento.json").write_text(json.dumps(sheet | {"title": "A newcomer"}))
+    gui.set_value(title, "Strength", 0.4)
+    wait(lambda: "A newcomer" in gui.choices(title, "Model"), 10, "the new model")
+    gui.choose(title, "Model", "A newcomer")
+    gimp.wait_for_status(title, "Sends")
+    shutil.rmtree(added)
+    gui.set_value(title, "Strength", 0.3)
+    wait(lambda: "newcomer (not on the server)" in gui.choices(title, "Model"), 10, "its end")
 
 
 @pytest.mark.parametrize(

@@ -60,6 +60,8 @@ class GenerateDialog:
         self.status = StatusLine(self._plan_request, self._known)
         self._lay_out()
         config.connect("notify", self._changed)
+        # Whoever comes back from another window may have installed or removed something there.
+        self.dialog.connect("notify::is-active", lambda *_args: self.status.update())
 
     def run(self) -> bool:
         """True when Generate was pressed."""
@@ -82,15 +84,15 @@ class GenerateDialog:
         return action.plan_request(self.context, values)
 
     def _known(self, models: List[Dict[str, Any]], places: List[Dict[str, Any]]) -> None:
-        """The server has answered for the first time."""
+        """The server has answered for the first time, or something is new there."""
         self.local_models = models
-        self.places.fill(places)
+        native.when_closed(self.places.combo, lambda: self.places.fill(places))
 
     def _place_changed(self, place: Dict[str, Any]) -> None:
         if place["id"] == options.LOCAL:
-            self.models.fill(self.local_models)
+            native.when_closed(self.models, lambda: self.models.fill(self.local_models))
         else:
-            self.models.fill_with_service(place)
+            native.when_closed(self.models, lambda: self.models.fill_with_service(place))
 
     def _route(self) -> Optional[Dict[str, Any]]:
         plan = self.status.plan

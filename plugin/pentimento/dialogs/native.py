@@ -114,6 +114,19 @@ def show_zero_as(spin: Gtk.SpinButton, word: str) -> None:
     spin.update()
 
 
+def when_closed(combo: Gtk.ComboBox, act) -> None:
+    """Calls `act()`, which changes the entries of a combo box: now, or when its list is closed."""
+    if not combo.get_property("popup-shown"):
+        act()
+        return
+
+    def closed(*_args) -> None:
+        combo.disconnect(handler)
+        act()
+
+    handler = combo.connect("notify::popup-shown", closed)
+
+
 def children(widget):
     """All widgets below `widget`, itself included."""
     yield widget

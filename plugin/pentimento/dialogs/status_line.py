@@ -20,7 +20,7 @@ RETRY_MS = 3000  # a server that was just started by hand is noticed by itself
 
 class StatusLine(Gtk.Box):
     """`request()` gives the body for /v1/plan (main thread); `known(models, places)` hears of the
-    server's models and of where jobs can run when it first answers."""
+    server's models and of where jobs can run when it first answers and whenever they change."""
 
     def __init__(
         self,
@@ -31,6 +31,7 @@ class StatusLine(Gtk.Box):
         self._request = request
         self._known = known
         self._models: List[Dict[str, Any]] = []
+        self._places: List[Dict[str, Any]] = []
         self.plan: Optional[Dict[str, Any]] = None  # the newest one
         self._background = Background()
         self._question = 0
@@ -73,25 +74,30 @@ class StatusLine(Gtk.Box):
             return GLib.SOURCE_REMOVE
         may_start, self._may_start = self._may_start, False
         self._background.run(
-            lambda: self._plan(request, may_start),
+            lambda: self._plan(question, request, may_start),
             lambda answer: self._answered(question, *answer),
             lambda error: self._failed(question, error),
         )
         return GLib.SOURCE_REMOVE
 
-    def _plan(self, request: Dict[str, Any], may_start: bool):
-        """In a thread. Starts the server the first time only: not again against a person's will."""
+    def _plan(self, question: int, request: Dict[str, Any], may_start: bool):
+        """In a thread. Starts the server the first time only: not again against a person's will.
+        What there is to choose from is told also where the plan fails, since a model that is gone
+        may be why."""
         client = server.ready(self._tell) if may_start else server.connect()
-        news = None if self._models else (client.models(), client.backends())
-        return client.url, news, client.plan(request)
+        news = client.models(), client.backends()
+        self._background.tell(lambda heard: self._hear(question, *heard), news)
+        return client.url, client.plan(request)
 
     def _tell(self, text: str) -> None:
         self._background.tell(lambda message: self._say(message, "gimp-info"), text)
 
-    def _answered(self, question: int, url: str, news: Any, plan: Any) -> None:
-        if news and not self._models:
-            self._models = news[0]
-            self._known(*news)
+    def _hear(self, question: int, models: Any, places: Any) -> None:
+        if question == self._question and (models, places) != (self._models, self._places):
+            self._models, self._places = models, places
+            self._known(models, places)
+
+    def _answered(self, question: int, url: str, plan: Any) -> None:
         if question != self._question:
             return
         self.plan = plan

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +15,47 @@ def write_controlnet(model: Path, folder: Path) -> Path:
 
     torch.manual_seed(0)
     control = ControlNetModel.from_unet(UNet2DConditionModel.from_pretrained(model / "unet"))
+    return _randomised(control, folder)
+
+
+def write_union(model: Path, folder: Path, kinds: int = 8) -> Path:
+    """A ControlNet of several kinds for the UNet of an SDXL model's folder."""
+    import torch
+    from diffusers import ControlNetUnionModel, UNet2DConditionModel
+
+    torch.manual_seed(0)
+    config = UNet2DConditionModel.load_config(model / "unet")
+    taken = inspect.signature(ControlNetUnionModel.__init__).parameters
+    same = {name: value for name, value in config.items() if name in taken}
+    width = config["block_out_channels"][0]
+    union = ControlNetUnionModel(
+        **same,
+        conditioning_embedding_out_channels=(16, 32, 96, 256),
+        num_control_type=kinds,
+        num_trans_channel=width,
+        num_proj_channel=width,
+        num_trans_head=4,
+    )
+    return _randomised(union, folder)
+
+
+def write_t2i_adapter(folder: Path) -> Path:
+    """For the tiny UNets, whose features are as those of the XL kind."""
+    import torch
+    from diffusers import T2IAdapter
+
+    torch.manual_seed(0)
+    adapter = T2IAdapter(3, [32, 64], 1, 16, "full_adapter_xl")
+    return _randomised(adapter, folder)
+
+
+def _randomised(net: Any, folder: Path) -> Path:
+    import torch
+
     with torch.no_grad():
-        for weight in control.parameters():
+        for weight in net.parameters():
             weight.copy_(torch.randn_like(weight) * 0.1)
-    control.save_pretrained(folder)
+    net.save_pretrained(folder)
     return folder
 
 

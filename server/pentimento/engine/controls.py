@@ -21,10 +21,11 @@ Draw = Callable[[Control, np.ndarray], np.ndarray]  # of an (h, w, 3) u8 picture
 
 @dataclass(frozen=True, slots=True)
 class Steering:
-    """One ControlNet at work. `hint` is `(1, 3, h, w)` 0..1 at the generation size; it counts
-    between `start` and `end`, shares of the steps that run."""
+    """One ControlNet or T2I-Adapter at work. `hint` is `(1, 3, h, w)` 0..1 at the generation size;
+    it counts between `start` and `end`, shares of the steps that run."""
 
     net: Path
+    kind: str  # of its map
     hint: Tensor
     weight: float
     start: float
@@ -41,6 +42,7 @@ def steering(job: EngineJob, canvas: Canvas, draw: Draw) -> list[Steering]:
         found.append(
             Steering(
                 job.addons[str(control.model)],
+                control.type,
                 hint.permute(2, 0, 1)[None],
                 control.weight,
                 control.start,

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from pentimento.backends.base import Emit, Preview, Step
-from pentimento.engine import controls, flow, latents, preview, references, sampling
+from pentimento.engine import controls, flow, latents, nets, preview, references, sampling
 from pentimento.engine.cancel import stoppable
 from pentimento.engine.controls import Steering
 from pentimento.engine.families.base import Embeddings
@@ -114,13 +114,15 @@ def denoise(
         first = first * scheduler.scale(0)
     if plan.areas:
         scheduler.mix = Mixture(plan.areas, _Predictor(model, plan, onlooker))
-    nets = [model.controlnet(control.net) for control in plan.controls]
+    steering = {one.net: model.controlnet(one.net) for one in plan.controls}
+    adapters = [(one, net) for one in plan.controls if nets.is_adapter(net := steering[one.net])]
     steps = len(plan.levels)
     with (
         references.worn(
             denoiser, model.family.name, plan.references, lambda: scheduler.current, steps
         ),
-        stoppable([denoiser, *nets], stop),
+        nets.adapted(denoiser, adapters, lambda: scheduler.current, steps),
+        stoppable([denoiser, *steering.values()], stop),
     ):
         found = _run(model, plan, scheduler, plan.controls, plan.embeddings, first, generator)
     if isinstance(scheduler, flow.FlowScheduler):
@@ -151,15 +153,18 @@ def _run(
 ) -> Tensor:
     """What the family's pipeline answers for all levels of the scheduler."""
     family, denoiser = model.family, model.denoiser()
-    nets = [model.controlnet(control.net) for control in steering]
+    found_nets = [(one, model.controlnet(one.net)) for one in steering]
+    at_work = [(one, net) for one, net in found_nets if not nets.is_adapter(net)]
     pipe = (
-        family.controlled(denoiser, scheduler, model.factor, nets)
-        if nets
+        family.controlled(
+            denoiser, scheduler, model.factor, [nets.ready(net, one.kind) for one, net in at_work]
+        )
+        if at_work
         else family.pipeline(denoiser, scheduler, model.factor)
     )
     found: Tensor = pipe(
         **family.arguments(embeddings, plan.guidance),
-        **controls.arguments(steering),
+        **controls.arguments([one for one, _ in at_work]),
         **references.arguments(plan.references),
         latents=family.start(latents),
         num_inference_steps=len(scheduler.levels),

@@ -8,11 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from diffusers import ControlNetModel
 from torch import nn
 
 from pentimento.backends.base import Emit, Loading
-from pentimento.engine import latents, loras, prompts, sampling
+from pentimento.engine import latents, loras, nets, prompts, sampling
 from pentimento.engine.components import Components, PromptCache
 from pentimento.engine.device import Device
 from pentimento.engine.families import FAMILIES
@@ -83,7 +82,7 @@ class LoadedModel:
 
         def load() -> Any:
             self._emit(Loading(f"Loading the ControlNet {folder.name}"))
-            return read_module(ControlNetModel, folder, dtype)
+            return read_module(nets.kind_of(folder), folder, dtype)
 
         key: Hashable = (folder_identity(folder), dtype)
         module: nn.Module = self._shared.components.get(key, f"controlnet {folder.name}", load)

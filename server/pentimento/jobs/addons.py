@@ -37,6 +37,13 @@ def _chosen(
     if control.model:
         addon = registry.addons.get("controlnet", control.model)
         _refuse_unfit(addon, model, field)
+        if addon.control == "union" and control.type not in addon.controls:
+            raise _wrong(
+                field,
+                f"{addon.title} does not take {control.type} maps, only "
+                f"{', '.join(addon.controls)}.",
+                "is of a type that the ControlNet does not take",
+            )
         return control
     found = registry.addons.control_for(model, control.type)
     if found is None:

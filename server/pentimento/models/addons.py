@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 from pentimento.errors import NotFound
 from pentimento.jobs.record import JobRequest
-from pentimento.models import transformer_loras, weights
+from pentimento.models import control_kinds, transformer_loras, weights
 from pentimento.models.families import FAMILIES
 from pentimento.models.info import ModelInfo
 from pentimento.models.inspect import TOKEN_LATENTS, read_json
@@ -25,9 +25,7 @@ from pentimento.models.signatures.base import CONTEXT_FAMILIES
 from pentimento.models.weights import Damaged, check_component, check_file
 
 STARTER = Path(__file__).resolve().parent.parent / "starter"
-CONTROL_TYPES = (
-    *("canny", "scribble", "lineart", "softedge", "depth", "normal", "openpose", "seg", "tile"),
-)
+CONTROL_TYPES = control_kinds.TYPES
 CROSS_ATTENTION = re.compile(r"attn2[._]to_k\b.*(lora_A|lora_down|lora\.down)")
 Kind = Literal["controlnet", "lora"]
 Found = list["Addon"]  # inside the class `list` is the method
@@ -36,14 +34,14 @@ Found = list["Addon"]  # inside the class `list` is the method
 @dataclass(frozen=True, slots=True)
 class Addon:
     """`context_dim` is how wide the prompt's embeddings are, `width` the denoiser's first block;
-    None where the file does not say. `families` are those of the transformers it was made for,
-    empty for UNets. A damaged one has `ok` False and a sentence in `problem`."""
+    None where the file does not say. `families` are those it was made for, empty where the width
+    of the prompts tells. A damaged one has `ok` False and a sentence in `problem`."""
 
     id: str
     title: str
     kind: Kind
     path: Path
-    control: str = ""  # of a ControlNet: one of CONTROL_TYPES, empty where nothing tells
+    controls: tuple[str, ...] = ()  # of a ControlNet: some of CONTROL_TYPES; empty: nothing tells
     context_dim: int | None = None
     width: int | None = None
     families: frozenset[str] = frozenset()
@@ -55,6 +53,11 @@ class Addon:
     ok: bool = True
     problem: str = ""
 
+    @property
+    def control(self) -> str:
+        """The one type of its maps, "union" for several, empty where nothing tells."""
+        return "union" if len(self.controls) > 1 else "".join(self.controls)
+
     def fits(self, model: ModelInfo) -> bool:
         if not self.ok or not self._is_of(model):
             return False
@@ -63,14 +66,15 @@ class Addon:
     def _is_of(self, model: ModelInfo) -> bool:
         """Whether it is for models of that architecture: UNets differ in their prompts' width."""
         family = FAMILIES.get(model.family)
-        if family is None or family.flow:
+        if self.families or family is None or family.flow:
             return model.family in self.families
-        return not self.families and self.context_dim == model.context_dim
+        return self.context_dim == model.context_dim
 
     def as_json(self, models: Sequence[ModelInfo]) -> dict[str, Any]:
         """An entry of `GET /v1/models`; `fits` names the models it can be used with."""
         told = {"id": self.id, "title": self.title, "note": self.note}
-        told |= {"control": self.control} if self.kind == "controlnet" else {}
+        if self.kind == "controlnet":
+            told["control"] = self.control
         return told | {
             "family": self.family,
             "precision": self.precision,
@@ -115,9 +119,10 @@ class Addons:
         )
 
     def control_for(self, model: ModelInfo, control: str) -> Addon | None:
-        """The first ControlNet of this type that fits the model."""
+        """The first ControlNet of this type that fits the model; unions come last."""
         fitting = (a for a in self.list() if a.kind == "controlnet" and a.fits(model))
-        return next((addon for addon in fitting if addon.control == control), None)
+        able = [addon for addon in fitting if control in addon.controls]
+        return min(able, key=lambda addon: len(addon.controls) > 1, default=None)
 
     def places(self, request: JobRequest) -> dict[str, Path]:
         """Where the ControlNets and LoRAs of a resolved request lie."""
@@ -169,20 +174,22 @@ def _free_id(name: str, found: Found) -> str:
 
 
 def _controlnet(bare: Addon) -> Addon:
-    config = read_json(bare.path / "config.json")
-    if config.get("_class_name") != "ControlNetModel":
-        raise Damaged(f"config.json is of a {config.get('_class_name')}, not of a ControlNetModel")
+    control_kinds.class_of(bare.path)
+    config, sheet = read_json(bare.path / "config.json"), control_kinds.sheet_of(bare.path)
     check_component(bare.path)
-    name = bare.path.name.lower().replace("_", "").replace("-", "")
-    control = next((kind for kind in CONTROL_TYPES if kind in name), "")
-    blocks = config.get("block_out_channels") or [None]
+    blocks = config.get("block_out_channels") or config.get("channels") or [None]
     context = config.get("cross_attention_dim")
+    families = control_kinds.families_of(config, sheet)
+    told = CONTEXT_FAMILIES.get(context, UNKNOWN) if isinstance(context, int) else UNKNOWN
     return replace(
         bare,
-        control=control,
+        title=str(sheet.get("title") or bare.title),
+        note=str(sheet.get("note") or ""),
+        controls=control_kinds.types_of(bare.path, config, sheet),
         context_dim=context,
         width=blocks[0],
-        family=CONTEXT_FAMILIES.get(context, UNKNOWN) if isinstance(context, int) else UNKNOWN,
+        families=families,
+        family=next(iter(families), told),
     )
 
 

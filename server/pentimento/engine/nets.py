@@ -1,0 +1,109 @@
+"""The networks that steer: ControlNets, those of several kinds in one (union), and T2I-Adapters."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+from diffusers import ControlNetModel, ControlNetUnionModel, T2IAdapter
+from torch import Tensor, nn
+
+from pentimento.models.control_kinds import T2I_ADAPTER, UNION, UNION_MODES, class_of
+
+if TYPE_CHECKING:
+    from pentimento.engine.controls import Steering
+
+CLASSES = {
+    "ControlNetModel": ControlNetModel,
+    UNION: ControlNetUnionModel,
+    T2I_ADAPTER: T2IAdapter,
+}
+
+
+def kind_of(folder: Path) -> type[Any]:
+    """The class of a network; the folder was inspected before."""
+    return CLASSES[class_of(folder)]
+
+
+class OneOfUnion(nn.Module):
+    """A union ControlNet with one of its kinds chosen, to be called as an ordinary one."""
+
+    def __init__(self, net: Any, control: str) -> None:
+        super().__init__()
+        self.net = net
+        self.config = net.config
+        self._mode = UNION_MODES[control]
+
+    def forward(
+        self,
+        sample: Tensor,
+        timestep: Any,
+        encoder_hidden_states: Tensor,
+        controlnet_cond: Tensor,
+        **others: Any,
+    ) -> Any:
+        kinds = torch.zeros(len(sample), self.config.num_control_type)
+        kinds[:, self._mode] = 1
+        return self.net(
+            sample,
+            timestep,
+            encoder_hidden_states,
+            [controlnet_cond],
+            control_type=kinds.to(sample),
+            control_type_idx=[self._mode],
+            **others,
+        )
+
+
+def is_adapter(net: nn.Module) -> bool:
+    return isinstance(net, T2IAdapter)
+
+
+def ready(net: nn.Module, control: str) -> nn.Module:
+    """As a ControlNet pipeline takes it, steered by that type of map."""
+    return OneOfUnion(net, control) if isinstance(net, ControlNetUnionModel) else net
+
+
+@contextmanager
+def adapted(
+    unet: nn.Module,
+    steering: Sequence[tuple[Steering, nn.Module]],
+    step: Callable[[], int],
+    steps: int,
+) -> Iterator[None]:
+    """While inside, the UNet adds what the T2I-Adapters read in their maps (C. Mou et al. 2023),
+    each in its range of steps. They look at their maps once for a whole picture."""
+    features = [(one, _features(net, one.hint)) for one, net in steering]
+
+    def add(_unet: nn.Module, args: Any, kwargs: dict[str, Any]) -> Any:
+        sample = args[0] if args else kwargs["sample"]
+        at = step()
+        counting = [
+            [feature * one.weight for feature in found]
+            for one, found in features
+            if at / steps >= one.start and (at + 1) / steps <= one.end
+        ]
+        if counting:
+            summed = [torch.stack(level).sum(0) for level in zip(*counting, strict=True)]
+            kwargs["down_intrablock_additional_residuals"] = [
+                level.repeat(len(sample), 1, 1, 1).to(sample) for level in summed
+            ]
+        return args, kwargs
+
+    hook = unet.register_forward_pre_hook(add, with_kwargs=True) if features else None
+    try:
+        yield
+    finally:
+        if hook:
+            hook.remove()
+
+
+def _features(net: Any, hint: Tensor) -> list[Tensor]:
+    """Of a `(1, 3, h, w)` map 0..1, one for each level of the UNet."""
+    place = next(net.parameters())
+    seen = hint if net.config.in_channels == hint.shape[1] else hint.mean(1, keepdim=True)
+    found: list[Tensor] = net(seen.to(place))
+    return found

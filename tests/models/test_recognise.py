@@ -23,9 +23,11 @@ def under(prefix: str, shapes: Shapes) -> dict[str, Any]:
     return {prefix + name: shape for name, shape in shapes.items()}
 
 
-def unet(context: int, channels: int = 4, prefix: str = "model.diffusion_model.") -> dict[str, Any]:
+def unet(
+    context: int, channels: int = 4, prefix: str = "model.diffusion_model.", width: int = 320
+) -> dict[str, Any]:
     names = {
-        "input_blocks.0.0.weight": [320, channels, 3, 3],
+        "input_blocks.0.0.weight": [width, channels, 3, 3],
         "input_blocks.4.1.transformer_blocks.0.attn2.to_k.weight": [640, context],
         "out.2.weight": [4, 320, 3, 3],
     }
@@ -148,7 +150,15 @@ CASES: dict[str, tuple[Shapes, dict[str, Any]]] = {
         unet(2048) | vae(4, "first_stage_model.") | TWO_CLIPS,
         {"role": "checkpoint", "family": "sdxl", "parts": ("vae", "text_encoder")},
     ),
-    "sdxl-refiner": (unet(1280) | TWO_CLIPS, {"family": "sdxl", "variant": "refiner"}),
+    "sdxl-refiner": (
+        unet(1280, width=384) | TWO_CLIPS,
+        {"family": "sdxl", "variant": "refiner"},
+    ),
+    "svd": (
+        diffusers_unet(1024, 8)
+        | {"down_blocks.0.resnets.0.temporal_res_block.conv1.weight": [320, 320, 3, 1, 1]},
+        {"role": "denoiser", "family": "unknown"},
+    ),
     "flux-with-all": (
         flux(prefix="model.diffusion_model.")
         | vae(16, "vae.")

@@ -74,7 +74,8 @@ class Weights:
         return all(name in self for name in names)
 
     def starts(self, start: str) -> bool:
-        """Whether a weight of the whole file is called so."""
+        """Whether the name of any weight of this part begins so."""
+        start = self.prefix + start
         place = bisect_left(self._sorted, start)
         return place < len(self._sorted) and self._sorted[place].startswith(start)
 

@@ -5,7 +5,11 @@ from __future__ import annotations
 from pentimento.models.signatures.base import CONTEXT_FAMILIES, Found, Role, Weights
 
 DEV_OR_KONTEXT = "dev or kontext"  # their weights have the same names and shapes
-REFINER_CONTEXT = 1280
+REFINER = (1280, 384)  # width of its prompts and of its first block
+STRANGERS = (  # what UNets of other families have: Kolors, AnimateDiff, videos
+    *("encoder_hid_proj.", "transformer_in.", "down_blocks.0.motion_modules."),
+    *("down_blocks.0.resnets.0.temporal_res_block.", "input_blocks.1.0.time_stack."),
+)
 
 
 def _unet(weights: Weights) -> Found | None:
@@ -23,9 +27,9 @@ UNET_VARIANTS = {4: "", 9: "inpaint", 8: "edit", 5: "depth"}  # by the channels 
 def of_unet(role: Role, weights: Weights, first: str, context: int, ldm: bool) -> Found:
     taken = weights.side(first, 1)
     family = CONTEXT_FAMILIES.get(context)
-    refiner = context == REFINER_CONTEXT
+    refiner = (context, weights.side(first, 0)) == REFINER
     known = UNET_VARIANTS.get(taken or 0)
-    stranger = known is None or weights.has("encoder_hid_proj.weight")
+    stranger = known is None or any(weights.starts(start) for start in STRANGERS)
     return Found(
         role,
         () if stranger or not (family or refiner) else (family or "sdxl",),

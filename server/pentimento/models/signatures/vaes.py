@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pentimento.models.signatures.base import FOUR_CHANNELS, SIXTEEN_CHANNELS, Found, Weights
 
+ASYMMETRIC = "decoder.condition_encoder."  # of a VAE that wants the picture at its decoder
+
 
 def _vae(weights: Weights) -> Found | None:
     first = weights.shape("decoder.conv_in.weight")
@@ -14,7 +16,7 @@ def _vae(weights: Weights) -> Found | None:
         return None
     channels = first[1]
     families = {4: FOUR_CHANNELS, 16: SIXTEEN_CHANNELS, 32: ("flux2-klein",)}.get(channels, ())
-    if channels == 32 and "bn.running_mean" not in weights:
+    if (channels == 32 and "bn.running_mean" not in weights) or weights.starts(ASYMMETRIC):
         families = ()
     layout = "original" if original else "diffusers"
     return Found("vae", families, "", layout, latent_channels=channels)

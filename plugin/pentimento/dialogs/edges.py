@@ -28,9 +28,7 @@ def transparency(fields: Fields, context: Any):
     """Choices that are shown only while the source may be transparent."""
     if "alpha" not in fields.options:
         return None
-    row = native.row(spacing=2 * native.BORDER)
-    row.pack_start(fields.combo("alpha"), True, True, 0)
-    row.pack_start(fields.combo("transparent-fill", aligned=False), True, True, 0)
+    row = fields.combos("alpha", "transparent-fill")
     anywhere = "mask-source" in fields.options
 
     def wanted(kind: str) -> bool:

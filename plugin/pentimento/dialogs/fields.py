@@ -31,6 +31,15 @@ class Fields:
             return None
         return self.labelled(name, self.dialog.get_widget(name, Gtk.ComboBox), aligned)
 
+    def combos(self, first: str, second: str):
+        """Two choices side by side, or the one of them that the action has."""
+        if first not in self.options or second not in self.options:
+            return self.combo(first) or self.combo(second)
+        row = native.row(spacing=2 * native.BORDER)
+        row.pack_start(self.combo(first), True, True, 0)
+        row.pack_start(self.combo(second, aligned=False), True, True, 0)
+        return row
+
     def numbers(self, first: str, second: str):
         """Two numbers side by side; nothing when the action does not have them."""
         if first not in self.options:

@@ -109,10 +109,9 @@ class GenerateDialog:
         box = _column_of(
             self._prompt(),
             self._negative(),
-            fields.combo("strength-preset"),
+            fields.combos("strength-preset", "steps-preset"),
             self._strength(),
             fields.numbers("width", "height"),
-            fields.combo("steps-preset"),
             self._seed(),
             fields.combo("source"),
             self._target(),
@@ -194,14 +193,20 @@ class GenerateDialog:
     def _more(self) -> Gtk.Expander:
         fields = self.fields
         box = _column_of(
-            fields.combo("sampler"),
-            fields.row("model", self.models),
+            self._model(),
             fields.numbers("steps", "guidance"),
             edges.transparency(fields, self.context),
             fields.check("mark-digital-source"),
             self._observing(),
         )
         return native.expander(_("M_ore options"), box)
+
+    def _model(self) -> Gtk.Box:
+        model = self.fields.row("model", self.models, aligned=False)
+        row = native.row(spacing=2 * native.BORDER)
+        row.pack_start(self.fields.combo("sampler"), True, True, 0)
+        row.pack_start(model, True, True, 0)
+        return row
 
     def _observing(self) -> Gtk.Box:
         sheet, words = self.options["contact-sheet"], native.plain(_("Contact sheet"))

@@ -50,7 +50,7 @@ def _replaced(known: Folders, wanted: FolderList) -> dict[str, Any]:
             raise BadInput("bad_request", f"{path} is no full path.", "Give the full path.")
         found = folders.checked(path, folder.kind)
         added[found.path] = found
-    known.replace(list(added.values()))
+    known.keep(list(added.values()))
     return _told(known)
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal
 
@@ -200,14 +201,23 @@ def _lora(bare: Addon) -> Addon:
     bare = replace(
         bare, family=told.family, precision=told.precision, triggers=told.triggers, note=told.note
     )
+    stat = file.stat()
+    families, width, context = _made_for(file, stat.st_size, stat.st_mtime_ns)
+    return replace(bare, families=families, width=width, context_dim=context)
+
+
+@lru_cache(maxsize=4096)
+def _made_for(
+    file: Path, size: int, mtime_ns: int
+) -> tuple[frozenset[str], int | None, int | None]:
+    """The transformers, the width and the prompts' width that a LoRA was made for; remembered
+    until the file changes."""
     shapes = {name: shape for name, shape in weights.shapes(file).items() if len(shape) > 1}
     if families := transformer_loras.made_for(shapes):
         wide = transformer_loras.width(shapes)
-        return replace(
-            bare, families=families, width=max(wide // TOKEN_LATENTS, 1) if wide else None
-        )
+        return families, max(wide // TOKEN_LATENTS, 1) if wide else None, None
     widths = {shape[1] for name, shape in shapes.items() if CROSS_ATTENTION.search(name)}
-    return replace(bare, context_dim=widths.pop() if len(widths) == 1 else None)
+    return frozenset(), None, widths.pop() if len(widths) == 1 else None
 
 
 def lora_file(path: Path) -> Path:

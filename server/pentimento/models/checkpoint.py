@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import lru_cache
 from pathlib import Path
 
 from pentimento.models import families
@@ -38,13 +39,25 @@ def inspect_file(file: Path, model_id: str) -> ModelInfo:
         check_file(file)
         told = recognise(file)
         bare = replace(bare, precision=told.precision)
-        family = _family(shapes(file), told)
+        stat = file.stat()
+        family = _known_family(file, stat.st_size, stat.st_mtime_ns)
+        if isinstance(family, Damaged):
+            raise family
         folder = CONFIGS / family.name
         unet, vae = (read_json(folder / part / "config.json") for part in ("unet", "vae"))
         scheduler = read_json(folder / "scheduler" / "scheduler_config.json")
         return from_configs(bare, family, unet, vae, scheduler)
     except (Damaged, OSError, ValueError) as problem:
         return replace(bare, ok=False, problem=f"{str(problem).rstrip('.')}.")
+
+
+@lru_cache(maxsize=4096)
+def _known_family(file: Path, size: int, mtime_ns: int) -> Family | Damaged:
+    """Remembered until the file changes, the damage too."""
+    try:
+        return _family(shapes(file), recognise(file))
+    except Damaged as damage:
+        return damage
 
 
 def _family(found: Mapping[str, Shape], told: Recognised) -> Family:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -45,17 +45,15 @@ class Added:
 @dataclass(frozen=True, slots=True)
 class Place:
     """A file or a diffusers folder. `role` is what lies in such a place, "unknown" for anything;
-    `root` is where links have to end; `source` says in words whose it is."""
+    `root` is where links have to end, and `leads_out` says that this one does not; `source` says
+    in words whose it is."""
 
     path: Path
     title: str
     role: str
     root: Path
     source: str
-
-    @property
-    def leads_out(self) -> bool:
-        return not self.path.resolve().is_relative_to(self.root.resolve())
+    leads_out: bool = False
 
 
 LAYOUTS = {
@@ -128,7 +126,7 @@ class Folders:
         known = [folder for folder in self.list() if folder.path != added.path]
         if len(known) != len(self.list()):
             raise Conflict("folder_exists", f"{added.path} is in the list already.")
-        self.replace([*known, added])
+        self.keep([*known, added])
         return added
 
     def remove(self, path: Path) -> None:
@@ -141,9 +139,9 @@ class Folders:
                 f"{path} is not in the list.",
                 "`pentimento models folders list` shows it.",
             )
-        self.replace(left)
+        self.keep(left)
 
-    def replace(self, folders: Sequence[Added]) -> None:
+    def keep(self, folders: Sequence[Added]) -> None:
         """The whole list. Raises BadInput for too many."""
         if len(folders) > MOST_FOLDERS:
             raise BadInput("bad_request", f"No more than {MOST_FOLDERS} folders can be added.")
@@ -196,6 +194,8 @@ def places(folder: Added) -> Iterator[Place]:
 
 def _walk(base: Path, role: str, root: Path, source: str) -> Iterator[Place]:
     seen = 0
+    end = root.resolve()
+    elsewhere = not base.resolve().is_relative_to(end)  # below it no linked folder is entered
     for place, names, files in os.walk(base):
         seen += 1 + len(files)
         here = Path(place)
@@ -203,18 +203,20 @@ def _walk(base: Path, role: str, root: Path, source: str) -> Iterator[Place]:
             return
         if INDEX in files:
             names.clear()
-            yield Place(here, here.name, "checkpoint", root, source)
+            yield Place(here, here.name, "checkpoint", root, source, elsewhere)
             continue
         if CONFIG in files and any(name.endswith(SUFFIXES) for name in files):
             names.clear()
-            yield Place(here, here.name, role, root, source)
+            yield Place(here, here.name, role, root, source, elsewhere)
             continue
         names[:] = sorted(name for name in names if not name.startswith("."))
         if len(here.relative_to(base).parts) >= DEEPEST:
             names.clear()
         for name in sorted(files):
             if name.endswith(SUFFIXES) and not name.startswith("."):
-                yield Place(here / name, Path(name).stem, role, root, source)
+                file = here / name
+                out = elsewhere or (file.is_symlink() and not file.resolve().is_relative_to(end))
+                yield Place(file, file.stem, role, root, source, out)
 
 
 def _hub(path: Path) -> Path | None:
@@ -234,7 +236,7 @@ def _snapshots(path: Path) -> Iterator[Place]:
         for place in _walk(revision, "unknown", repository, "HuggingFace"):
             whole = place.path == revision
             name = title if whole else f"{title}/{place.title}"
-            yield Place(place.path, name, place.role, repository, place.source)
+            yield replace(place, title=name)
 
 
 def _revision(repository: Path) -> Path | None:

@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass, replace
 from functools import lru_cache
 from math import prod
 from pathlib import Path
-from typing import Final
+from typing import Final, Literal
 
 from pentimento.models import headers, signatures
 from pentimento.models.signatures import loras
@@ -65,6 +65,7 @@ class Recognised:
     role: Role
     family: str = UNKNOWN
     precision: str = UNKNOWN
+    format: Literal["safetensors", "gguf"] = "safetensors"
     families: tuple[str, ...] = ()
     variant: str = ""
     layout: str = ""
@@ -93,13 +94,14 @@ def of_header(header: Header) -> Recognised:
     names = header.tensors
     found = loras.match(names) or signatures.match(Weights(names), header.metadata)
     if found is None:
-        return Recognised(UNKNOWN, precision=precision(header))
+        return Recognised(UNKNOWN, precision=precision(header), format=header.kind)
     told = _with_hints(found, header.metadata)
     family = told.families[0] if len(told.families) == 1 else UNKNOWN
     return Recognised(
         **asdict(told),
         family=family,
         precision=precision(header),
+        format=header.kind,
         triggers=triggers(header.metadata) if told.role == "lora" else (),
         note=header.metadata.get("modelspec.title", "")[:200],
     )

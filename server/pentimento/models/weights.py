@@ -9,6 +9,7 @@ from pathlib import Path
 
 from pentimento.models import headers
 from pentimento.models.headers import PICKLE_SUFFIXES
+from pentimento.models.recognise import recognise
 from pentimento.models.tensors import Damaged, Shape
 
 __all__ = ["PICKLE_SUFFIXES", "Damaged", "check_component", "check_file", "shapes"]
@@ -27,10 +28,12 @@ def check_component(folder: Path) -> None:
 
 def check_file(file: Path) -> None:
     """Raises Damaged unless `file` is a safetensors file whose length fits its header."""
-    stat = file.stat()
-    found = _problem(file, stat.st_size, stat.st_mtime_ns)
-    if found is not None:
-        raise Damaged(f"{file.parent.name}/{file.name} {found}", found.reason)
+    try:
+        whole = recognise(file).format == "safetensors"
+    except Damaged as damage:
+        raise Damaged(f"{file.parent.name}/{file.name} {damage}", damage.reason) from damage
+    if not whole:
+        raise Damaged(f"{file.parent.name}/{file.name} is not a safetensors file, but GGUF")
 
 
 def shapes(file: Path) -> Mapping[str, Shape]:
@@ -59,14 +62,3 @@ def _check_shards(folder: Path, index: Path) -> None:
 @lru_cache(maxsize=64)  # thousands of names each
 def _shapes(file: Path, size: int, mtime_ns: int) -> Mapping[str, Shape]:
     return {name: entry.shape for name, entry in headers.read(file).tensors.items()}
-
-
-@lru_cache(maxsize=4096)
-def _problem(file: Path, size: int, mtime_ns: int) -> Damaged | None:
-    """Why the file is not whole, or nothing; remembered until the file changes."""
-    try:
-        if headers.read(file).kind == "safetensors":
-            return None
-    except Damaged as damage:
-        return damage
-    return Damaged("is a GGUF file, and a safetensors file is needed here")

@@ -313,3 +313,79 @@ class Jobs(Strict):
 
 class Ending(Strict):
     status: Literal["shutting_down"]
+
+
+class Licence(Strict):
+    """`open`: others need `notice` agreed to."""
+
+    title: str
+    url: str
+    open: bool
+    notice: str
+
+
+class Fits(Strict):
+    """What it needs and what is there, in GB of the device's memory."""
+
+    verdict: Literal["yes", "slow", "no"]
+    device: Literal["gpu", "cpu"]
+    need: float
+    have: float
+
+
+class AvailableModel(Strict):
+    id: str
+    title: str
+    role: str
+    family: str
+    bytes: int
+    gated: bool
+    vram: int
+    cpu: bool
+    use: str
+    best_for: list[str]
+    licence: Licence
+    usable: bool
+    installed: bool
+    fits: Fits
+
+
+class Machine(Strict):
+    vram_gb: float | None
+    ram_gb: float
+
+
+class Available(Strict):
+    available: list[AvailableModel]
+    machine: Machine
+    free_bytes: int
+
+
+class PullUrls(Strict):
+    self: str
+    pause: str
+    cancel: str
+
+
+class Pull(Strict):
+    id: str
+    title: str
+    rev: int
+    status: Literal["queued", "running", "paused", "succeeded", "failed", "cancelled"]
+    bytes: int
+    done: int
+    fraction: float
+    file: str
+    bytes_per_second: int
+    eta_seconds: int | None
+    error: ErrorParts | None
+    urls: PullUrls
+
+
+class Pulls(Strict):
+    pulls: list[Pull]
+
+
+class Removed(Strict):
+    id: str
+    removed: bool

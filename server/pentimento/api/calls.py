@@ -21,6 +21,7 @@ from pentimento.api import (
     models,
     openapi,
     plan,
+    pulls,
     stages,
 )
 from pentimento.backends.remote.settings import Change
@@ -57,6 +58,20 @@ CALLS = (
         *("PUT", "/v1/models/folders", folders.replace, "Choose other programs' folders"),
         *(200, "ModelFolders", folders.FolderList),
     ),
+    Call("GET", "/v1/models/available", pulls.available, "What can be fetched", 200, "Available"),
+    Call(
+        *("POST", "/v1/models/pull", pulls.pull, "Fetch a model, or go on", 202, "Pull"),
+        body=pulls.PullRequest,
+    ),
+    Call("GET", "/v1/models/pulls", pulls.listing, "Downloads", 200, "Pulls"),
+    Call(
+        *("GET", "/v1/models/pulls/{id}", pulls.show, "A download, or its next change"),
+        *(200, "Pull"),
+        query=("wait", "since"),
+    ),
+    Call("POST", "/v1/models/pulls/{id}/pause", pulls.pause, "Pause a download", 200, "Pull"),
+    Call("DELETE", "/v1/models/pulls/{id}", pulls.cancel, "Give a download up", 200, "Pull"),
+    Call("DELETE", "/v1/models/{id}", pulls.remove, "Remove a model", 200, "Removed"),
     Call("GET", "/v1/capabilities", models.capabilities, "What works", answer="Capabilities"),
     Call("GET", "/v1/backends", backends.listing, "Where jobs can run", answer="Backends"),
     Call(

@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 import os
 import secrets
-import sys
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from pentimento import __version__
 from pentimento.errors import PentimentoError, Unavailable
+from pentimento.locks import try_lock
 from pentimento.paths import write_private
 
 TOKEN_BYTES = 32
@@ -33,7 +33,7 @@ class Instance:
             self._data_dir.mkdir(parents=True, exist_ok=True)
             self._data_dir.chmod(0o700)
             self._lock = (self._data_dir / "server.lock").open("ab")
-            locked = _lock(self._lock)
+            locked = try_lock(self._lock)
             self.token = _token(self._data_dir / "token") if locked else ""
         except OSError as error:
             raise PentimentoError(
@@ -88,19 +88,3 @@ def _token(path: Path) -> str:
     token = secrets.token_urlsafe(TOKEN_BYTES)
     write_private(path, token.encode())
     return token
-
-
-def _lock(stream: BinaryIO) -> bool:
-    """Whether the file is now ours; the system gives it back when the process ends."""
-    try:
-        if sys.platform == "win32":
-            import msvcrt
-
-            msvcrt.locking(stream.fileno(), msvcrt.LK_NBLCK, 1)
-        else:
-            import fcntl
-
-            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except (BlockingIOError, PermissionError):
-        return False
-    return True

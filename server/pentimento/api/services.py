@@ -25,6 +25,8 @@ from pentimento.jobs.store import Store
 from pentimento.jobs.sweeper import Sweeper
 from pentimento.jobs.timings import Timings
 from pentimento.models import Registry
+from pentimento.models.pull.manager import Pulls
+from pentimento.models.pull.tokens import hub_settings
 
 log = logging.getLogger(__name__)
 
@@ -40,6 +42,7 @@ class Services:
     timings: Timings
     queue: JobQueue
     remotes: Remotes
+    pulls: Pulls
     sweeper: Sweeper
     stop: Callable[[], None]  # asks the process to end
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
@@ -60,6 +63,7 @@ class Services:
                 task.cancel()
                 with suppress(asyncio.CancelledError):
                     await task
+        await asyncio.to_thread(self.pulls.close, self.settings.limits.farewell_seconds)
         await self.queue.close(self.settings.limits.farewell_seconds)
         self.store.close()
 
@@ -96,8 +100,8 @@ def build(settings: Settings, backend: Backend | None, stop: Callable[[], None])
     )
     sweeper = Sweeper(store, blobs, results, queue, limits.result_bytes)
     return Services(
-        *(settings, backend, registry, store, blobs, results, timings, queue, remotes, sweeper),
-        stop,
+        *(settings, backend, registry, store, blobs, results, timings, queue, remotes),
+        *(Pulls(data, lambda: hub_settings(data), limits.disk_reserve), sweeper, stop),
     )
 
 

@@ -106,6 +106,24 @@ class Client:
             if JobStatus(snapshot["status"]).final:
                 return
 
+    def pull(self, model: str, accept_licence: bool) -> dict[str, Any]:
+        """Begins a download or goes on with it."""
+        request = {"id": model, "accept_licence": accept_licence}
+        return self._json("POST", "/v1/models/pull", json=request)
+
+    def follow_pull(self, model: str) -> Iterator[dict[str, Any]]:
+        """Snapshots of a download as it changes, the last one of its end or pause."""
+        query: dict[str, int] = {}
+        while True:
+            snapshot = self._json("GET", f"/v1/models/pulls/{model}", params=query)
+            query = {"wait": WAIT_SECONDS, "since": snapshot["rev"]}
+            yield snapshot
+            if snapshot["status"] not in ("queued", "running"):
+                return
+
+    def pause_pull(self, model: str) -> None:
+        self._json("POST", f"/v1/models/pulls/{model}/pause")
+
     def cancel(self, job: str) -> None:
         self._json("DELETE", f"/v1/jobs/{job}")
 

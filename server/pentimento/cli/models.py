@@ -1,4 +1,4 @@
-"""`pentimento models`: list, add, remove, verify."""
+"""`pentimento models`: list, available, pull, add, remove, verify."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from pentimento.cli import folders
-from pentimento.models import ModelInfo, Registry, install
+from pentimento.cli import folders, pulling
+from pentimento.models import ModelInfo, Registry, catalogue, install, removal
 from pentimento.models.inventory import MODELS
 from pentimento.models.recognise import UNKNOWN, Recognised
 from pentimento.paths import data_dir
@@ -76,6 +76,27 @@ def _state(ok: bool, problem: str) -> str:
 
 
 @command.command()
+def available(data: DataDir = None, as_json: AsJson = False) -> None:
+    """List the models that can be downloaded, and whether they suit this machine."""
+    pulling.show_available(data_dir(data), as_json=as_json)
+
+
+@command.command()
+def pull(
+    model: Annotated[str, typer.Argument(help="Its id, as `models available` lists it.")],
+    accept_licence: Annotated[
+        bool, typer.Option("--accept-licence", help="You have read its licence and agree.")
+    ] = False,
+    endpoint: Annotated[
+        str | None, typer.Option(help="Address of a mirror of the hub; else HF_ENDPOINT.")
+    ] = None,
+    data: DataDir = None,
+) -> None:
+    """Download a model, or go on with one. Ctrl+C leaves what has come for the next time."""
+    pulling.pull(data_dir(data), model, accept_licence=accept_licence, endpoint=endpoint)
+
+
+@command.command()
 def add(
     model: Annotated[Path, typer.Argument(exists=True)],
     name: Annotated[
@@ -94,13 +115,12 @@ def remove(
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
     data: DataDir = None,
 ) -> None:
-    """Delete a model from the models folder."""
-    registry = Registry(data_dir(data))
-    info = registry.get(model)
+    """Delete a model, ControlNet, LoRA or another part from the data folder."""
+    folder = data_dir(data)
     if not yes:
-        typer.confirm(f"Delete {info.id} ({info.bytes / 1e6:.0f} MB)?", abort=True)
-    install.remove(registry, model)
-    typer.echo(f"Removed {info.id}.")
+        typer.confirm(f"Delete {model} from the data folder?", abort=True)
+    removal.remove(folder, Registry(folder), catalogue.load(folder), model)
+    typer.echo(f"Removed {model}.")
 
 
 @command.command()

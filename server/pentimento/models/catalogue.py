@@ -1,0 +1,170 @@
+"""The models that can be fetched, read from `catalogue.toml`; a file of that name in the data
+folder adds own ones (a studio's mirror, for example).
+
+What this version cannot use yet is told apart by the tables of families and roles, so that nobody
+downloads gigabytes in vain.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from pentimento.errors import BadInput, NotFound
+from pentimento.jobs.record import MODEL_ID
+from pentimento.models import families
+
+FILE = Path(__file__).with_name("catalogue.toml")
+OWN_FILE = "catalogue.toml"  # in the data folder
+TIERS = (4, 6, 8, 12, 16, 24)  # GB of video memory
+PATH = r"[A-Za-z0-9._*?\[\]|/ -]+"
+CONTROL_CLASS = "ControlNetModel"
+USABLE_ROLES = ("model", "lora", "controlnet", "ip-adapter", "annotator")
+PLACES = {  # role -> folder in the data folder; LoRAs are single files, all others folders
+    "model": "models",
+    "controlnet": "controlnets",
+    "lora": "loras",
+    "vae": "vaes",
+    "tiny-vae": "vaes",
+    "ip-adapter": "ip_adapters",
+    "annotator": "annotators",
+}
+
+Role = Literal["model", "controlnet", "lora", "vae", "tiny-vae", "ip-adapter", "annotator"]
+Tier = Literal["cpu", "4", "6", "8", "12", "16", "24"]
+
+
+class Data(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Licence(Data):
+    """`open`: may be used by all for everything lawful; others need the `notice` agreed to."""
+
+    title: str
+    url: Annotated[str, Field(pattern=r"https://\S+")]
+    open: bool
+    notice: str = ""
+
+
+class Entry(Data):
+    """One model. `bytes` is about what comes; `files` are patterns of paths in the repository."""
+
+    id: Annotated[str, Field(pattern=MODEL_ID)]
+    title: str
+    role: Role
+    family: str
+    repo: Annotated[str, Field(pattern=r"[A-Za-z0-9._-]+/[A-Za-z0-9._-]+")]
+    revision: Annotated[str, Field(pattern=r"[A-Za-z0-9._-]+")] = "main"
+    files: Annotated[tuple[Annotated[str, Field(pattern=PATH)], ...], Field(min_length=1)]
+    variant: Annotated[str, Field(pattern=r"[a-z0-9]+")] = ""
+    strip: tuple[str, ...] = ()
+    pipeline: str = ""
+    sha256: dict[str, Annotated[str, Field(pattern=r"[0-9a-f]{64}")]] = {}
+    bytes: Annotated[int, Field(gt=0)]
+    licence: str
+    gated: bool = False
+    vram: Literal[4, 6, 8, 12, 16, 24]
+    cpu: bool = False
+    best_for: tuple[Tier, ...] = ()
+    use: str
+
+    @property
+    def usable(self) -> bool:
+        """Whether this version of the program can paint with it."""
+        if self.role == "model":
+            return families.of_pipeline(self.pipeline) is not None
+        if self.role == "controlnet":
+            return self.pipeline in ("", CONTROL_CLASS)
+        return self.role in USABLE_ROLES
+
+    def place(self, data_dir: Path) -> Path:
+        """Where it is when it is installed."""
+        name = f"{self.id}.safetensors" if self.role == "lora" else self.id
+        return data_dir / PLACES[self.role] / name
+
+
+class Contents(Data):
+    licences: dict[str, Licence] = {}
+    entry: tuple[Entry, ...] = ()
+
+
+class Catalogue:
+    """Entries in the order of the files, ours first."""
+
+    def __init__(self, entries: Iterable[Entry], licences: dict[str, Licence]) -> None:
+        self.entries = {entry.id: entry for entry in entries}
+        self._licences = licences
+
+    def get(self, entry_id: str) -> Entry:
+        """Raises NotFound."""
+        try:
+            return self.entries[entry_id]
+        except KeyError:
+            raise NotFound(
+                "model_not_found",
+                f"There is no model called “{entry_id}” to download.",
+                "`pentimento models available` lists them. Another one: download its folder "
+                "yourself, then `pentimento models add FOLDER`.",
+            ) from None
+
+    def licence(self, entry: Entry) -> Licence:
+        return self._licences[entry.licence]
+
+
+class _Whole(Contents):
+    """All files together: ids are unique, licences known."""
+
+    @model_validator(mode="after")
+    def _fits(self) -> _Whole:
+        ids = [entry.id for entry in self.entry]
+        twice = sorted({one for one in ids if ids.count(one) > 1})
+        if twice:
+            raise ValueError(f"the id {twice[0]} is there twice")
+        for entry in self.entry:
+            if entry.licence not in self.licences:
+                raise ValueError(f"{entry.id} has a licence that is not listed")
+            if entry.role == "lora" and len(entry.files) != 1:
+                raise ValueError(f"{entry.id} is a LoRA and must be one file")
+        return self
+
+
+def load(data_dir: Path | None = None) -> Catalogue:
+    """Ours, and what the data folder adds. Raises BadInput where that cannot be read."""
+    ours = _read(FILE)
+    own_file = data_dir / OWN_FILE if data_dir else None
+    if own_file is None or not own_file.is_file():
+        return Catalogue(ours.entry, ours.licences)
+    try:
+        own = _read(own_file)
+        whole = _Whole(entry=ours.entry + own.entry, licences=own.licences | ours.licences)
+    except (ValidationError, ValueError, OSError) as problem:
+        raise BadInput(
+            "bad_settings",
+            f"{own_file} cannot be read: {_reason(problem)}.",
+            "Mend the file, or delete it.",
+            status=409,
+        ) from problem
+    return Catalogue(whole.entry, whole.licences)
+
+
+def check() -> None:
+    """Raises ValidationError where our own file is not sound; for the tests."""
+    ours = _read(FILE)
+    _Whole(entry=ours.entry, licences=ours.licences)
+
+
+def _read(file: Path) -> Contents:
+    return Contents.model_validate(tomllib.loads(file.read_text("utf-8")))
+
+
+def _reason(problem: Exception) -> str:
+    if isinstance(problem, ValidationError):
+        found = problem.errors(include_url=False, include_input=False)[0]
+        where = ".".join(str(part) for part in found["loc"])
+        return f"{where} {found['msg'].removeprefix('Value error, ')}".strip()
+    return str(problem).splitlines()[0]

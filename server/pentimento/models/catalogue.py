@@ -16,13 +16,12 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from pentimento.errors import BadInput, NotFound
 from pentimento.jobs.record import MODEL_ID
-from pentimento.models import families
+from pentimento.models import control_kinds, families
 
 FILE = Path(__file__).with_name("catalogue.toml")
 OWN_FILE = "catalogue.toml"  # in the data folder
 TIERS = (4, 6, 8, 12, 16, 24)  # GB of video memory
 PATH = r"[A-Za-z0-9._*?\[\]|/ -]+"
-CONTROL_CLASS = "ControlNetModel"
 USABLE_ROLES = ("model", "lora", "controlnet", "ip-adapter", "annotator")
 PLACES = {  # role -> folder in the data folder; LoRAs are single files, all others folders
     "model": "models",
@@ -79,7 +78,7 @@ class Entry(Data):
         if self.role == "model":
             return families.of_pipeline(self.pipeline) is not None
         if self.role == "controlnet":
-            return self.pipeline in ("", CONTROL_CLASS)
+            return self.pipeline in ("", *control_kinds.CLASSES)
         return self.role in USABLE_ROLES
 
     def place(self, data_dir: Path) -> Path:

@@ -42,9 +42,7 @@ def remove(data_dir: Path, registry: Registry, catalogue: Catalogue, model_id: s
     shutil.rmtree(gone)
 
 
-def _parts(
-    data_dir: Path, registry: Registry, catalogue: Catalogue
-) -> Iterator[tuple[str, Path]]:
+def _parts(data_dir: Path, registry: Registry, catalogue: Catalogue) -> Iterator[tuple[str, Path]]:
     """Everything that is no model itself: id and place."""
     yield from ((addon.id, addon.path) for addon in registry.addons.list())
     yield from ((adapter.id, adapter.path) for adapter in registry.ip_adapters.list())

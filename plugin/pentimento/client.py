@@ -58,8 +58,9 @@ class Client:
     def status(self) -> Dict[str, Any]:
         return self._json("GET", "/v1/status", seconds=HEALTH_SECONDS)
 
-    def models(self) -> list:
-        return self._json("GET", "/v1/models")["models"]
+    def lists(self) -> Dict[str, list]:
+        """The server's `models`, and the `controlnets` and `loras` for them."""
+        return self._json("GET", "/v1/models")
 
     def backends(self) -> list:
         """Where jobs can run, this machine first."""

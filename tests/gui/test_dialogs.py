@@ -11,6 +11,7 @@ from tests.gui.session import FEATHERED, wait
 from pentimento.models.registry import STARTER_FOLDER
 
 pytestmark = pytest.mark.gui
+BLUEPRINT = STARTER_FOLDER.parent / "blueprint" / "pytorch_lora_weights.safetensors"
 TITLE = "Image to Image"
 
 
@@ -46,7 +47,7 @@ def test_the_models_of_the_server_can_be_chosen(gimp):
     assert set(known) <= set(gui.choices(title, "Model"))
 
 
-def test_a_model_that_comes_or_goes_does_so_in_an_open_dialog(gimp):
+def test_models_and_loras_that_come_or_go_do_so_in_an_open_dialog(gimp):
     gimp.open_scene()
     gui, title = gimp.gui, gimp.open_dialog(TITLE)
     gimp.wait_for_status(title, "Sends")
@@ -59,9 +60,20 @@ def test_a_model_that_comes_or_goes_does_so_in_an_open_dialog(gimp):
     wait(lambda: "A newcomer" in gui.choices(title, "Model"), 10, "the new model")
     gui.choose(title, "Model", "A newcomer")
     gimp.wait_for_status(title, "Sends")
+    lora = gimp.data / "loras" / "second.safetensors"
+    lora.parent.mkdir(exist_ok=True)
+    shutil.copy(BLUEPRINT, lora)
+    gui.set_value(title, "Strength", 0.5)
+    gui.press(title, "Control and LoRAs")
+    gui.widget_showing(title, "Add a LoRA", "combo box")
+    wait(lambda: "second" in gui.choices(title, "Add a LoRA"), 10, "the new LoRA")
+    lora.unlink()
     shutil.rmtree(added)
     gui.set_value(title, "Strength", 0.3)
-    wait(lambda: "newcomer (not on the server)" in gui.choices(title, "Model"), 10, "its end")
+    wait(lambda: "second" not in gui.choices(title, "Add a LoRA"), 10, "the LoRA's end")
+    gui.press(title, "More options")
+    gui.widget_showing(title, "Model", "combo box")
+    assert "newcomer (not on the server)" in gui.choices(title, "Model")
 
 
 @pytest.mark.parametrize(

@@ -27,6 +27,9 @@ def test_a_layer_and_a_lora_chosen_in_the_dialog_steer_the_job(gimp):
     assert gui.choices(title, "Control layer")[:2] == ["The source itself", "drawing"]
     gui.choose(title, "Control layer", "drawing")
     gui.set_value(title, "Control weight", 0.7)
+    blueprint = wait(lambda: gui.choices(title, "Add a LoRA")[1:], 10, "the server's LoRAs")[0]
+    gui.choose(title, "Add a LoRA", blueprint)
+    wait(lambda: gui.all_text(title).count("blueprint:1") == 1, 5, "the LoRA")
     gui.set_text(title, "LoRAs", "blueprint:0.6")
     fill_in(gimp, title, "hills", "New")
     gui.press(title, "Generate")

@@ -84,7 +84,7 @@ def _about_server():
     title = _("Server")
     try:
         client = server.connect()
-        status, models = client.status(), client.models()
+        status, models = client.status(), client.lists()["models"]
     except PluginError as error:
         may_start = isinstance(error, ServerUnreachable) and server.can_start()
         fix = (_("_Start the server"), server.start) if may_start else ("", None)

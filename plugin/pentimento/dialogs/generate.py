@@ -20,6 +20,7 @@ from actions.steering import check as check_steering
 from context import values_of
 from dialogs.backend import PlaceChooser
 from dialogs.fields import BOTH, OPPOSITE, Fields
+from dialogs.loras import LoraAdder
 from dialogs.models import ModelChooser
 from dialogs.presets import PresetLink
 from dialogs.status_line import StatusLine
@@ -56,6 +57,7 @@ class GenerateDialog:
         self.dialog.set_default_size(WIDTH, -1)
         self.fields = Fields(self.dialog, config, context.action.options)
         self.models = ModelChooser(config)
+        self.loras = LoraAdder(config)
         self.places = PlaceChooser(config, self._place_changed)
         self.status = StatusLine(self._plan_request, self._known)
         self._lay_out()
@@ -83,9 +85,10 @@ class GenerateDialog:
         check_steering(values, has_source="source" in self.options)
         return action.plan_request(self.context, values)
 
-    def _known(self, models: List[Dict[str, Any]], places: List[Dict[str, Any]]) -> None:
+    def _known(self, lists: Dict[str, List[Dict[str, Any]]], places: List[Dict[str, Any]]) -> None:
         """The server has answered for the first time, or something is new there."""
-        self.local_models = models
+        self.local_models = lists["models"]
+        native.when_closed(self.loras, lambda: self.loras.fill(lists))
         native.when_closed(self.places.combo, lambda: self.places.fill(places))
 
     def _place_changed(self, place: Dict[str, Any]) -> None:
@@ -187,7 +190,7 @@ class GenerateDialog:
 
     def _steering(self) -> Gtk.Expander:
         used = self.fields.differs(*steering.SHOWN_WHEN_USED)
-        content = steering.steering(self.fields, self.context)
+        content = steering.steering(self.fields, self.context, self.loras)
         return native.expander(_("Control and Lo_RAs"), content, used)
 
     def _more(self) -> Gtk.Expander:

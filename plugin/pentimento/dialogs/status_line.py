@@ -19,18 +19,19 @@ RETRY_MS = 3000  # a server that was just started by hand is noticed by itself
 
 
 class StatusLine(Gtk.Box):
-    """`request()` gives the body for /v1/plan (main thread); `known(models, places)` hears of the
-    server's models and of where jobs can run when it first answers and whenever they change."""
+    """`request()` gives the body for /v1/plan (main thread); `known(lists, places)` hears of the
+    server's models and LoRAs and of where jobs can run, when it first answers and whenever they
+    change."""
 
     def __init__(
         self,
         request: Callable[[], Dict[str, Any]],
-        known: Callable[[List[Dict[str, Any]], List[Dict[str, Any]]], None],
+        known: Callable[[Dict[str, List[Dict[str, Any]]], List[Dict[str, Any]]], None],
     ) -> None:
         super().__init__(orientation=Gtk.Orientation.HORIZONTAL, spacing=native.SPACING)
         self._request = request
         self._known = known
-        self._models: List[Dict[str, Any]] = []
+        self._lists: Dict[str, List[Dict[str, Any]]] = {"models": []}
         self._places: List[Dict[str, Any]] = []
         self.plan: Optional[Dict[str, Any]] = None  # the newest one
         self._background = Background()
@@ -85,23 +86,23 @@ class StatusLine(Gtk.Box):
         What there is to choose from is told also where the plan fails, since a model that is gone
         may be why."""
         client = server.ready(self._tell) if may_start else server.connect()
-        news = client.models(), client.backends()
+        news = client.lists(), client.backends()
         self._background.tell(lambda heard: self._hear(question, *heard), news)
         return client.url, client.plan(request)
 
     def _tell(self, text: str) -> None:
         self._background.tell(lambda message: self._say(message, "gimp-info"), text)
 
-    def _hear(self, question: int, models: Any, places: Any) -> None:
-        if question == self._question and (models, places) != (self._models, self._places):
-            self._models, self._places = models, places
-            self._known(models, places)
+    def _hear(self, question: int, lists: Any, places: Any) -> None:
+        if question == self._question and (lists, places) != (self._lists, self._places):
+            self._lists, self._places = lists, places
+            self._known(lists, places)
 
     def _answered(self, question: int, url: str, plan: Any) -> None:
         if question != self._question:
             return
         self.plan = plan
-        model = plan_words.model_of(self._models, plan["model"])
+        model = plan_words.model_of(self._lists["models"], plan["model"])
         text = plan_words.sentence(plan, plan_words.destination(url), model)
         warnings = [notices.text_of(notice, _) for notice in plan.get("notices", ())]
         self._say("\n".join([text, *warnings]), "dialog-warning" if warnings else "gimp-info")

@@ -18,7 +18,8 @@ SHORT = 5  # characters of a number
 SHOWN_WHEN_USED = (*options.CONTROLS, "loras", "reference-layer", "regions")
 
 
-def steering(fields: Fields, context: Any) -> Gtk.Box:
+def steering(fields: Fields, context: Any, adder: Gtk.ComboBox) -> Gtk.Box:
+    """`adder` stands beside the LoRAs."""
     entry = Gtk.Entry(placeholder_text=_("for example blueprint:0.8"))
     fields.config.bind_property("loras", entry, "text", BOTH)
     pages = Gtk.Stack()
@@ -26,8 +27,10 @@ def steering(fields: Fields, context: Any) -> Gtk.Box:
         pages.add_titled(_control(fields, context, name), name, title)
     pages.add_titled(_guides(fields, context), "guides", _("Reference and regions"))
     switcher = Gtk.StackSwitcher(stack=pages, halign=Gtk.Align.START)
+    loras = fields.row("loras", entry)
+    loras.pack_start(adder, False, False, 0)
     box = native.column(TIGHT)
-    for part in (switcher, pages, fields.row("loras", entry)):
+    for part in (switcher, pages, loras):
         box.pack_start(part, False, False, 0)
     return box
 

@@ -1,0 +1,58 @@
+"""The server's LoRAs in a dialog: choosing one adds it to those that are used."""
+
+from __future__ import annotations
+
+from typing import Any, Dict, Sequence
+
+from gi.repository import Gtk
+
+import dialogs.native as native
+import options
+from i18n import _
+
+
+class LoraAdder(Gtk.ComboBoxText):
+    """Shows those that fit the chosen model; its first entry is only a title."""
+
+    def __init__(self, config: Any) -> None:
+        super().__init__()
+        self._config = config
+        self._lists: Dict[str, Sequence[Dict[str, Any]]] = {}
+        native.name(self, _("Add a LoRA"), _("Those on the server that fit the model"))
+        self.set_tooltip_text(_("Those on the server that fit the model"))
+        self._show()
+        self.connect("changed", lambda *_args: self._chosen())
+        for changing in ("model", "backend"):
+            config.connect("notify::" + changing, lambda *_args: self._show())
+
+    def fill(self, lists: Dict[str, Sequence[Dict[str, Any]]]) -> None:
+        """`lists` is the answer of GET /v1/models."""
+        self._lists = lists
+        self._show()
+
+    def _show(self) -> None:
+        self.remove_all()
+        self.append("", _("Add…"))
+        fitting = [lora for lora in self._lists.get("loras", ()) if self._fits(lora)]
+        for lora in fitting:
+            self.append(lora["id"], lora.get("title") or lora["id"])
+        self.set_active(0)
+        self.set_sensitive(bool(fitting))
+
+    def _fits(self, lora: Dict[str, Any]) -> bool:
+        backend = self._config.get_property("backend").strip()
+        if not lora["ok"] or backend not in ("", options.LOCAL):
+            return False
+        return self._model() in lora["fits"]
+
+    def _model(self) -> str:
+        default = (one["id"] for one in self._lists["models"] if one["default"])
+        return self._config.get_property("model").strip() or next(default, "")
+
+    def _chosen(self) -> None:
+        chosen = self.get_active_id()
+        if not chosen:
+            return
+        used = self._config.get_property("loras").strip().rstrip(",")
+        self._config.set_property("loras", f"{used}, {chosen}:1" if used else f"{chosen}:1")
+        self.set_active(0)

@@ -49,3 +49,22 @@ def test_the_doctor_says_what_became_of_folders(tmp_path: Path) -> None:
     (tmp_path / "folders.json").write_text("{")
     (broken,) = folders.added(tmp_path)
     assert (broken.state, bool(broken.hint)) == (State.FAILED, True)
+
+
+def test_a_lora_is_added_by_what_it_is_and_verified(shell: Shell, tmp_path: Path) -> None:
+    source = write(tmp_path / "my ink.safetensors", lora(KOHYA_K, 768, 640))
+    assert "Added my-ink (lora) to loras" in shell("models", "add", str(source)).stdout
+    added = shell.data / "loras" / "my-ink.safetensors"
+    assert added.read_bytes() == source.read_bytes()
+    assert shell("models", "add", str(source)).returncode != 0
+    assert "my-ink: ok" in shell("models", "verify").stdout
+    added.unlink()
+    added.write_bytes(source.read_bytes()[:-1])
+    damaged = shell("models", "verify")
+    assert damaged.returncode == 1
+    assert "cut short" in damaged.stdout
+    pickle = tmp_path / "old.safetensors"
+    pickle.write_bytes(b"PK\x03\x04")
+    refused = shell("models", "add", str(pickle))
+    assert refused.returncode != 0
+    assert "is a pickle" in refused.stderr

@@ -105,7 +105,7 @@ def test_trigger_words_and_pickles_of_another_program(tmp_path: Path) -> None:
     assert known.addons.get("lora", "ink").triggers == ("ink",)
     old = next(item for item in known.inventory.of("upscaler") if item.id == "old")
     assert not old.ok
-    assert "old.pth is a pickle" in old.problem
+    assert "old.pth is a pickle, which can run" in old.problem
     assert "convert" in old.problem
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import struct
 import time
 import zipfile
 from collections.abc import Callable
@@ -581,6 +582,15 @@ ADVERSARIES: dict[str, tuple[Callable[[Path], object], str, str]] = {
         lambda file: cut(write_gguf(file, {"a": [256]})),
         "cut_short",
         "cut short",
+    ),
+    "gguf overlap": (
+        lambda file: file.write_bytes(
+            write_gguf(file, {"a": [256], "b": [256]})
+            .read_bytes()
+            .replace(struct.pack("<IQ", 12, 160), struct.pack("<IQ", 12, 32))
+        ),
+        "header",
+        "overlap",
     ),
     "gguf same name twice": (
         lambda file: file.write_bytes(

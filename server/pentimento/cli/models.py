@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 from pentimento.cli import folders, pulling
-from pentimento.models import ModelInfo, Registry, catalogue, install, removal
+from pentimento.models import ModelInfo, Registry, catalogue, install, parts, removal
 from pentimento.models.inventory import MODELS
 from pentimento.models.recognise import UNKNOWN, Recognised
 from pentimento.paths import data_dir
@@ -104,7 +104,13 @@ def add(
     ] = None,
     data: DataDir = None,
 ) -> None:
-    """Add a diffusers folder or a checkpoint in one file (safetensors only) after checking it."""
+    """Add a diffusers folder, a checkpoint, a LoRA, an embedding, a VAE or an upscaler (safetensors
+    only) after checking it. What it is shows by its header."""
+    role = parts.role_of(model)
+    if role in parts.SHELVES:
+        target = parts.add(data_dir(data), model, name)
+        typer.echo(f"Added {target.stem} ({role.replace('_', ' ')}) to {target.parent.name}.")
+        return
     info = install.add(Registry(data_dir(data)), model, name, _tell)
     typer.echo(f"Added {info.id}: {_about(info)}.")
 
@@ -136,6 +142,9 @@ def verify(
         problems = install.verify(info, _tell)
         damaged = damaged or bool(problems)
         typer.echo(f"{info.id}: {' '.join(problems) or 'ok'}")
+    for name, problem in parts.problems(registry) if model is None else ():
+        damaged = damaged or bool(problem)
+        typer.echo(f"{name}: {problem or 'ok'}")
     if damaged:
         raise typer.Exit(1)
 

@@ -64,7 +64,7 @@ def _add_file(registry: Registry, source: Path, model_id: str, tell: Tell) -> Mo
     incoming = registry.folder / f".incoming-{model_id}-{os.getpid()}"
     tell(source.name)
     try:
-        _link_or_copy(source.resolve(), incoming)
+        link_or_copy(source.resolve(), incoming)
         incoming.rename(target)
     finally:
         incoming.unlink(missing_ok=True)
@@ -139,10 +139,10 @@ def _take(source: Path, target: Path, tell: Tell) -> None:
             tell(str(inside / name))
             (target / inside).mkdir(parents=True, exist_ok=True)
             original = Path(place, name).resolve()
-            _link_or_copy(original, target / inside / name)
+            link_or_copy(original, target / inside / name)
 
 
-def _link_or_copy(original: Path, target: Path) -> None:
+def link_or_copy(original: Path, target: Path) -> None:
     try:
         os.link(original, target)
     except OSError:

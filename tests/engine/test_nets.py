@@ -17,7 +17,7 @@ from pentimento.errors import BadInput
 from pentimento.models import Registry
 from pentimento.models.control_kinds import TYPES, UNION_MODES
 
-ASKED: dict[str, Any] = {"mode": "txt2img", "width": 64, "height": 64}
+ASKED: dict[str, Any] = {"mode": "txt2img", "width": 64, "height": 64, "steps": 2}
 NETS = [("sdxl", "union"), ("sdxl", "adapter"), ("sd15", "sd15-adapter")]
 
 

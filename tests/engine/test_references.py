@@ -18,7 +18,7 @@ from pentimento.errors import BadInput, JobFailed, NotFound
 from pentimento.models import Registry
 
 MODELS = ("sd15", "sdxl")
-ASKED: dict[str, Any] = {"mode": "txt2img", "width": 64, "height": 64}
+ASKED: dict[str, Any] = {"mode": "txt2img", "width": 64, "height": 64, "steps": 2}
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -298,7 +298,8 @@ class JobQueue:
             size = await asyncio.to_thread(self._results.size, job.id)
             await self._store.save_job(ended, size)
             if job.pace.seconds_per_step and ended.status is JobStatus.SUCCEEDED:
-                await self._timings.note_steps(ended, job.pace.seconds_per_step)
+                passes = 1 + len(job.request.regions)
+                await self._timings.note_steps(ended, job.pace.seconds_per_step / passes)
         except Exception:
             log.exception("job %s could not be saved", job.id)
         job.end(ended)

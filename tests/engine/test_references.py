@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -157,8 +158,12 @@ def test_damaged_adapters_say_why(tmp_path: Path, adapters: Path) -> None:
     (folder / "lora").mkdir()
     lora = adapters.parent / "loras" / "sd15-1.safetensors"
     (folder / "lora" / "lora.safetensors").write_bytes(lora.read_bytes())
+    bare = folder / "bare"
+    shutil.copytree(adapters / "sd15-a", bare)
+    (bare / "image_encoder" / "config.json").unlink()
     found = {adapter.id: adapter for adapter in Registry(tmp_path).ip_adapters.list()}
     assert not any(adapter.ok for adapter in found.values())
     assert "one safetensors file" in found["empty"].problem
     assert "pickle" in found["pickle"].problem
     assert found["lora"].problem
+    assert "config.json is missing" in found["bare"].problem

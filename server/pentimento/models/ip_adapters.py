@@ -15,6 +15,7 @@ from typing import Any
 from pentimento.errors import BadInput, NotFound
 from pentimento.jobs.record import JobRequest, Reference
 from pentimento.models.info import ModelInfo
+from pentimento.models.inspect import read_json
 from pentimento.models.weights import Damaged, check_component, check_file, shapes
 
 ENCODER = "image_encoder"
@@ -125,6 +126,7 @@ def _inspect(path: Path) -> IpAdapter:
     try:
         file = adapter_file(path)
         check_file(file)
+        read_json(path / ENCODER / "config.json")
         check_component(path / ENCODER)
         widths = {shape[1] for key, shape in shapes(file).items() if KEYS.fullmatch(key)}
         if len(widths) != 1:

@@ -41,6 +41,8 @@ from pentimento.imaging.sizing import generation_size
 from pentimento.jobs.record import Control, Mode
 from pentimento.jobs.wording import notice
 
+OWN_VAE = "model"  # what the record calls the one that a model brings
+
 
 @dataclass(slots=True)
 class Stopwatch:
@@ -85,7 +87,7 @@ class Generation:
             )
             self.size = canvas.size
         with self._clock.phase("load"):
-            model = LoadedModel(self._shared, self._spec, self._emit, self._stop)
+            model = LoadedModel(self._shared, self._spec, self._emit, self._stop, self._job.extras)
             model.read()
         with self._clock.phase("encode"):
             model.use_loras(self._loras())
@@ -101,6 +103,7 @@ class Generation:
         return {
             "model": self._spec.id,
             "model_fingerprint": model.fingerprint(),
+            "vae": self._request.vae or OWN_VAE,
             "loaded": list(self._shared.components.loads),
             "phases": self._clock.seconds,
             "tiled": self._thrifty,
@@ -132,7 +135,7 @@ class Generation:
                 self._job.addons,
                 guided=guidance > 1,
             ),
-            latent_rgb=model.latent_rgb() if request.preview else None,
+            viewer=model.viewer() if request.preview else None,
             images=request.count,
         )
 

@@ -13,7 +13,7 @@ from pentimento.imaging.schedules import alphas_cumprod
 from pentimento.models import families
 from pentimento.models.families import Family
 from pentimento.models.info import ModelInfo
-from pentimento.models.weights import PICKLE_SUFFIXES, Damaged, check_component
+from pentimento.models.weights import PICKLE_SUFFIXES, Damaged, check_component, precision_of
 
 INDEX = "model_index.json"
 DATA_SHEET = "pentimento.json"
@@ -77,7 +77,7 @@ def _read(folder: Path, bare: ModelInfo) -> ModelInfo:
         if not (folder / name).is_dir():
             raise Damaged(f"The folder {name} is missing")
         check_component(folder / name)
-    return info
+    return replace(info, precision=precision_of(folder / family.denoiser))
 
 
 def read_json(file: Path) -> dict[str, Any]:

@@ -29,7 +29,7 @@ from pentimento.engine.inpaint import latent_mask
 from pentimento.engine.loras import Wanted
 from pentimento.engine.messages import EngineJob
 from pentimento.engine.model import LoadedModel, Shared
-from pentimento.engine.observe import Observer, tiled
+from pentimento.engine.observe import Observer
 from pentimento.engine.pictures import Canvas
 from pentimento.engine.regions import Area
 from pentimento.engine.sampling import SAMPLERS
@@ -191,7 +191,7 @@ class Generation:
         if picture is None:
             return None
         vae = model.vae()
-        with stoppable([vae], self._stop), tiled(vae, wanted=self._thrifty):
+        with stoppable([vae], self._stop), latents.tiled(vae, wanted=self._thrifty):
             return latents.encode(vae, picture)
 
     def _picture(
@@ -250,7 +250,7 @@ class Generation:
 
     def _decoded(self, model: LoadedModel, found: Tensor) -> np.ndarray:
         vae = model.vae()
-        with stoppable([vae], self._stop), tiled(vae, wanted=self._thrifty):
+        with stoppable([vae], self._stop), latents.tiled(vae, wanted=self._thrifty):
             picture = latents.decode(vae, found)
         if not np.isfinite(picture).all():
             raise self._no_picture(model, "decoding")

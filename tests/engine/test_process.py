@@ -22,6 +22,7 @@ from tests.support.tiny_models import write_sd15
 from pentimento.backends.base import Event, Loading, Preview, Result, Step, Task
 from pentimento.backends.local import LocalBackend
 from pentimento.engine.child import Patience, clean_environment
+from pentimento.engine.options import EngineOptions
 from pentimento.errors import Cancelled, JobFailed, NotFound
 from pentimento.imaging import pixels
 from pentimento.jobs.record import JobRequest
@@ -185,6 +186,8 @@ def test_a_full_memory_is_a_sentence_and_the_next_job_works(front: Front) -> Non
         front.make(width=8192, height=8192)
     assert failed.value.code == "out_of_memory"
     assert "8192 × 8192" in failed.value.message
+    assert failed.value.details["free_mb"] > 0
+    assert "decoding in tiles" in failed.value.details["tried"]
     assert failed.value.hint
     np.testing.assert_array_equal(front.make(), before)
     assert front.run(front.backend.status())["pid"] == pid
@@ -252,6 +255,16 @@ def test_an_idle_engine_gives_its_memory_back(data_dir: Path, registry: Registry
 
     front.run(cancel_during_start())
     front.run(until_stopped())
+    front.close()
+
+
+def test_a_device_that_is_not_there_is_said_at_the_start(
+    data_dir: Path, registry: Registry
+) -> None:
+    front = Front(data_dir, registry, options=EngineOptions("xpu:7", ram_mb=512))
+    with pytest.raises(JobFailed) as failed:
+        front.make()
+    assert failed.value.code == "device_missing"
     front.close()
 
 

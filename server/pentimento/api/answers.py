@@ -15,12 +15,29 @@ class Health(Strict):
     status: Literal["ok"]
 
 
+class EnginePart(Strict):
+    """`place` is "ram" or "device"."""
+
+    name: str
+    mb: int
+    place: Literal["ram", "device"]
+
+
+class EngineMemory(Strict):
+    """Budgets for weights, in MiB; without `vram_mb` nothing but the device limits them."""
+
+    ram_mb: int
+    vram_mb: int | None
+    parts: list[EnginePart]
+
+
 class EngineState(Strict):
     state: Literal["stopped", "starting", "idle", "busy", "failed"]
     device: str | None
     pid: int | None
     memory_mb: int | None
     loaded: list[Any]
+    memory: EngineMemory | None = None
 
 
 class Engine(Strict):
@@ -101,13 +118,6 @@ class ControlNet(Addon):
     control: str
 
 
-class Vae(Lora):
-    """`tiny`: made for previews, quick and coarse. `source` as of Found."""
-
-    tiny: bool
-    source: str
-
-
 class Models(Strict):
     models: list[Model]
     controlnets: list[ControlNet]
@@ -115,7 +125,6 @@ class Models(Strict):
     embeddings: list[Found]
     upscalers: list[Found]
     ip_adapters: list[Lora]
-    vaes: list[Vae]
 
 
 class ModelFolder(Strict):

@@ -113,4 +113,4 @@ def of(request: Request) -> Services:
 def _local_backend(settings: Settings, registry: Registry) -> Backend:
     from pentimento.backends.local import LocalBackend
 
-    return LocalBackend(data_dir=settings.data_dir, registry=registry)
+    return LocalBackend(data_dir=settings.data_dir, registry=registry, options=settings.engine)

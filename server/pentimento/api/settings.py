@@ -7,11 +7,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from pentimento.engine.options import EngineOptions
 from pentimento.errors import BadInput
 from pentimento.jobs.plan import MAX_PIXELS
 from pentimento.jobs.record import MAX_SIDE
 
 MIB = 2**20
+SETTINGS = "settings.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +51,7 @@ class Settings:
     port: int = 0
     log_level: str = "info"
     faces: tuple[str, ...] = ()  # of api/faces: other programs' APIs
+    engine: EngineOptions = field(default_factory=EngineOptions)
     limits: Limits = field(default_factory=Limits)
 
     @property
@@ -57,18 +60,25 @@ class Settings:
 
 
 def kept_faces(data_dir: Path) -> list[str]:
-    """The faces that `<data-dir>/settings.json` turns on: `{"faces": ["a1111", "openai"]}`."""
-    file = data_dir / "settings.json"
+    """The faces that settings.json turns on: `{"faces": ["a1111", "openai"]}`."""
+    names = kept(data_dir).get("faces", [])
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        raise _bad_settings(data_dir / SETTINGS, "“faces” is not a list of names")
+    return names
+
+
+def kept(data_dir: Path) -> dict[str, Any]:
+    """What `<data-dir>/settings.json` says; nothing where there is none."""
+    file = data_dir / SETTINGS
     try:
-        kept: Any = json.loads(file.read_text("utf-8"))
+        found: Any = json.loads(file.read_text("utf-8"))
     except (FileNotFoundError, NotADirectoryError):
-        return []
+        return {}
     except (OSError, ValueError):
         raise _bad_settings(file, "it is not JSON") from None
-    names = kept.get("faces", []) if isinstance(kept, dict) else None
-    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
-        raise _bad_settings(file, "“faces” is not a list of names")
-    return names
+    if not isinstance(found, dict):
+        raise _bad_settings(file, "it is not a JSON object")
+    return found
 
 
 def _bad_settings(file: Path, reason: str) -> BadInput:

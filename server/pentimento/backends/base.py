@@ -96,7 +96,8 @@ class Backend(Protocol):
         ...
 
     async def status(self) -> dict[str, Any]:
-        """{"state": "stopped|starting|idle|busy|failed", "device", "pid", "memory_mb", "loaded"}"""
+        """{"state": "stopped|starting|idle|busy|failed", "device", "pid", "memory_mb", "loaded",
+        "memory"}; `memory` has the engine's budgets and parts, None while none runs"""
         ...
 
     async def start(self) -> None:

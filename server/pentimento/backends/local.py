@@ -9,8 +9,8 @@ from typing import Any
 
 from pentimento.backends.base import Emit, Loading, Task
 from pentimento.engine.child import EngineChild, Patience
-from pentimento.engine.extras import Extras
 from pentimento.engine.messages import EngineJob, ModelSpec
+from pentimento.engine.options import EngineOptions
 from pentimento.errors import Cancelled, JobFailed, PentimentoError
 from pentimento.jobs.record import Mode
 from pentimento.models import ModelInfo, Registry
@@ -31,12 +31,14 @@ class LocalBackend:
         idle_seconds: float = IDLE_SECONDS,
         patience: Patience | None = None,
         python: str = sys.executable,
+        options: EngineOptions | None = None,
     ) -> None:
         self._log = data_dir / "logs" / "engine.log"
         self._registry = registry
         self._idle_seconds = idle_seconds
         self._patience = patience or Patience()
         self._python = python
+        self._options = options or EngineOptions()
         self._child: EngineChild | None = None
         self._starting: asyncio.Task[EngineChild] | None = None
         self._failed = False
@@ -61,8 +63,7 @@ class LocalBackend:
         entry = self._registry.get(str(task.request.model))
         if not entry.ok:
             raise _damaged(entry)
-        extras = Extras.of(self._registry, task.request, entry)
-        return EngineJob(task, ModelSpec.of(entry), addons, extras)
+        return EngineJob(task, ModelSpec.of(entry), addons)
 
     async def cancel(self, job_id: str) -> None:
         if job_id in self._waiting:
@@ -79,6 +80,7 @@ class LocalBackend:
             "pid": child.pid if child else None,
             "memory_mb": facts.get("memory_mb"),
             "loaded": facts.get("loaded", []),
+            "memory": facts.get("memory"),
         }
 
     async def start(self) -> None:
@@ -133,7 +135,9 @@ class LocalBackend:
                 await self._child.stop()  # its memory is to be free before the next one starts
                 self._child = None
             if self._child is None:
-                self._child = await EngineChild.start(self._log, self._patience, self._python)
+                self._child = await EngineChild.start(
+                    self._log, self._patience, self._python, self._options
+                )
             self._failed = False
             return self._child
         except PentimentoError:

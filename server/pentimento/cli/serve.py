@@ -40,6 +40,14 @@ def command(
             help="Where jobs, models and the token are kept; PENTIMENTO_DATA sets it too."
         ),
     ] = None,
+    device: Annotated[
+        str | None,
+        typer.Option(help="What computes: auto, cpu, cuda, cuda:1, mps, xpu."),
+    ] = None,
+    precision: Annotated[
+        str | None,
+        typer.Option(help="Number type on a graphics card: auto, fp32, bf16, fp16, fp8, nf4."),
+    ] = None,
     log_level: Annotated[
         LogLevel, typer.Option(help="What logs/server.log tells.")
     ] = LogLevel.INFO,
@@ -53,7 +61,8 @@ def command(
     """Start the server, and run it until it is told to end."""
     from pentimento.api import faces as known_faces
     from pentimento.api.serving import serve
-    from pentimento.api.settings import Settings, kept_faces
+    from pentimento.api.settings import Settings, kept, kept_faces
+    from pentimento.engine.options import EngineOptions
     from pentimento.paths import data_dir as chosen_or_default
 
     if host not in LOOPBACK:
@@ -64,4 +73,10 @@ def command(
         )
     folder = chosen_or_default(data_dir).resolve()
     names = kept_faces(folder) if faces is None else faces.split(",")
-    serve(Settings(folder, host, port, log_level.value, faces=known_faces.chosen(names)))
+    said = {"device": device, "precision": precision}
+    engine = EngineOptions.kept(kept(folder) | {k: v for k, v in said.items() if v is not None})
+    serve(
+        Settings(
+            *(folder, host, port, log_level.value), faces=known_faces.chosen(names), engine=engine
+        )
+    )

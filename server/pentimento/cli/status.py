@@ -39,9 +39,26 @@ def _lines(status: dict[str, Any]) -> list[str]:
         f"up {_duration(status['uptime_seconds'])}",
         f"data    {status['data_dir']}",
         f"engine  {about}",
+        *_memory(engine.get("memory")),
         f"queue   {_running(queue['running'])}, {queue['queued']} waiting "
         f"(at most {queue['limit']})",
         f"disk    {disk['used_mb']} of {disk['limit_mb']} MB used, {disk['free_mb']} MB free",
+    ]
+
+
+def _memory(memory: dict[str, Any] | None) -> list[str]:
+    """What is loaded where, and the budgets it is kept within."""
+    if memory is None:
+        return []
+    card = f", {memory['vram_mb']} MB on the card" if memory["vram_mb"] else ""
+    parts = ", ".join(
+        f"{part['name']} {part['mb']} MB" + (" (card)" if part["place"] == "device" else "")
+        for part in memory["parts"]
+        if part["mb"]
+    )
+    return [
+        f"models  at most {memory['ram_mb']} MB in memory{card}",
+        f"loaded  {parts or 'nothing'}",
     ]
 
 

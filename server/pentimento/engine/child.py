@@ -14,6 +14,7 @@ import pentimento
 from pentimento.backends.base import Emit
 from pentimento.engine import frames, messages
 from pentimento.engine.messages import EngineJob
+from pentimento.engine.options import EngineOptions
 from pentimento.errors import Cancelled, JobFailed
 
 LOG_LIMIT = 5 * 1024 * 1024  # bytes; a longer log is started anew
@@ -66,8 +67,11 @@ class EngineChild:
         self._tasks = [asyncio.create_task(self._read()), asyncio.create_task(self._watch())]
 
     @classmethod
-    async def start(cls, log: Path, patience: Patience, python: str) -> EngineChild:
-        """Starts a process and waits for its hello; raises JobFailed engine_start_failed."""
+    async def start(
+        cls, log: Path, patience: Patience, python: str, options: EngineOptions | None = None
+    ) -> EngineChild:
+        """Starts a process and waits for its hello; raises JobFailed, usually
+        engine_start_failed."""
         log.parent.mkdir(parents=True, exist_ok=True)
         if log.exists() and log.stat().st_size > LOG_LIMIT:
             log.replace(log.with_suffix(".log.1"))
@@ -80,7 +84,7 @@ class EngineChild:
                     stdin=asyncio.subprocess.PIPE,
                     stdout=asyncio.subprocess.PIPE,
                     stderr=stderr,
-                    env=clean_environment(),
+                    env=clean_environment() | (options or EngineOptions()).environment(),
                     cwd=log.parent,
                     start_new_session=True,  # Ctrl+C in a terminal reaches the front alone
                 )
@@ -170,6 +174,8 @@ class EngineChild:
         match message["type"]:
             case "hello":
                 self._hello.set_result({k: v for k, v in message.items() if k != "type"})
+            case "refused":
+                self._hello.set_exception(messages.error_from_json(message["error"]))
             case "beat":
                 self._feel(message, now)
             case _:
@@ -182,7 +188,7 @@ class EngineChild:
     def _feel(self, beat: frames.Message, now: float) -> None:
         if beat["passed"] != self._pulse.passed:
             self._pulse.passed, self._pulse.moved = beat["passed"], now
-        self._pulse.state = {key: beat[key] for key in ("memory_mb", "loaded")}
+        self._pulse.state = {key: beat[key] for key in ("memory_mb", "loaded", "memory")}
 
     def _deliver(self, running: _Running, message: frames.Message, binary: bytes) -> None:
         match message["type"]:

@@ -9,14 +9,14 @@ import torch
 from torch import Tensor
 
 from pentimento.backends.base import Emit, Preview, Step
-from pentimento.engine import controls, flow, latents, nets, preview, references, sampling
+from pentimento.engine import controls, flow, latents, nets, preview, references, sampling, thrift
 from pentimento.engine.cancel import stoppable
 from pentimento.engine.controls import Steering
 from pentimento.engine.families.base import Embeddings
 from pentimento.engine.inpaint import Differential
 from pentimento.engine.model import LoadedModel
 from pentimento.engine.observe import Observer
-from pentimento.engine.preview import Pace, Viewer
+from pentimento.engine.preview import LatentRgb, Pace
 from pentimento.engine.references import Shown
 from pentimento.engine.regions import Area, Mixture
 from pentimento.engine.sampling import Levels, Sampler, Watch
@@ -39,7 +39,7 @@ class Plan:
     areas: list[Area]  # with prompts of their own
     references: list[Shown]
     size: Size  # px at which the model works
-    viewer: Viewer | None  # None: no previews wanted
+    latent_rgb: LatentRgb | None  # None: no previews wanted
     images: int
 
 
@@ -67,11 +67,10 @@ class Onlooker:
         if self._differential:
             found = self._differential.apply(step, found)
         self._emit(Step(done, steps, self._image, self._plan.images))
-        if self._plan.viewer and self._pace.due(done, steps):
+        if self._plan.latent_rgb and self._pace.due(done, steps):
             size = self._plan.size
-            picture = self._plan.viewer.picture(self._shown(step, estimate))
+            picture = self._plan.latent_rgb.picture(self._shown(step, estimate))
             self._emit(Preview(preview.jpeg(picture, size.width, size.height), done, self._image))
-            self._pace.made()
         if self._observer and self._observer.wants(step):
             self._observer.estimates(step, self._shown(step, estimate))
         self._stop.check()
@@ -119,6 +118,7 @@ def denoise(
     adapters = [(one, net) for one in plan.controls if nets.is_adapter(net := steering[one.net])]
     steps = len(plan.levels)
     with (
+        thrift.sliced_attention(denoiser, wanted=model.thrifty),
         references.worn(
             denoiser, model.family.name, plan.references, lambda: scheduler.current, steps
         ),

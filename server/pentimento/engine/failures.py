@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import errno
+import re
+from collections.abc import Sequence
 from pathlib import Path
 
 import cv2
 import torch
 
+from pentimento.engine.hardware import MIB
 from pentimento.errors import JobFailed
 from pentimento.imaging.geometry import Size
 
@@ -38,12 +41,32 @@ def is_out_of_memory(error: BaseException) -> bool:
     return any(word in str(error).lower() for word in MEMORY_WORDS)
 
 
-def out_of_memory(size: Size, device: str) -> JobFailed:
+ASKED_FOR = re.compile(r"tried to allocate ([\d.]+) ?(bytes|KiB|MiB|GiB)", re.IGNORECASE)
+UNITS = {"bytes": 1, "kib": 2**10, "mib": 2**20, "gib": 2**30}
+
+
+def asked_for(error: BaseException) -> int | None:
+    """Bytes that could not be had, where torch says how many."""
+    said = ASKED_FOR.search(str(error))
+    return int(float(said[1]) * UNITS[said[2].lower()]) if said else None
+
+
+def out_of_memory(
+    size: Size, device: str, needed: int | None, free: int, tried: Sequence[str]
+) -> JobFailed:
+    """`needed` and `free` in bytes; `tried` are the ways to use less that were of no help."""
+    free_mb = free // MIB
+    numbers = f"{free_mb} MB are free"
+    details = {"width": size.width, "height": size.height, "device": device, "free_mb": free_mb}
+    if needed:
+        details["needed_mb"] = -(-needed // MIB)
+        numbers = f"{details['needed_mb']} MB more were needed, {numbers}"
     return JobFailed(
         "out_of_memory",
-        f"There is not enough memory for a picture of {size} px ({device}).",
+        f"There is not enough memory for a picture of {size} px ({device}): {numbers}. "
+        f"Tried in vain: {', '.join(tried)}.",
         "Use a smaller area or a smaller model, or close other programs that use the memory.",
-        details={"width": size.width, "height": size.height, "device": device},
+        details=details | {"tried": list(tried)},
     )
 
 

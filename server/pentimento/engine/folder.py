@@ -82,6 +82,11 @@ class ModelFolder:
                     digest.update(stream.read())
         return digest.hexdigest()
 
+    def elements(self, name: str) -> int:
+        """How many numbers a part has, by its files' headers; 0 where they cannot be read."""
+        files = (self.path / name).glob("*.safetensors")
+        return sum(weights.elements(file) for file in files)
+
     def read(self, name: str, dtype: torch.dtype) -> Any:
         """One part as a module (on the CPU, frozen) or a tokenizer; raises model_damaged."""
         kind = self._class(name)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import logging
-import os
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,27 +11,21 @@ import torch
 from torch import nn
 
 from pentimento.backends.base import Emit, Loading
-from pentimento.engine import latents, loras, nets, prompts, sampling, vaes
+from pentimento.engine import hardware, latents, loras, nets, prompts, sampling, thrift
 from pentimento.engine.components import Components, PromptCache
 from pentimento.engine.device import Device
-from pentimento.engine.extras import Extras, VaeFile
 from pentimento.engine.families import FAMILIES
 from pentimento.engine.families.base import Embeddings
 from pentimento.engine.flow import FlowTraining
 from pentimento.engine.folder import ModelFolder, folder_identity, read_module
 from pentimento.engine.messages import ModelSpec
-from pentimento.engine.preview import LatentRgb, TinyVae, Viewer
+from pentimento.engine.preview import LatentRgb
 from pentimento.engine.prompts import Unread
 from pentimento.engine.sampling import Levels, Sampler, Training
 from pentimento.engine.single_file import ModelFile
 from pentimento.engine.stop import StopFlag
-from pentimento.errors import JobFailed
 from pentimento.imaging.geometry import Size
 from pentimento.models.inspect import latent_scale
-
-log = logging.getLogger("pentimento.engine")
-
-FINE_PREVIEWS = "PENTIMENTO_FINE_PREVIEWS"  # environment: a tiny VAE on the processor as well
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,16 +40,8 @@ class Shared:
 class LoadedModel:
     """Reads configurations at once, weights when a part is asked for."""
 
-    def __init__(
-        self,
-        shared: Shared,
-        spec: ModelSpec,
-        emit: Emit,
-        stop: StopFlag,
-        extras: Extras | None = None,
-    ) -> None:
+    def __init__(self, shared: Shared, spec: ModelSpec, emit: Emit, stop: StopFlag) -> None:
         self._shared, self._spec, self._emit, self._stop = shared, spec, emit, stop
-        self._extras = extras or Extras()
         self._folder: ModelFolder | ModelFile = (
             ModelFile(spec.path, spec.family) if spec.path.is_file() else ModelFolder(spec.path)
         )
@@ -68,7 +52,8 @@ class LoadedModel:
         )
         vae_config = self._folder.config("vae")
         self.factor = latents.factor(vae_config)
-        self._own_vae_config = vae_config
+        upcast = bool(vae_config.get("force_upcast", False))
+        self._vae_dtype = getattr(torch, hardware.vae_dtype(_name(self.dtype), upcast))
         self.channels = latents.channels(vae_config)
         self._loras: tuple[tuple[str, float], ...] = ()
         self._token = 2 * latent_scale(vae_config)  # px
@@ -76,6 +61,11 @@ class LoadedModel:
     @property
     def dtype(self) -> torch.dtype:
         return self._shared.device.dtype
+
+    @property
+    def thrifty(self) -> bool:
+        """Whether this is a second try after a full memory."""
+        return self._shared.components.thrifty
 
     def fingerprint(self) -> str:
         key = (
@@ -107,8 +97,11 @@ class LoadedModel:
 
     def use_loras(self, wanted: Sequence[loras.Wanted]) -> None:
         """From here on exactly these are at work in the denoiser and the text encoders."""
-        if self.family.flow and not wanted and not loras.has_any(self._part(self.family.denoiser)):
-            return  # its text encoders need not be read for that
+        hosts = (self.family.denoiser, *self.family.encoders)
+        read = [self._shared.components.peek(self._key(name)) for name in hosts]
+        if not wanted and not any(loras.has_any(part) for part in read if part is not None):
+            self._loras = ()
+            return  # text encoders need not be read for that
         loras.apply(self.family.lora_host(self._part), wanted)
         self._loras = tuple((lora.name, lora.weight) for lora in wanted)
 
@@ -135,9 +128,17 @@ class LoadedModel:
         return next((rest for rest in found if rest), None)
 
     def read(self) -> None:
-        """Reads what every job needs before the first step, so that steps are not interrupted."""
-        self._part(self.family.denoiser)
-        self._part("vae")
+        """Reads what every job needs before the first step, so that steps are not interrupted;
+        where not all of the model may lie in memory at one time, text encoders come first."""
+        if self._shared.components.fits(sum(map(self._bytes, self.family.parts))):
+            self._part(self.family.denoiser)
+            self._part("vae")
+
+    def wants_tiles(self, size: Size) -> bool:
+        """Whether a picture of so many px is to be decoded in tiles, for lack of memory."""
+        needed = thrift.decoding_bytes(self._folder.config("vae"), size, self._vae_dtype.itemsize)
+        weights = self._bytes(self.family.denoiser) + self._bytes("vae")
+        return needed > self._shared.device.working_room(weights)
 
     def denoiser(self) -> nn.Module:
         return self._ready(self.family.denoiser)
@@ -145,24 +146,9 @@ class LoadedModel:
     def vae(self) -> Any:
         return self._ready("vae")
 
-    def viewer(self) -> Viewer:
-        """For previews: a tiny VAE on a card or where one asks for it, else the linear map."""
-        tiny = self._extras.preview_vae
-        if tiny is None or (self._shared.device.is_cpu and not os.environ.get(FINE_PREVIEWS)):
-            return self._latent_rgb()
-        try:
-            vae = self._vae(tiny, "preview vae")
-        except JobFailed:
-            log.exception("no previews by %s", tiny.path.name)
-            return self._latent_rgb()
-        self._shared.components.bring(vae)
-        return TinyVae(vae, self.factor)
-
-    def _latent_rgb(self) -> LatentRgb:
+    def latent_rgb(self) -> LatentRgb:
         """The map for previews; fitting it needs the VAE."""
-        chosen = self._extras.vae
-        vae = vaes.identity(chosen) if chosen else self._folder.identity("vae")
-        key = ("latent_rgb", vae, self._folder.identity("."))
+        key = ("latent_rgb", self._folder.identity("vae"), self._folder.identity("."))
         found: LatentRgb = self._shared.components.known(
             key,
             lambda: LatentRgb.of(self._folder.data_sheet(), self.vae, self.factor),
@@ -173,8 +159,6 @@ class LoadedModel:
         """The folder, or file, of a part whose weights hold values that are not numbers."""
         for name in (self.family.denoiser, "vae"):
             if not all(bool(w.isfinite().all()) for w in self._part(name).parameters()):
-                if name == "vae" and self._extras.vae:
-                    return self._extras.vae.path
                 return self._spec.path if self._spec.path.is_file() else self._spec.path / name
         return None
 
@@ -182,7 +166,9 @@ class LoadedModel:
     def _embed(self, prompt: str, negative: str, guided: bool) -> Embeddings:
         encoders = [self._part(name) for name in self.family.encoders]
         self._shared.components.bring(*encoders)
-        return self.family.embed(self._part, prompt, negative, guided)
+        found = self.family.embed(self._part, prompt, negative, guided)
+        self._shared.components.unpin(*encoders)
+        return found
 
     def _ready(self, name: str) -> Any:
         module = self._part(name)
@@ -191,30 +177,24 @@ class LoadedModel:
 
     def _part(self, name: str) -> Any:
         self._stop.check()
-        if name == "vae" and self._extras.vae:
-            return self._vae(self._extras.vae, "vae")
-        own_vae = self._own_vae_config
-        dtype = self._vae_type(own_vae) if name == "vae" else self._shared.device.dtype
-        key: Hashable = (self._folder.identity(name), dtype)
+        dtype = self._dtype_of(name)
 
         def load() -> Any:
             self._emit(Loading(f"Loading {self._spec.id}: {name.replace('_', ' ')}"))
             return self._folder.read(name, dtype)
 
-        return self._shared.components.get(key, name, load)
+        return self._shared.components.get(self._key(name), name, load, lambda: self._bytes(name))
 
-    def _vae(self, file: VaeFile, name: str) -> Any:
-        config = vaes.config_of(file, self._own_vae_config)
-        dtype = self._vae_type(config)
+    def _key(self, name: str) -> Hashable:
+        return (self._folder.identity(name), self._dtype_of(name))
 
-        def load() -> Any:
-            self._emit(Loading(f"Loading the VAE {file.path.stem}"))
-            return vaes.read(file, config, dtype)
+    def _dtype_of(self, name: str) -> torch.dtype:
+        return self._vae_dtype if name == "vae" else self.dtype
 
-        return self._shared.components.get((vaes.identity(file), dtype), name, load)
+    def _bytes(self, name: str) -> int:
+        """Of a part in memory."""
+        return self._folder.elements(name) * self._dtype_of(name).itemsize
 
-    def _vae_type(self, config: dict[str, Any]) -> torch.dtype:
-        """SDXL's VAE overflows in half precision and says so."""
-        device = self._shared.device
-        half = device.dtype != torch.float32 and not config.get("force_upcast", False)
-        return device.dtype if half else torch.float32
+
+def _name(dtype: torch.dtype) -> str:
+    return str(dtype).removeprefix("torch.")

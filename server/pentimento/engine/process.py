@@ -151,7 +151,11 @@ def main() -> None:
     quiet.silence()
     from pentimento.engine.worker import Worker
 
-    worker = Worker()
+    try:
+        worker = Worker()
+    except PentimentoError as error:  # a device that is not there, for example
+        front.send({"type": "refused", "error": messages.error_to_json(error)})
+        return
     front.send({"type": "hello"} | worker.hello())
     threading.Thread(target=engine.beat, args=(worker,), daemon=True).start()
     engine.serve(worker)

@@ -67,6 +67,10 @@ class ModelFile:
             digest.update(stream.read())
         return digest.hexdigest()
 
+    def elements(self, name: str) -> int:
+        """How many numbers a part has, by the file's header; 0 where it cannot be read."""
+        return weights.elements(self.path, self._prefixes.get(name, "?"))
+
     def read(self, name: str, dtype: torch.dtype) -> Any:
         """One part as a module (on the CPU, frozen) or a tokenizer; raises model_damaged."""
         if name in PADDING:

@@ -17,7 +17,7 @@ import transformers
 from pentimento import __version__
 from pentimento.backends.base import Emit
 from pentimento.engine import device as devices
-from pentimento.engine import failures
+from pentimento.engine import failures, thrift
 from pentimento.engine.components import Components, PromptCache
 from pentimento.engine.drawing import Drawing
 from pentimento.engine.generate import Generation
@@ -54,7 +54,12 @@ class Worker:
 
     def condition(self) -> dict[str, Any]:
         """For heartbeats; called from the heart thread, so it only reads."""
-        return {"memory_mb": devices.memory_mb(), "loaded": self._shared.components.names}
+        components = self._shared.components
+        return {
+            "memory_mb": devices.memory_mb(),
+            "loaded": components.names,
+            "memory": components.account(),
+        }
 
     def run(self, job: EngineJob, emit: Emit, stop: StopFlag) -> dict[str, Any]:
         """Computes the job and answers its facts; raises Cancelled or a PentimentoError."""
@@ -67,7 +72,8 @@ class Worker:
             retried = True
         if retried:
             # Only out of the except block does the trace let go of the tensors it held.
-            self._make_room()
+            gc.collect()
+            self._shared.components.save_memory()
             facts = self._last_attempt(job, emit, stop)
         seconds = round(time.monotonic() - started, 3)
         return facts | self.hello() | {"seconds": seconds}
@@ -76,9 +82,16 @@ class Worker:
         try:
             return self._attempt(job, emit, stop, thrifty=True)
         except _OutOfMemory as error:
-            failed = failures.out_of_memory(error.size, self._device.name)
+            size, needed = error.size, error.needed
         self._make_room()
-        raise failed
+        raise failures.out_of_memory(
+            *(size, self._device.name, needed, self._device.free()), tried=self._tried()
+        )
+
+    def _tried(self) -> list[str]:
+        """The ways to use less memory that a second try takes."""
+        offloaded = [] if self._device.is_cpu else [thrift.OFFLOADED]
+        return [thrift.TILED, thrift.SLICED, *offloaded]
 
     def _attempt(
         self, job: EngineJob, emit: Emit, stop: StopFlag, *, thrifty: bool
@@ -96,7 +109,7 @@ class Worker:
         except Exception as error:
             log.exception("job %s", job.task.job_id)
             if failures.is_out_of_memory(error):
-                raise _OutOfMemory(generation.size) from None
+                raise _OutOfMemory(generation.size, failures.asked_for(error)) from None
             if failures.is_disk_full(error):
                 raise failures.disk_full(job.task.output_dir) from None
             raise failures.internal(error) from None
@@ -107,6 +120,6 @@ class Worker:
 
 
 class _OutOfMemory(Exception):
-    def __init__(self, size: Size) -> None:
+    def __init__(self, size: Size, needed: int | None) -> None:
         super().__init__()
-        self.size = size
+        self.size, self.needed = size, needed

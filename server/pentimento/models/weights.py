@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from functools import lru_cache
+from math import prod
 from pathlib import Path
 
 from pentimento.models import headers
@@ -12,7 +13,7 @@ from pentimento.models.headers import PICKLE_SUFFIXES
 from pentimento.models.recognise import recognise
 from pentimento.models.tensors import Damaged, Shape
 
-__all__ = ["PICKLE_SUFFIXES", "Damaged", "check_component", "check_file", "shapes"]
+__all__ = ["PICKLE_SUFFIXES", "Damaged", "check_component", "check_file", "elements", "shapes"]
 
 
 def check_component(folder: Path) -> None:
@@ -36,15 +37,19 @@ def check_file(file: Path) -> None:
         raise Damaged(f"{file.parent.name}/{file.name} is not a safetensors file, but GGUF")
 
 
-def precision_of(folder: Path) -> str:
-    """What most weights of a component have, by the first of its files."""
-    return recognise(min(folder.glob("*.safetensors"))).precision
-
-
 def shapes(file: Path) -> Mapping[str, Shape]:
     """Of all weights in a file, from its header. Raises Damaged, OSError."""
     stat = file.stat()
     return _shapes(file, stat.st_size, stat.st_mtime_ns)
+
+
+def elements(file: Path, prefix: str = "") -> int:
+    """How many numbers the weights of that prefix have; 0 where the file cannot be read."""
+    try:
+        found = shapes(file)
+    except (Damaged, OSError):
+        return 0
+    return sum(prod(shape) for name, shape in found.items() if name.startswith(prefix))
 
 
 def _refuse_missing(folder: Path) -> None:

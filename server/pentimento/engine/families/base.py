@@ -23,6 +23,7 @@ class Family(ABC):
         self.denoiser = row.denoiser
         self.shift = row.shift
         self.flow = row.flow
+        self.parts = (self.denoiser, "vae", *self.encoders)  # that have weights
 
     @abstractmethod
     def embed(self, part: GetPart, prompt: str, negative: str, guided: bool) -> Embeddings:

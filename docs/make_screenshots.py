@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -18,6 +19,8 @@ sys.path.insert(0, str(REPO))
 
 from tests.gui.gui import HOST, roots
 from tests.gui.session import Session, wait
+from tests.models.hub.server import serving
+from tests.models.hub.test_pull import safetensors
 from tests.remote.standins.horde import Horde
 
 IMAGES = REPO / "docs" / "images"
@@ -176,6 +179,29 @@ def show(session: Session, title: str, part: str) -> None:
     gui.gone(title)
 
 
+def models(session: Session) -> None:
+    """Takes the picture of the model manager, with a download that was paused on its way."""
+    gui, title = session.gui, "Models"
+    with tempfile.TemporaryDirectory() as folder:
+        weights = Path(folder) / "pytorch_lora_weights.safetensors"
+        weights.write_bytes(safetensors(40_000_000))
+        with serving({"latent-consistency/lcm-lora-sdv1-5": Path(folder)}) as hub:
+            hub.fault("slow", times=99)
+            said = {"downloads": {"endpoint": hub.endpoint}}
+            (session.data / "settings.json").write_text(json.dumps(said))
+            session.server.ask("/v1/models/pull", "POST", {"id": "sd15-lcm"})
+            session.open_dialog(title)
+            gui.widget_showing(title, "Pause LCM for SD 1.5")
+            wait(
+                lambda: session.server.ask("/v1/models/pulls/sd15-lcm")["done"] > 10_000_000,
+                *(60, "a part of the model"),
+            )
+            take(session, title, "model-manager")
+            session.server.ask("/v1/models/pulls/sd15-lcm", "DELETE")
+            gui.press(title, "Close")
+            gui.gone(title)
+
+
 def services(session: Session) -> None:
     """Takes the pictures of API mode. A stand-in for a service, for nothing may be sent."""
     gui, title, set_up = session.gui, "Regenerate Selection", "Set Up AI Horde"
@@ -234,6 +260,7 @@ def main() -> None:
         take(session, "Text to Image", "text-to-image")
         gui.keys("Text to Image", "Escape")
         gui.gone("Text to Image")
+        models(session)
         services(session)
         indexed(session)
 

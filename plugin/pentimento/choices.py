@@ -173,3 +173,11 @@ CONVERSIONS = (
         N_("Colors with a profile made of tables become sRGB first"),
     ),
 )
+
+LIST, DOWNLOAD, REMOVE = "list", "download", "remove"
+
+MODEL_COMMANDS = (
+    Choice(LIST, N_("List"), N_("Tell which models are installed and which can be downloaded")),
+    Choice(DOWNLOAD, N_("Download"), N_("Download a model, or go on with it")),
+    Choice(REMOVE, N_("Remove"), N_("Delete a model from the server's data folder")),
+)

@@ -62,6 +62,29 @@ class Client:
         """The server's `models`, and the `controlnets` and `loras` for them."""
         return self._json("GET", "/v1/models")
 
+    def available(self) -> Dict[str, Any]:
+        """Models that can be downloaded, with the machine's memory and the free space."""
+        return self._json("GET", "/v1/models/available")
+
+    def pulls(self) -> list:
+        """Downloads that run, wait or have ended."""
+        return self._json("GET", "/v1/models/pulls")["pulls"]
+
+    def pull(self, model: str, accept_licence: bool = False) -> Dict[str, Any]:
+        """Begins a download or goes on with it."""
+        request = {"id": model, "accept_licence": accept_licence}
+        return self._json("POST", "/v1/models/pull", request)
+
+    def pause_pull(self, model: str) -> Dict[str, Any]:
+        return self._json("POST", f"/v1/models/pulls/{model}/pause", {})
+
+    def cancel_pull(self, model: str) -> Dict[str, Any]:
+        """Gives a download up with what has come."""
+        return self._json("DELETE", "/v1/models/pulls/" + model)
+
+    def remove_model(self, model: str) -> None:
+        self._json("DELETE", "/v1/models/" + model)
+
     def backends(self) -> list:
         """Where jobs can run, this machine first."""
         return self._json("GET", "/v1/backends")["backends"]

@@ -182,6 +182,22 @@ ACTIONS = (
         needs_image=False,
     ),
     Action(
+        "models",
+        "plug-in-pentimento-models",
+        N_("_Models..."),
+        N_("Models"),
+        (MENU,),
+        N_("Download models for the Pentimento server, and remove them"),
+        N_(
+            "Tells which models are installed and which can be downloaded, with size, licence and "
+            "whether they suit the server's machine. A download goes on while you paint; what was "
+            "interrupted can be resumed."
+        ),
+        (options.MODELS_COMMAND, options.MODEL_NAME, options.ACCEPT_LICENCE),
+        (REPORT_RETURN,),
+        needs_image=False,
+    ),
+    Action(
         "server",
         "plug-in-pentimento-server",
         N_("_Server..."),

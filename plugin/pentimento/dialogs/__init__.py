@@ -15,6 +15,7 @@ MODULES = {
     "text_to_image": "dialogs.generate",
     "make_control_layer": "dialogs.make_control_layer",
     "backends": "dialogs.places",
+    "models": "dialogs.model_manager",
     "server": "dialogs.server_dialog",
     "doctor": "dialogs.doctor_dialog",
 }

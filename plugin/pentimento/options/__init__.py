@@ -11,6 +11,7 @@ it; "custom" (the default, so that a script may give just the number) means the 
 from __future__ import annotations
 
 from options.guides import GUIDES
+from options.managing import ACCEPT_LICENCE, MODEL_NAME, MODELS_COMMAND
 from options.mapping import MAP, MAP_HIGH, MAP_LOW
 from options.observing import CONTACT_SHEET, OBSERVE, OBSERVING
 from options.option import (

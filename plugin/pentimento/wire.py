@@ -171,6 +171,7 @@ def job_request(
         **_sampling(values),
         **(_appearance(mode, values) if source else {}),
         **_given(loras=options.loras_of(values), controls=_controls(values, controls)),
+        **_given(vae=values["vae"].strip()),
         **_given(observe=options.observed(values) or None),
         **(guides or {}),
         "seed": seed,

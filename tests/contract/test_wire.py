@@ -25,7 +25,7 @@ MODES = {
     "text_to_image": wire.TXT2IMG,
 }
 # What the plug-in leaves to the server's defaults or does not offer yet.
-UNUSED = {"references", "regions", "vae", "observe_steps", "preview", "drift_correction"}
+UNUSED = {"references", "regions", "observe_steps", "preview", "drift_correction"}
 
 
 def values_for(option):
@@ -37,7 +37,7 @@ def values_for(option):
         return st.floats(option.minimum, option.maximum)
     if option.kind in (options.INT, options.UINT):
         return st.integers(option.minimum, option.maximum)
-    if option.name == "model":
+    if option.name in ("model", "vae"):
         return st.sampled_from(["", "starter", "my-model_1.5"])
     if option.name == "backend":
         return st.sampled_from(["", "local", " openai ", "a1111"])
@@ -107,6 +107,7 @@ def test_every_field_of_a_job_is_used_or_left_on_purpose():
     full |= {"prompt": "a", "negative-prompt": "b", "steps": 9, "guidance": 3.0, "model": "m"}
     full |= {"sampler": "ddim", "grow": 2, "feather": 3, "width": 64, "height": 64}
     full |= {"alpha": "opaque", "loras": "a:0.5", "control": "canny", "backend": "openai"}
+    full["vae"] = "sd-vae-ft-mse"
     full |= {"observe": True}
     source, mask = pictures(wire.INPAINT)
     sent = set(wire.job_request(wire.INPAINT, full, 1, source, mask))

@@ -11,6 +11,7 @@ import numpy as np
 from tests.support.tiny_models import NATIVE
 
 from pentimento.backends.base import Event, PixelFile, Preview, Result, Step, Task
+from pentimento.engine.extras import Extras
 from pentimento.engine.messages import EngineJob, ModelSpec
 from pentimento.engine.stop import StopFlag
 from pentimento.engine.worker import Worker
@@ -99,7 +100,8 @@ class Bench:
         request = request.model_copy(update={"controls": controls, "references": references})
         places = self.registry.addons.places(request) | self.registry.ip_adapters.places(request)
         task = Task(str(self.number), request, inputs, where / "out")
-        return EngineJob(task, self.spec(model), places)
+        extras = Extras.of(self.registry, request, entry)
+        return EngineJob(task, self.spec(model), places, extras)
 
     def spec(self, model: str) -> ModelSpec:
         """The starter may work at sizes it was not trained for, to be quick."""

@@ -10,6 +10,7 @@ from tests.engine.bench import MODELS, Bench, Outcome, photo
 from tests.support.tiny_flow_models import WRITERS
 
 from pentimento.backends.base import Event, Result
+from pentimento.engine.generate import Generation
 from pentimento.engine.stop import StopFlag
 from pentimento.errors import Cancelled
 from pentimento.imaging import pixels, stages
@@ -168,6 +169,19 @@ def test_a_control_map_is_a_stage_unless_it_has_no_weight(bench: Bench) -> None:
 def test_the_steps_can_be_chosen(bench: Bench) -> None:
     made = bench.make(steps=STEPS, observe=True, observe_steps=[3, 1, 3, 99])
     assert [stage.facts["step"] for stage in by_code(made, "estimate")] == [1, 3]
+
+
+def test_a_second_try_with_less_memory_shows_the_same_stages(bench: Bench) -> None:
+    """As the worker runs a job again whose memory was full: decoded in tiles."""
+    whole = bench.make("starter", **jobs()["img2img"], observe=True)
+    job, events = bench.job("starter", **jobs()["img2img"], observe=True), Outcome()
+    shared = bench.worker._shared
+    facts = Generation(shared, job, events.events.append, StopFlag(), thrifty=True).run()
+    assert facts["tiled"]
+    assert codes(events) == codes(whole)
+    for one, other in zip(told(events), told(whole), strict=True):
+        assert np.abs(array(one).astype(int) - array(other)).mean() < 8
+    assert told(events)[-1].file.path.read_bytes() == events.images[0].file.path.read_bytes()
 
 
 def test_cancelling_leaves_the_stages_that_were_there(bench: Bench) -> None:

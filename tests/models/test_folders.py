@@ -172,6 +172,25 @@ def test_a_diffusers_controlnet_in_an_added_folder_can_be_used(tmp_path: Path) -
     assert "in one file cannot be used" in known.addons.get("controlnet", "one").problem
 
 
+def test_a_controlnet_in_a_hub_cache_is_told_by_its_repositorys_name(tmp_path: Path) -> None:
+    folder = tmp_path / "hub" / "models--maker--controlnet-depth" / "snapshots" / "0f1e"
+    config = {"_class_name": "ControlNetModel", "cross_attention_dim": 2048}
+    write_json(folder / "config.json", config | {"block_out_channels": [320]})
+    write(folder / "diffusion_pytorch_model.safetensors", {"a": [4]})
+    known = registry(tmp_path / "data")
+    known.inventory.folders.add(tmp_path)
+    found = known.addons.get("controlnet", "controlnet-depth")
+    assert (found.ok, found.controls, found.family) == (True, ("depth",), "sdxl")
+    assert (found.precision, found.title) == ("fp16", "maker/controlnet-depth")
+
+
+def test_a_folders_precision_is_its_denoisers(tmp_path: Path) -> None:
+    folder = write_model(tmp_path / "models" / "mine")
+    write(folder / "unet" / "diffusion_pytorch_model.safetensors", {"a": [4]}, "BF16")
+    (info,) = registry(tmp_path).list()
+    assert (info.ok, info.precision) == (True, "bf16")
+
+
 def test_own_models_come_first_and_keep_their_names(tmp_path: Path) -> None:
     known = registry(tmp_path / "data")
     write(tmp_path / "data" / "models" / "dream.safetensors", SD15)

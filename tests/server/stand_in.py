@@ -1,7 +1,8 @@
 """The real front process with a stand-in for the engine: `python stand_in.py DATA-DIR LIMITS-JSON`.
 
 `StandInBackend` computes something small and deterministic. Words in the prompt make it behave:
-`slow` takes 0.05 s a step, `boom` is a bug, `dies` a JobFailed, `full` a full disk.
+`slow` takes 0.05 s a step, `boom` is a bug, `dies` a JobFailed, `full` a full disk. `again`
+tells the first stages of an observed job twice.
 """
 
 from __future__ import annotations
@@ -79,7 +80,10 @@ class StandInBackend:
                 Result(0, _write(task, "mask.raw", mask.path.read_bytes(), mask), seed, {}, "mask")
             )
         if request.observe and index == 0:
-            for number, stage in enumerate(STAGES):
+            told = [*enumerate(STAGES)]
+            if "again" in request.prompt:  # as after a full memory
+                told = told[:2] + told
+            for number, stage in told:
                 file = replace_name(_picture(task, index, seed), f"stage-{number}.raw")
                 emit(Result(number, file, seed, STAGE_FACTS, "stage", stage))
         emit(Result(index, _picture(task, index, seed), seed, {"steps_run": request.steps}))

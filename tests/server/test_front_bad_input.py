@@ -86,7 +86,7 @@ BAD_JOBS = {
         *(400, "bad_request"),
     ),
     "blob as text": ({"mode": "img2img", "source": NO_BLOB}, 400, "bad_request"),
-    "vae": ({"vae": "x"}, 400, "unsupported"),
+    "vae": ({"vae": "x"}, 404, "model_not_found"),
     "unknown lora": ({"loras": [{"id": "x"}]}, 404, "model_not_found"),
     "control": ({"controls": [{"type": "canny"}]}, 400, "unsupported"),
     "observed step 0": ({"observe": True, "observe_steps": [0]}, 400, "bad_request"),

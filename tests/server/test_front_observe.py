@@ -46,6 +46,12 @@ def test_stages_and_their_sheet_outlive_a_crash_and_go_with_their_job(launch):
     until(lambda: not (third.data / "jobs" / job_id).exists())
 
 
+def test_a_job_that_begins_again_has_its_stages_once(launch):
+    front = launch()
+    job = front.finished(front.start(JOB | {"prompt": "again"}))
+    assert [stage["code"] for stage in job["stages"]] == ["noised_start", "estimate", "result"]
+
+
 def test_a_sheet_has_a_place_for_every_stage(launch):
     front = launch()
     job_id = front.start(JOB)

@@ -13,6 +13,7 @@ from diffusers import AutoencoderKL, UNet2DConditionModel
 from safetensors.torch import save_file
 from transformers import CLIPTextModel, CLIPTextModelWithProjection
 
+VAE_PREFIX = "first_stage_model."
 Weights = dict[str, torch.Tensor]
 RESNET = {
     "norm1": "in_layers.0",
@@ -46,7 +47,7 @@ def write_single_file(folder: Path, file: Path, dtype: torch.dtype = torch.float
     unet = UNet2DConditionModel.from_pretrained(folder / "unet", dtype=dtype)
     found |= _named(unet, "model.diffusion_model.", lambda name: unet_name(unet.config, name))
     vae = AutoencoderKL.from_pretrained(folder / "vae", dtype=dtype)
-    found |= _named(vae, "first_stage_model.", lambda name: vae_name(vae.config, name))
+    found |= _vae_weights(vae)
     text = CLIPTextModel.from_pretrained(folder / "text_encoder", dtype=dtype)
     found |= _named(text, first + "transformer.text_model.", _without_wrapper)
     if two:
@@ -56,13 +57,25 @@ def write_single_file(folder: Path, file: Path, dtype: torch.dtype = torch.float
     return file
 
 
+def write_vae_file(folder: Path, file: Path) -> Path:
+    """A VAE's folder as one file in the same layout, by itself."""
+    found = _vae_weights(AutoencoderKL.from_pretrained(folder))
+    bare = {name.removeprefix(VAE_PREFIX): weight for name, weight in found.items()}
+    save_file({name: weight.contiguous() for name, weight in bare.items()}, file)
+    return file
+
+
+def _vae_weights(vae: AutoencoderKL) -> Weights:
+    return _named(vae, VAE_PREFIX, lambda name: vae_name(vae.config, name))
+
+
 def _named(module: Any, prefix: str, rename: Callable[[str], str]) -> Weights:
     found = {}
     for name, weight in module.state_dict().items():
         if name.endswith("position_ids"):
             continue
         changed = rename(name)
-        if prefix == "first_stage_model." and re.search(r"\.(q|k|v|proj_out)\.weight$", changed):
+        if prefix == VAE_PREFIX and re.search(r"\.(q|k|v|proj_out)\.weight$", changed):
             weight = weight[..., None, None]  # a 1 x 1 convolution there
         found[prefix + changed] = weight
     return found

@@ -21,7 +21,7 @@ from context import values_of
 from dialogs.backend import PlaceChooser
 from dialogs.fields import BOTH, OPPOSITE, Fields
 from dialogs.loras import LoraAdder
-from dialogs.models import ModelChooser
+from dialogs.models import ModelChooser, VaeChooser
 from dialogs.presets import PresetLink
 from dialogs.status_line import StatusLine
 from dialogs.target import TargetChooser
@@ -45,7 +45,7 @@ class GenerateDialog:
     def __init__(self, procedure: Any, config: Any, context: Any) -> None:
         self.config = config
         self.context = context
-        self.local_models: List[Dict[str, Any]] = []
+        self.lists: Dict[str, List[Dict[str, Any]]] = {"models": [], "vaes": []}
         self.options = {option.name: option for option in context.action.options}
         self.links = [
             PresetLink(config, preset, number, table)
@@ -56,7 +56,7 @@ class GenerateDialog:
         self.dialog.set_ok_label(_("_Generate"))
         self.dialog.set_default_size(WIDTH, -1)
         self.fields = Fields(self.dialog, config, context.action.options)
-        self.models = ModelChooser(config)
+        self.models, self.vaes = ModelChooser(config), VaeChooser(config)
         self.loras = LoraAdder(config)
         self.places = PlaceChooser(config, self._place_changed)
         self.status = StatusLine(self._plan_request, self._known)
@@ -87,13 +87,21 @@ class GenerateDialog:
 
     def _known(self, lists: Dict[str, List[Dict[str, Any]]], places: List[Dict[str, Any]]) -> None:
         """The server has answered for the first time, or something is new there."""
-        self.local_models = lists["models"]
+        self.lists = lists
         native.when_closed(self.loras, lambda: self.loras.fill(lists))
         native.when_closed(self.places.combo, lambda: self.places.fill(places))
+        native.when_closed(self.vaes, self._fill_vaes)
+
+    def _fill_vaes(self) -> None:
+        """Those that fit the chosen model."""
+        models, chosen = self.lists["models"], self.config.get_property("model")
+        default = next((model["id"] for model in models if model.get("default")), "")
+        self.vaes.fill_for(self.lists["vaes"], chosen or default)
 
     def _place_changed(self, place: Dict[str, Any]) -> None:
         if place["id"] == options.LOCAL:
-            native.when_closed(self.models, lambda: self.models.fill(self.local_models))
+            models = self.lists["models"]
+            native.when_closed(self.models, lambda: self.models.fill_with_models(models))
         else:
             native.when_closed(self.models, lambda: self.models.fill_with_service(place))
 
@@ -102,6 +110,8 @@ class GenerateDialog:
         return plan.get("route") if plan else None
 
     def _changed(self, _config: Any, spec: GObject.ParamSpec) -> None:
+        if spec.name == "model":
+            self._fill_vaes()
         if spec.name in self.options and spec.name not in PLAIN:
             self.status.update()
 
@@ -197,7 +207,7 @@ class GenerateDialog:
         fields = self.fields
         box = _column_of(
             self._model(),
-            fields.numbers("steps", "guidance"),
+            self._numbers(),
             edges.transparency(fields, self.context),
             fields.check("mark-digital-source"),
             self._observing(),
@@ -209,6 +219,11 @@ class GenerateDialog:
         row = native.row(spacing=2 * native.BORDER)
         row.pack_start(self.fields.combo("sampler"), True, True, 0)
         row.pack_start(model, True, True, 0)
+        return row
+
+    def _numbers(self) -> Gtk.Box:
+        row = self.fields.numbers("steps", "guidance")
+        row.pack_start(self.fields.row("vae", self.vaes, aligned=False), True, True, 0)
         return row
 
     def _observing(self) -> Gtk.Box:

@@ -1,4 +1,4 @@
-"""The list of models in a dialog: the server's, whatever the config says, and the default."""
+"""Lists of what is installed, in a dialog: the server's, whatever the config says, the default."""
 
 from __future__ import annotations
 
@@ -9,30 +9,52 @@ from gi.repository import Gtk
 from i18n import _
 
 
-class ModelChooser(Gtk.ComboBoxText):
-    """Bound to the config's `model`. Empty until `fill` it shows the default and the value set."""
+class InstalledChooser(Gtk.ComboBoxText):
+    """Bound to a text property of the config. Empty until `fill` it shows the default and the value
+    that is set."""
 
-    def __init__(self, config: Any) -> None:
+    def __init__(self, config: Any, name: str, default: str) -> None:
         super().__init__()
-        self._config = config
-        self.fill(())
+        self._config, self._name = config, name
+        self.fill((), default)
         self.connect("changed", lambda *_: self._chosen())
-        config.connect("notify::model", lambda *_: self._show())
+        config.connect("notify::" + name, lambda *_: self._show())
 
-    def fill(self, models: Sequence[Dict[str, Any]], default: str = "") -> None:
-        """Shows these models (entries of GET /v1/models) and keeps the choice. `default` says what
-        is used otherwise."""
-        keep = self._config.get_property("model")
+    def fill(self, entries: Sequence[Dict[str, Any]], default: str) -> None:
+        """Shows these (entries of GET /v1/models) and keeps the choice. `default` says what is used
+        otherwise."""
+        keep = self._config.get_property(self._name)
         self.remove_all()
-        self.append("", default or _default_label(models))
-        for model in models:
-            if model.get("ok", True):
-                self.append(model["id"], model.get("title") or model["id"])
-        if keep and keep not in {model["id"] for model in models}:
+        self.append("", default)
+        for entry in entries:
+            if entry.get("ok", True):
+                self.append(entry["id"], entry.get("title") or entry["id"])
+        if keep and keep not in {entry["id"] for entry in entries}:
             self.append(
-                keep, _("{model} (not on the server)").format(model=keep) if models else keep
+                keep, _("{model} (not on the server)").format(model=keep) if entries else keep
             )
         self.set_active_id(keep)
+
+    def _chosen(self) -> None:
+        chosen = self.get_active_id()
+        if chosen is not None and chosen != self._config.get_property(self._name):
+            self._config.set_property(self._name, chosen)
+
+    def _show(self) -> None:
+        wanted = self._config.get_property(self._name)
+        if not self.set_active_id(wanted):
+            self.append(wanted, wanted)
+            self.set_active_id(wanted)
+
+
+class ModelChooser(InstalledChooser):
+    """The models of this machine, or those of a service."""
+
+    def __init__(self, config: Any) -> None:
+        super().__init__(config, "model", _default_label(()))
+
+    def fill_with_models(self, models: Sequence[Dict[str, Any]]) -> None:
+        self.fill(models, _default_label(models))
 
     def fill_with_service(self, place: Dict[str, Any]) -> None:
         """Shows the models of a service (entry of GET /v1/backends)."""
@@ -42,16 +64,16 @@ class ModelChooser(Gtk.ComboBoxText):
             default = _("As set up: {model}").format(model=own)
         self.fill([{"id": name} for name in place["models"]], default)
 
-    def _chosen(self) -> None:
-        chosen = self.get_active_id()
-        if chosen is not None and chosen != self._config.get_property("model"):
-            self._config.set_property("model", chosen)
 
-    def _show(self) -> None:
-        wanted = self._config.get_property("model")
-        if not self.set_active_id(wanted):
-            self.append(wanted, wanted)
-            self.set_active_id(wanted)
+class VaeChooser(InstalledChooser):
+    """The VAEs that fit a model."""
+
+    def __init__(self, config: Any) -> None:
+        super().__init__(config, "vae", _("The model's own"))
+
+    def fill_for(self, vaes: Sequence[Dict[str, Any]], model: str) -> None:
+        """`model` is an id of GET /v1/models."""
+        self.fill([vae for vae in vaes if model in vae["fits"]], _("The model's own"))
 
 
 def _default_label(models: Sequence[Dict[str, Any]]) -> str:

@@ -43,6 +43,7 @@ from options.painting import (
     STEPS_PRESET,
     STRENGTH,
     STRENGTH_PRESET,
+    VAE,
     WIDTH,
 )
 from options.placing import (
@@ -87,4 +88,4 @@ from options.values import (
     strength_of,
 )
 
-SAMPLING = (STEPS_PRESET, STEPS, GUIDANCE, SAMPLER, MODEL, BACKEND)
+SAMPLING = (STEPS_PRESET, STEPS, GUIDANCE, SAMPLER, MODEL, VAE, BACKEND)

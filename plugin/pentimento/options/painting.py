@@ -73,6 +73,14 @@ MODEL = Option(
     "",
     advanced=True,
 )
+VAE = Option(
+    "vae",
+    STRING,
+    N_("_VAE"),
+    N_("Which VAE turns latents into pixels, by its name on the server; empty for the model's own"),
+    "",
+    advanced=True,
+)
 RANDOM_SEED = Option(
     "random-seed",
     BOOLEAN,

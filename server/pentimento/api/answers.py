@@ -118,6 +118,13 @@ class ControlNet(Addon):
     control: str
 
 
+class Vae(Lora):
+    """`tiny`: made for previews, quick and coarse. `source` as of Found."""
+
+    tiny: bool
+    source: str
+
+
 class Models(Strict):
     models: list[Model]
     controlnets: list[ControlNet]
@@ -125,6 +132,7 @@ class Models(Strict):
     embeddings: list[Found]
     upscalers: list[Found]
     ip_adapters: list[Lora]
+    vaes: list[Vae]
 
 
 class ModelFolder(Strict):

@@ -17,7 +17,7 @@ from pentimento.models import ModelInfo, Registry
 from pentimento.models.addons import CONTROL_TYPES
 
 LATER = "This version of the server cannot do it yet."
-MISSING = ("outpaint", "upscale", "edit", "vae")
+MISSING = ("outpaint", "upscale", "edit")
 TOLD_LIMITS = ("json_body", "file_body", "pixels", "side", "queued", "result_age", "blob_age")
 
 
@@ -34,6 +34,7 @@ def _everything(registry: Registry) -> dict[str, list[dict[str, Any]]]:
     for name, role in (("embeddings", "embedding"), ("upscalers", "upscaler")):
         told[name] = [item.as_json(found) for item in registry.inventory.of(role)]
     told["ip_adapters"] = [adapter.as_json(found) for adapter in registry.ip_adapters.list()]
+    told["vaes"] = [vae.as_json(found) for vae in registry.vaes.list()]
     return told
 
 

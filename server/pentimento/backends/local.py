@@ -9,6 +9,7 @@ from typing import Any
 
 from pentimento.backends.base import Emit, Loading, Task
 from pentimento.engine.child import EngineChild, Patience
+from pentimento.engine.extras import Extras
 from pentimento.engine.messages import EngineJob, ModelSpec
 from pentimento.engine.options import EngineOptions
 from pentimento.errors import Cancelled, JobFailed, PentimentoError
@@ -63,7 +64,8 @@ class LocalBackend:
         entry = self._registry.get(str(task.request.model))
         if not entry.ok:
             raise _damaged(entry)
-        return EngineJob(task, ModelSpec.of(entry), addons)
+        extras = Extras.of(self._registry, task.request, entry)
+        return EngineJob(task, ModelSpec.of(entry), addons, extras)
 
     async def cancel(self, job_id: str) -> None:
         if job_id in self._waiting:

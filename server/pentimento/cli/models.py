@@ -13,6 +13,7 @@ from rich.table import Table
 
 from pentimento.cli import folders, pulling
 from pentimento.models import ModelInfo, Registry, catalogue, install, parts, removal
+from pentimento.models.addons import KINDS
 from pentimento.models.inventory import MODELS
 from pentimento.models.recognise import UNKNOWN, Recognised
 from pentimento.paths import data_dir
@@ -57,7 +58,7 @@ def _others(registry: Registry) -> Iterator[tuple[str, ...]]:
         size, state = _size(adapter.path), _state(adapter.ok, adapter.problem)
         yield (adapter.id, "ip_adapter", UNKNOWN, UNKNOWN, size, "", state)
     for item in registry.inventory.list():
-        if item.role in (*MODELS, "controlnet", "lora"):
+        if item.role in (*MODELS, *KINDS):
             continue  # listed above
         told = item.told or Recognised(UNKNOWN)
         family = " or ".join(told.families) or UNKNOWN

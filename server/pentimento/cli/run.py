@@ -41,6 +41,7 @@ def command(
     seed: Annotated[int | None, typer.Option(help="Same seed, same picture.")] = None,
     sampler: Annotated[str | None, typer.Option(help='For example "DPM++ 2M Karras".')] = None,
     model: Annotated[str | None, typer.Option(help="See `pentimento models list`.")] = None,
+    vae: Annotated[str | None, typer.Option(help="Another VAE than the model's own.")] = None,
     backend: Annotated[
         str | None, typer.Option(help="A service of `pentimento backends list`; else this machine.")
     ] = None,
@@ -85,6 +86,7 @@ def command(
         "seed": seed,
         "sampler": sampler,
         "model": model,
+        "vae": vae,
         "backend": backend,
         "count": count,
         "width": width,

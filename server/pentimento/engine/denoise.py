@@ -16,7 +16,7 @@ from pentimento.engine.families.base import Embeddings
 from pentimento.engine.inpaint import Differential
 from pentimento.engine.model import LoadedModel
 from pentimento.engine.observe import Observer
-from pentimento.engine.preview import LatentRgb, Pace
+from pentimento.engine.preview import Pace, Viewer
 from pentimento.engine.references import Shown
 from pentimento.engine.regions import Area, Mixture
 from pentimento.engine.sampling import Levels, Sampler, Watch
@@ -39,7 +39,7 @@ class Plan:
     areas: list[Area]  # with prompts of their own
     references: list[Shown]
     size: Size  # px at which the model works
-    latent_rgb: LatentRgb | None  # None: no previews wanted
+    viewer: Viewer | None  # None: no previews wanted
     images: int
 
 
@@ -67,10 +67,11 @@ class Onlooker:
         if self._differential:
             found = self._differential.apply(step, found)
         self._emit(Step(done, steps, self._image, self._plan.images))
-        if self._plan.latent_rgb and self._pace.due(done, steps):
+        if self._plan.viewer and self._pace.due(done, steps):
             size = self._plan.size
-            picture = self._plan.latent_rgb.picture(self._shown(step, estimate))
+            picture = self._plan.viewer.picture(self._shown(step, estimate))
             self._emit(Preview(preview.jpeg(picture, size.width, size.height), done, self._image))
+            self._pace.made()
         if self._observer and self._observer.wants(step):
             self._observer.estimates(step, self._shown(step, estimate))
         self._stop.check()

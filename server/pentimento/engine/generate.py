@@ -29,7 +29,7 @@ from pentimento.engine.inpaint import latent_mask
 from pentimento.engine.loras import Wanted
 from pentimento.engine.messages import EngineJob
 from pentimento.engine.model import LoadedModel, Shared
-from pentimento.engine.observe import Observer, tiled
+from pentimento.engine.observe import Observer
 from pentimento.engine.pictures import Canvas
 from pentimento.engine.regions import Area
 from pentimento.engine.sampling import SAMPLERS
@@ -40,6 +40,8 @@ from pentimento.imaging.geometry import Size
 from pentimento.imaging.sizing import generation_size
 from pentimento.jobs.record import Control, Mode
 from pentimento.jobs.wording import notice
+
+OWN_VAE = "model"  # what the record calls the one that a model brings
 
 
 @dataclass(slots=True)
@@ -85,7 +87,7 @@ class Generation:
             )
             self.size = canvas.size
         with self._clock.phase("load"):
-            model = LoadedModel(self._shared, self._spec, self._emit, self._stop)
+            model = LoadedModel(self._shared, self._spec, self._emit, self._stop, self._job.extras)
             model.read()
             self._thrifty = self._thrifty or model.wants_tiles(canvas.generation)
         with self._clock.phase("encode"):
@@ -102,6 +104,7 @@ class Generation:
         return {
             "model": self._spec.id,
             "model_fingerprint": model.fingerprint(),
+            "vae": self._request.vae or OWN_VAE,
             "loaded": list(self._shared.components.loads),
             "phases": self._clock.seconds,
             "tiled": self._thrifty,
@@ -134,7 +137,7 @@ class Generation:
                 self._job.addons,
                 guided=guidance > 1,
             ),
-            latent_rgb=model.latent_rgb() if request.preview else None,
+            viewer=model.viewer() if request.preview else None,
             images=request.count,
         )
 
@@ -190,7 +193,7 @@ class Generation:
         if picture is None:
             return None
         vae = model.vae()
-        with stoppable([vae], self._stop), tiled(vae, wanted=self._thrifty):
+        with stoppable([vae], self._stop), latents.tiled(vae, wanted=self._thrifty):
             return latents.encode(vae, picture)
 
     def _picture(
@@ -249,7 +252,7 @@ class Generation:
 
     def _decoded(self, model: LoadedModel, found: Tensor) -> np.ndarray:
         vae = model.vae()
-        with stoppable([vae], self._stop), tiled(vae, wanted=self._thrifty):
+        with stoppable([vae], self._stop), latents.tiled(vae, wanted=self._thrifty):
             picture = latents.decode(vae, found)
         if not np.isfinite(picture).all():
             raise self._no_picture(model, "decoding")

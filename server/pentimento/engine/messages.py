@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from pentimento.backends.base import Event, Loading, PixelFile, Preview, Result, Step, Task
+from pentimento.engine.extras import Extras
 from pentimento.engine.frames import Message
 from pentimento.errors import JobFailed, PentimentoError
 from pentimento.jobs.record import JobRequest, PixelFormat
@@ -46,6 +47,7 @@ class EngineJob:
     task: Task
     model: ModelSpec | None
     addons: dict[str, Path] = field(default_factory=dict)
+    extras: Extras = field(default_factory=Extras)
 
 
 def _file_to_json(file: PixelFile) -> Message:
@@ -72,6 +74,7 @@ def job_to_json(job: EngineJob) -> Message:
         "output_dir": str(job.task.output_dir),
         "model": asdict(job.model) | {"path": str(job.model.path)} if job.model else None,
         "addons": {name: str(path) for name, path in job.addons.items()},
+        "extras": job.extras.to_json(),
     }
 
 
@@ -84,7 +87,8 @@ def job_from_json(data: Message) -> EngineJob:
     )
     spec = data["model"]
     model = ModelSpec(**(spec | {"path": Path(spec["path"])})) if spec else None
-    return EngineJob(task, model, {name: Path(path) for name, path in data["addons"].items()})
+    addons = {name: Path(path) for name, path in data["addons"].items()}
+    return EngineJob(task, model, addons, Extras.from_json(data["extras"]))
 
 
 def event_to_json(event: Event) -> tuple[Message, bytes]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import os
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,21 +13,27 @@ import torch
 from torch import nn
 
 from pentimento.backends.base import Emit, Loading
-from pentimento.engine import hardware, latents, loras, nets, prompts, sampling, thrift
+from pentimento.engine import hardware, latents, loras, nets, prompts, sampling, thrift, vaes
 from pentimento.engine.components import Components, PromptCache
 from pentimento.engine.device import Device
+from pentimento.engine.extras import Extras, VaeFile
 from pentimento.engine.families import FAMILIES
 from pentimento.engine.families.base import Embeddings
 from pentimento.engine.flow import FlowTraining
 from pentimento.engine.folder import ModelFolder, folder_identity, read_module
 from pentimento.engine.messages import ModelSpec
-from pentimento.engine.preview import LatentRgb
+from pentimento.engine.preview import LatentRgb, TinyVae, Viewer
 from pentimento.engine.prompts import Unread
 from pentimento.engine.sampling import Levels, Sampler, Training
 from pentimento.engine.single_file import ModelFile
 from pentimento.engine.stop import StopFlag
+from pentimento.errors import JobFailed
 from pentimento.imaging.geometry import Size
 from pentimento.models.inspect import latent_scale
+
+log = logging.getLogger("pentimento.engine")
+
+FINE_PREVIEWS = "PENTIMENTO_FINE_PREVIEWS"  # environment: a tiny VAE on the processor as well
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,8 +48,16 @@ class Shared:
 class LoadedModel:
     """Reads configurations at once, weights when a part is asked for."""
 
-    def __init__(self, shared: Shared, spec: ModelSpec, emit: Emit, stop: StopFlag) -> None:
+    def __init__(
+        self,
+        shared: Shared,
+        spec: ModelSpec,
+        emit: Emit,
+        stop: StopFlag,
+        extras: Extras | None = None,
+    ) -> None:
         self._shared, self._spec, self._emit, self._stop = shared, spec, emit, stop
+        self._extras = extras or Extras()
         self._folder: ModelFolder | ModelFile = (
             ModelFile(spec.path, spec.family) if spec.path.is_file() else ModelFolder(spec.path)
         )
@@ -52,8 +68,7 @@ class LoadedModel:
         )
         vae_config = self._folder.config("vae")
         self.factor = latents.factor(vae_config)
-        upcast = bool(vae_config.get("force_upcast", False))
-        self._vae_dtype = getattr(torch, hardware.vae_dtype(_name(self.dtype), upcast))
+        self._own_vae_config = vae_config
         self.channels = latents.channels(vae_config)
         self._loras: tuple[tuple[str, float], ...] = ()
         self._token = 2 * latent_scale(vae_config)  # px
@@ -136,7 +151,9 @@ class LoadedModel:
 
     def wants_tiles(self, size: Size) -> bool:
         """Whether a picture of so many px is to be decoded in tiles, for lack of memory."""
-        needed = thrift.decoding_bytes(self._folder.config("vae"), size, self._vae_dtype.itemsize)
+        needed = thrift.decoding_bytes(
+            self._folder.config("vae"), size, self._dtype_of("vae").itemsize
+        )
         weights = self._bytes(self.family.denoiser) + self._bytes("vae")
         return needed > self._shared.device.working_room(weights)
 
@@ -146,9 +163,24 @@ class LoadedModel:
     def vae(self) -> Any:
         return self._ready("vae")
 
-    def latent_rgb(self) -> LatentRgb:
+    def viewer(self) -> Viewer:
+        """For previews: a tiny VAE on a card or where one asks for it, else the linear map."""
+        tiny = self._extras.preview_vae
+        if tiny is None or (self._shared.device.is_cpu and not os.environ.get(FINE_PREVIEWS)):
+            return self._latent_rgb()
+        try:
+            vae = self._vae(tiny, "preview vae")
+        except JobFailed:
+            log.exception("no previews by %s", tiny.path.name)
+            return self._latent_rgb()
+        self._shared.components.bring(vae)
+        return TinyVae(vae, self.factor)
+
+    def _latent_rgb(self) -> LatentRgb:
         """The map for previews; fitting it needs the VAE."""
-        key = ("latent_rgb", self._folder.identity("vae"), self._folder.identity("."))
+        chosen = self._extras.vae
+        vae = vaes.identity(chosen) if chosen else self._folder.identity("vae")
+        key = ("latent_rgb", vae, self._folder.identity("."))
         found: LatentRgb = self._shared.components.known(
             key,
             lambda: LatentRgb.of(self._folder.data_sheet(), self.vae, self.factor),
@@ -159,6 +191,8 @@ class LoadedModel:
         """The folder, or file, of a part whose weights hold values that are not numbers."""
         for name in (self.family.denoiser, "vae"):
             if not all(bool(w.isfinite().all()) for w in self._part(name).parameters()):
+                if name == "vae" and self._extras.vae:
+                    return self._extras.vae.path
                 return self._spec.path if self._spec.path.is_file() else self._spec.path / name
         return None
 
@@ -177,6 +211,8 @@ class LoadedModel:
 
     def _part(self, name: str) -> Any:
         self._stop.check()
+        if name == "vae" and self._extras.vae:
+            return self._vae(self._extras.vae, "vae")
         dtype = self._dtype_of(name)
 
         def load() -> Any:
@@ -185,16 +221,28 @@ class LoadedModel:
 
         return self._shared.components.get(self._key(name), name, load, lambda: self._bytes(name))
 
+    def _vae(self, file: VaeFile, name: str) -> Any:
+        config = vaes.config_of(file, self._own_vae_config)
+        dtype = self._vae_type(config)
+
+        def load() -> Any:
+            self._emit(Loading(f"Loading the VAE {file.path.stem}"))
+            return vaes.read(file, config, dtype)
+
+        return self._shared.components.get((vaes.identity(file), dtype), name, load)
+
+    def _vae_type(self, config: dict[str, Any]) -> torch.dtype:
+        upcast = bool(config.get("force_upcast", False))
+        name = hardware.vae_dtype(str(self.dtype).removeprefix("torch."), upcast)
+        found: torch.dtype = getattr(torch, name)
+        return found
+
     def _key(self, name: str) -> Hashable:
         return (self._folder.identity(name), self._dtype_of(name))
 
     def _dtype_of(self, name: str) -> torch.dtype:
-        return self._vae_dtype if name == "vae" else self.dtype
+        return self._vae_type(self._own_vae_config) if name == "vae" else self.dtype
 
     def _bytes(self, name: str) -> int:
         """Of a part in memory."""
         return self._folder.elements(name) * self._dtype_of(name).itemsize
-
-
-def _name(dtype: torch.dtype) -> str:
-    return str(dtype).removeprefix("torch.")

@@ -8,8 +8,7 @@ the result is decoded, one by one, and each goes to the disk at once.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -179,7 +178,7 @@ def drawer(shared: Shared, model: LoadedModel, stop: StopFlag, *, thrifty: bool)
         for in_tiles in (True,) if thrifty else (False, True):
             try:
                 vae = model.vae()
-                with stoppable([vae], stop), tiled(vae, wanted=in_tiles):
+                with stoppable([vae], stop), latents.tiled(vae, wanted=in_tiles):
                     return latents.decode(vae, found)
             except Exception as error:
                 if not failures.is_out_of_memory(error):
@@ -188,14 +187,3 @@ def drawer(shared: Shared, model: LoadedModel, stop: StopFlag, *, thrifty: bool)
         return None
 
     return draw
-
-
-@contextmanager
-def tiled(vae: Any, *, wanted: bool) -> Iterator[None]:
-    """While inside, the VAE works in tiles if that is wanted: less memory, faint edges between."""
-    if wanted:
-        vae.enable_tiling()
-    try:
-        yield
-    finally:
-        vae.disable_tiling()

@@ -24,6 +24,22 @@ def check_loras(request: JobRequest, model: ModelInfo, registry: Registry) -> No
         _refuse_unfit(addon, model, f"loras.{number}")
 
 
+def check_vae(request: JobRequest, model: ModelInfo, registry: Registry) -> None:
+    """Raises BadInput for a VAE whose latents are not the model's, NotFound for an unknown name."""
+    if not request.vae:
+        return
+    vae = registry.vaes.get(request.vae)
+    problem = vae.mismatch(model) if vae.ok else vae.problem
+    if model.ok and problem:
+        fitting = [other.id for other in registry.vaes.list() if other.fits(model)]
+        raise BadInput(
+            "unsupported",
+            f"The VAE {vae.title} cannot be used with {model.title}: {problem.rstrip('.')}.",
+            f"Use {' or '.join(fitting)}, or leave the VAE out." if fitting else "Leave it out.",
+            details={"fields": [{"field": "vae", "message": "does not fit the model"}]},
+        )
+
+
 def _chosen(
     number: int, control: Control, request: JobRequest, model: ModelInfo, registry: Registry
 ) -> Control:

@@ -48,7 +48,7 @@ def resolve(request: JobRequest, registry: Registry, source_size: Size | None) -
     """
     if request.mode is Mode.PREPROCESS:
         return _resolve_map(request, registry, source_size)
-    refuse_unsupported(request)
+    refuse_mode(request.mode)
     model = _model(registry, request.model)
     size = source_size or Size(
         request.width or model.native_size, request.height or model.native_size
@@ -56,6 +56,7 @@ def resolve(request: JobRequest, registry: Registry, source_size: Size | None) -
     refuse_huge(size)
     _refuse_sampler(model, request.sampler)
     addons.check_loras(request, model, registry)
+    addons.check_vae(request, model, registry)
     strength = strength_of(request)
     chosen: dict[str, Any] = {
         "model": model.id,
@@ -226,17 +227,6 @@ def place_notices(request: PlanRequest, box: Box) -> list[Notice]:
 
 def _model(registry: Registry, model_id: str | None) -> ModelInfo:
     return registry.get(model_id or registry.default_id)
-
-
-def refuse_unsupported(request: JobRequest) -> None:
-    refuse_mode(request.mode)
-    if request.vae:
-        raise BadInput(
-            "unsupported",
-            "“vae” cannot be used yet.",
-            "Leave it out.",
-            details={"fields": [{"field": "vae", "message": "is reserved"}]},
-        )
 
 
 def refuse_mode(mode: Mode) -> None:

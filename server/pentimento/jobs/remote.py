@@ -14,18 +14,23 @@ from pentimento.imaging.geometry import Size
 from pentimento.jobs import plan, wording
 from pentimento.jobs.record import JobRequest, Mode, Plan, PlanRequest, Rect, SizeOut
 
+OF_THIS_MACHINE = {  # fields of a job, and why a service has no use for them
+    "loras": "LoRAs of this machine cannot be used at {title}.",
+    "vae": "VAEs of this machine cannot be used at {title}.",
+    "regions": "{title} takes one prompt for the whole picture.",
+    "references": "{title} takes words only, no reference pictures.",
+    "observe": "How a picture is made at {title} cannot be seen.",
+}
+
 
 def resolve(request: JobRequest, remotes: Remotes, source_size: Size | None) -> JobRequest:
     """The request with nothing left to chance, as `plan.resolve` does it; what the service decides
     stays None. Raises also key_missing, consent_needed, budget_exceeded: nothing is sent then."""
     terms = remotes.terms(str(request.backend))
-    plan.refuse_unsupported(request)
-    if request.loras:
-        raise _no_loras(terms)
-    if request.regions or request.references:
-        raise _no_regions(terms)
-    if request.observe:
-        raise _not_observed(terms)
+    plan.refuse_mode(request.mode)
+    for field, sentence in OF_THIS_MACHINE.items():
+        if getattr(request, field):
+            raise _only_here(terms, field, sentence)
     size = source_size or Size(
         request.width or terms.sizes.native_size, request.height or terms.sizes.native_size
     )
@@ -79,28 +84,10 @@ def make_plan(request: PlanRequest, remotes: Remotes) -> Plan:
     )
 
 
-def _not_observed(terms: Terms) -> BadInput:
+def _only_here(terms: Terms, field: str, sentence: str) -> BadInput:
     return BadInput(
         "unsupported",
-        f"How a picture is made at {terms.title} cannot be seen.",
-        "Leave “observe” out, or run the job on this machine.",
-        details={"fields": [{"field": "observe", "message": "is for this machine"}]},
-    )
-
-
-def _no_regions(terms: Terms) -> BadInput:
-    return BadInput(
-        "unsupported",
-        f"{terms.title} takes one prompt for the whole picture, and words only.",
-        "Leave regions and references out, or run the job on this machine.",
-        details={"fields": [{"field": "regions", "message": "are not possible there"}]},
-    )
-
-
-def _no_loras(terms: Terms) -> BadInput:
-    return BadInput(
-        "unsupported",
-        f"LoRAs of this machine cannot be used at {terms.title}.",
-        "Leave them out, or run the job on this machine.",
-        details={"fields": [{"field": "loras", "message": "are on this machine"}]},
+        sentence.format(title=terms.title),
+        f"Leave “{field}” out, or run the job on this machine.",
+        details={"fields": [{"field": field, "message": "is for this machine"}]},
     )

@@ -28,6 +28,7 @@ from pentimento.models.weights import Damaged, check_component, check_file
 STARTER = Path(__file__).resolve().parent.parent / "starter"
 CONTROL_TYPES = control_kinds.TYPES
 CROSS_ATTENTION = re.compile(r"attn2[._]to_k\b.*(lora_A|lora_down|lora\.down)")
+KINDS = ("controlnet", "t2i_adapter", "lora")  # roles of files and folders that are listed here
 Kind = Literal["controlnet", "lora"]
 Found = list["Addon"]  # inside the class `list` is the method
 
@@ -103,7 +104,7 @@ class Addons:
         for path in self._places():
             found.append(_inspect(path, _free_id(path.stem, found)))
         for item in self._inventory.outside():
-            if item.role in ("controlnet", "lora"):
+            if item.role in KINDS:
                 found.append(_outside(item, _free_id(item.id, found)))
         return found
 
@@ -167,7 +168,9 @@ def _outside(item: Item, addon_id: str) -> Addon:
         )
     else:
         bare = _inspect(place.path, addon_id)
-    return replace(bare, title=place.title, source=place.source)
+    controls = bare.controls or control_kinds.types_named(place.title)
+    controls = controls if kind == "controlnet" else ()
+    return replace(bare, title=place.title, source=place.source, controls=controls)
 
 
 def _free_id(name: str, found: Found) -> str:
@@ -184,6 +187,7 @@ def _controlnet(bare: Addon) -> Addon:
     told = CONTEXT_FAMILIES.get(context, UNKNOWN) if isinstance(context, int) else UNKNOWN
     return replace(
         bare,
+        precision=weights.precision_of(bare.path),
         title=str(sheet.get("title") or bare.title),
         note=str(sheet.get("note") or ""),
         controls=control_kinds.types_of(bare.path, config, sheet),

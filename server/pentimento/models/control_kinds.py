@@ -51,8 +51,13 @@ def types_of(folder: Path, config: dict[str, Any], sheet: dict[str, Any]) -> tup
     if config["_class_name"] == UNION:
         kinds = config.get("num_control_type") or 0
         return tuple(kind for kind, mode in UNION_MODES.items() if mode < kinds)
-    name = folder.name.lower().replace("_", "").replace("-", "")
-    return next(((kind,) for kind in TYPES if kind in name), ())
+    return types_named(folder.name)
+
+
+def types_named(name: str) -> tuple[str, ...]:
+    """The type of maps that a name tells, if any."""
+    plain = name.lower().replace("_", "").replace("-", "")
+    return next(((kind,) for kind in TYPES if kind in plain), ())
 
 
 def families_of(config: dict[str, Any], sheet: dict[str, Any]) -> frozenset[str]:

@@ -9,6 +9,9 @@ from typing import Any
 PRIVATE = (
     "path",
     "latent_scale",
+    "latent_channels",
+    "latent_scaling",
+    "vae_kind",
     "unet_width",
     "context_dim",
     "prediction_type",
@@ -41,6 +44,9 @@ class ModelInfo:
     ok: bool = True
     problem: str = ""
     latent_scale: int = 8  # px per latent
+    latent_channels: int | None = None
+    latent_scaling: float | None = None  # what its VAE's latents are multiplied with
+    vae_kind: str = ""  # class of its VAE
     unet_width: int = 320  # channels of the UNet's first block
     context_dim: int | None = None  # of the prompt's embeddings, as the denoiser takes them
     prediction_type: str = "epsilon"

@@ -13,10 +13,11 @@ from pentimento.imaging.schedules import alphas_cumprod
 from pentimento.models import families
 from pentimento.models.families import Family
 from pentimento.models.info import ModelInfo
-from pentimento.models.weights import PICKLE_SUFFIXES, Damaged, check_component
+from pentimento.models.weights import PICKLE_SUFFIXES, Damaged, check_component, precision_of
 
 INDEX = "model_index.json"
 DATA_SHEET = "pentimento.json"
+KL, KL_SCALING = "AutoencoderKL", 0.18215  # diffusers' default, which old configurations leave out
 MOST_TIMESTEPS = 100_000
 JSON_LIMIT = 1_000_000  # bytes; configurations are a few kB
 
@@ -76,7 +77,7 @@ def _read(folder: Path, bare: ModelInfo) -> ModelInfo:
         if not (folder / name).is_dir():
             raise Damaged(f"The folder {name} is missing")
         check_component(folder / name)
-    return info
+    return replace(info, precision=precision_of(folder / family.denoiser))
 
 
 def read_json(file: Path) -> dict[str, Any]:
@@ -140,6 +141,7 @@ def from_configs(
     scale = latent_scale(vae)
     native = family.native_size or _sample_size(denoiser) * scale
     multiple = scale * LATENT_STEP
+    vae_kind = str(vae.get("_class_name"))
     return replace(
         bare,
         family=family.name,
@@ -151,6 +153,9 @@ def from_configs(
         default_guidance=family.guidance,
         default_sampler=family.sampler,
         latent_scale=scale,
+        latent_channels=latent_channels(vae),
+        latent_scaling=vae.get("scaling_factor", KL_SCALING if vae_kind == KL else None),
+        vae_kind=vae_kind,
         unet_width=_width(family, denoiser),
         context_dim=denoiser.get("cross_attention_dim"),
         prediction_type="flow" if family.flow else str(scheduler.get("prediction_type", "epsilon")),

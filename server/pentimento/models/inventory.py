@@ -10,6 +10,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from pentimento.models import control_kinds
 from pentimento.models.folders import CONFIG, INDEX, SUFFIXES, Folders, Place
 from pentimento.models.headers import PICKLE_SUFFIXES, pickle_problem
 from pentimento.models.info import ModelInfo
@@ -21,12 +22,11 @@ from pentimento.models.weights import check_component
 
 OWN = {"embeddings": "embedding", "upscalers": "upscaler"}  # folder of the data folder -> role
 CLASSES = {  # in config.json of a diffusers folder -> role
-    "ControlNetModel": "controlnet",
+    **dict.fromkeys(control_kinds.CLASSES, "controlnet"),
     "AutoencoderKL": "vae",
     "AutoencoderKLFlux2": "vae",
     "AutoencoderKLQwenImage": "vae",
     "AutoencoderTiny": "tiny_vae",
-    "T2IAdapter": "t2i_adapter",
 }
 MODELS = ("checkpoint", "denoiser")
 

@@ -11,7 +11,9 @@ from pathlib import Path
 
 from pentimento.errors import BadInput, Conflict
 from pentimento.jobs.record import MODEL_ID
+from pentimento.models.addons import KINDS
 from pentimento.models.install import link_or_copy
+from pentimento.models.inventory import MODELS
 from pentimento.models.recognise import UNKNOWN, recognise
 from pentimento.models.registry import Registry
 from pentimento.models.tensors import Damaged
@@ -65,5 +67,5 @@ def problems(registry: Registry) -> Iterator[tuple[str, str]]:
     for adapter in registry.ip_adapters.list():
         yield adapter.id, adapter.problem
     for item in registry.inventory.list():
-        if item.role not in ("checkpoint", "denoiser", "controlnet", "lora"):
+        if item.role not in (*MODELS, *KINDS):
             yield item.id, item.problem

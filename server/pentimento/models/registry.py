@@ -16,6 +16,7 @@ from pentimento.models.inspect import INDEX, inspect
 from pentimento.models.inventory import MODELS, Inventory, Item
 from pentimento.models.ip_adapters import IpAdapters
 from pentimento.models.names import free_id
+from pentimento.models.vaes import Vaes
 
 STARTER_ID = "starter"
 STARTER_FOLDER = Path(__file__).resolve().parent.parent / "starter" / "model"
@@ -36,6 +37,7 @@ class Registry:
         self.addons = Addons(data_dir, self.inventory)
         self.annotators = Annotators(data_dir)
         self.ip_adapters = IpAdapters(data_dir)
+        self.vaes = Vaes(data_dir, self.inventory)
 
     def list(self) -> Sequence[ModelInfo]:
         """All models, the starter first; the default one is marked, damaged ones say why."""

@@ -37,6 +37,11 @@ def check_file(file: Path) -> None:
         raise Damaged(f"{file.parent.name}/{file.name} is not a safetensors file, but GGUF")
 
 
+def precision_of(folder: Path) -> str:
+    """What most weights of a component have, by the first of its files."""
+    return recognise(min(folder.glob("*.safetensors"))).precision
+
+
 def shapes(file: Path) -> Mapping[str, Shape]:
     """Of all weights in a file, from its header. Raises Damaged, OSError."""
     stat = file.stat()

@@ -157,6 +157,20 @@ def test_a_link_out_of_an_added_folder_is_not_followed(tmp_path: Path) -> None:
     assert "add that place too" in link.problem
 
 
+def test_a_vae_behind_a_link_out_cannot_be_used(tmp_path: Path) -> None:
+    root = comfyui(tmp_path / "comfy")
+    good = write(root / "models" / "vae" / "good.safetensors", CASES["vae-4"][0])
+    outside = tmp_path / "outside.safetensors"
+    outside.write_bytes(good.read_bytes())
+    (root / "models" / "vae" / "link.safetensors").symlink_to(outside)
+    known = registry(tmp_path / "data")
+    known.inventory.folders.add(root)
+    assert [(vae.id, vae.ok, vae.source) for vae in known.vaes.list()] == [
+        ("good", True, "ComfyUI"),
+        ("link", False, "ComfyUI"),
+    ]
+
+
 def test_a_diffusers_controlnet_in_an_added_folder_can_be_used(tmp_path: Path) -> None:
     root = tmp_path / "ComfyUI"
     folder = root / "models" / "controlnet" / "my canny"

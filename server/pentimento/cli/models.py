@@ -12,10 +12,11 @@ from rich.console import Console
 from rich.table import Table
 
 from pentimento.cli import folders, pulling
-from pentimento.models import ModelInfo, Registry, catalogue, install, parts, removal
+from pentimento.models import ModelInfo, Registry, catalogue, install, parts, removal, vaes
 from pentimento.models.addons import KINDS
 from pentimento.models.inventory import MODELS
-from pentimento.models.recognise import UNKNOWN, Recognised
+from pentimento.models.recognise import UNKNOWN, Recognised, recognise
+from pentimento.models.tensors import Damaged
 from pentimento.paths import data_dir
 
 command = typer.Typer(no_args_is_help=True, help="See and change which models are installed.")
@@ -54,17 +55,31 @@ def _others(registry: Registry) -> Iterator[tuple[str, ...]]:
     for addon in registry.addons.list():
         size, state = _size(addon.path), _state(addon.ok, addon.problem)
         yield (addon.id, addon.kind, addon.family, addon.precision, size, addon.source, state)
+    for vae in registry.vaes.list():
+        told = _told(vae.path)
+        family = " or ".join(told.families) or UNKNOWN
+        size, state = _size(vae.path), _state(vae.ok, vae.problem)
+        role = "tiny_vae" if vae.tiny else "vae"
+        yield (vae.id, role, family, told.precision, size, vae.source, state)
     for adapter in registry.ip_adapters.list():
         size, state = _size(adapter.path), _state(adapter.ok, adapter.problem)
         yield (adapter.id, "ip_adapter", UNKNOWN, UNKNOWN, size, "", state)
     for item in registry.inventory.list():
-        if item.role in (*MODELS, *KINDS):
+        if item.role in (*MODELS, *KINDS, *vaes.ROLES):
             continue  # listed above
         told = item.told or Recognised(UNKNOWN)
         family = " or ".join(told.families) or UNKNOWN
         size, source = _size(item.place.path), item.place.source
         state = _state(item.ok, item.problem)
         yield (item.id, item.role, family, told.precision, size, source, state)
+
+
+def _told(path: Path) -> Recognised:
+    """What a file's header says; nothing of a folder, or where it cannot be read."""
+    try:
+        return recognise(path) if path.is_file() else Recognised(UNKNOWN)
+    except (Damaged, OSError):
+        return Recognised(UNKNOWN)
 
 
 def _size(path: Path) -> str:

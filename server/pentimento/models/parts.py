@@ -17,6 +17,7 @@ from pentimento.models.inventory import MODELS
 from pentimento.models.recognise import UNKNOWN, recognise
 from pentimento.models.registry import Registry
 from pentimento.models.tensors import Damaged
+from pentimento.models.vaes import ROLES
 
 SHELVES = {  # role -> folder of the data folder
     "lora": "loras",
@@ -64,8 +65,10 @@ def problems(registry: Registry) -> Iterator[tuple[str, str]]:
     is held against its file's length."""
     for addon in registry.addons.list():
         yield addon.id, addon.problem
+    for vae in registry.vaes.list():
+        yield vae.id, vae.problem
     for adapter in registry.ip_adapters.list():
         yield adapter.id, adapter.problem
     for item in registry.inventory.list():
-        if item.role not in (*MODELS, *KINDS):
+        if item.role not in (*MODELS, *KINDS, *ROLES):
             yield item.id, item.problem

@@ -16,7 +16,7 @@ from typing import Any
 from pentimento.errors import NotFound
 from pentimento.models.info import ModelInfo
 from pentimento.models.inspect import KL, KL_SCALING, latent_channels, latent_scale, read_json
-from pentimento.models.inventory import Inventory
+from pentimento.models.inventory import Inventory, Item
 from pentimento.models.names import free_id
 from pentimento.models.weights import Damaged, check_component, shapes
 
@@ -103,8 +103,7 @@ class Vaes:
             found.append(inspect(path, _free_id(_title(path), found)))
         for item in self._inventory.outside():
             if item.role in ROLES:
-                vae = inspect(item.place.path, _free_id(item.id, found))
-                found.append(replace(vae, title=item.place.title, source=item.place.source))
+                found.append(_outside(item, _free_id(item.id, found)))
         return found
 
     def get(self, vae_id: str) -> Vae:
@@ -142,6 +141,15 @@ def inspect(path: Path, vae_id: str) -> Vae:
         return _of_folder(bare) if path.is_dir() else _of_file(bare)
     except (Damaged, OSError, ValueError, KeyError, IndexError) as problem:
         return replace(bare, ok=False, problem=f"{str(problem).rstrip('.')}.")
+
+
+def _outside(item: Item, vae_id: str) -> Vae:
+    """One in another program's folder."""
+    place = item.place
+    vae = inspect(place.path, vae_id) if item.ok else Vae(vae_id, place.title, place.path)
+    if not item.ok:
+        vae = replace(vae, ok=False, problem=item.problem)
+    return replace(vae, title=place.title, source=place.source)
 
 
 def _of_folder(bare: Vae) -> Vae:

@@ -75,3 +75,14 @@ def test_the_account_names_budgets_and_parts(registry: Registry, tmp_path: Path)
     assert (memory["ram_mb"], memory["vram_mb"]) == (100, None)
     assert {part["name"] for part in memory["parts"]} >= {"unet", "vae"}
     assert {part["place"] for part in memory["parts"]} == {"ram"}
+
+
+@pytest.mark.parametrize("model", ["sd15", "z-image"])
+def test_a_denoiser_kept_in_fp8_makes_nearly_the_same_picture(
+    bench: Bench, registry: Registry, tmp_path: Path, model: str
+) -> None:
+    (tmp_path / "small").mkdir()
+    half = Bench(Worker(replace(CPU, storage="fp8")), registry, tmp_path / "small")
+    made, plain = half.make(model).pixels(), bench.make(model).pixels()
+    difference = np.abs(made.astype(float) - plain).mean()
+    assert 0 < difference < 25

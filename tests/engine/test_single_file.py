@@ -82,3 +82,17 @@ def test_the_bundled_configurations_are_a_models(family: str) -> None:
     assert model.config("unet")["in_channels"] == model.config("vae")["latent_channels"] == 4
     for part in PARTS[family]:
         assert model.config(part)
+
+
+@pytest.mark.parametrize("part", ["unet", "text_encoder"])
+def test_weights_stored_in_fp8_are_read_as_what_is_computed_in(
+    files: dict[str, Path], tmp_path: Path, data_dir: Path, part: str
+) -> None:
+    folder, small = data_dir / "models" / "sd15", tmp_path / "fp8.safetensors"
+    eight = torch.float8_e4m3fn
+    save_file({name: weight.to(eight) for name, weight in load_file(files["sd15"]).items()}, small)
+    found = ModelFile(small, "sd15", folder).read(part, torch.float32).state_dict()
+    for name, weight in ModelFolder(folder).read(part, torch.float32).state_dict().items():
+        assert found[name].dtype == weight.dtype
+        if weight.is_floating_point():
+            assert torch.equal(found[name], weight.to(eight).to(weight.dtype)), name

@@ -46,7 +46,7 @@ def command(
     ] = None,
     precision: Annotated[
         str | None,
-        typer.Option(help="Number type on a graphics card: auto, fp32, bf16, fp16, fp8, nf4."),
+        typer.Option(help="Number type on a graphics card: auto, fp32, bf16, fp16, fp8."),
     ] = None,
     log_level: Annotated[
         LogLevel, typer.Option(help="What logs/server.log tells.")

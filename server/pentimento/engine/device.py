@@ -23,7 +23,7 @@ WORKING_MOST = 3 * 1024 * MEGABYTE
 @dataclass(frozen=True, slots=True)
 class Device:
     """`dtype` is for text encoders and denoisers. `storage` is how a denoiser's weights lie in
-    memory where that is not `dtype`: "fp8" or "nf4". Budgets are in bytes of weights: `ram` between
+    memory where that is not `dtype`: "fp8". Budgets are in bytes of weights: `ram` between
     jobs, `vram` on the device at one time (None: as much as there is)."""
 
     where: torch.device

@@ -37,7 +37,7 @@ CPU = Accelerator("cpu", "cpu")
 @dataclass(frozen=True, slots=True)
 class Choice:
     """`dtype` is what denoisers and text encoders compute in, `storage` how a denoiser's weights
-    lie in memory: "" as they compute, else "fp8" or "nf4"."""
+    lie in memory: "" as they compute, else "fp8"."""
 
     device: Accelerator
     dtype: str
@@ -59,7 +59,7 @@ HALVES: tuple[tuple[str, bool, tuple[int, int], bool, str], ...] = (
     ("mps", False, (0, 0), False, "float16"),
 )
 TYPES = {"fp32": "float32", "bf16": "bfloat16", "fp16": "float16"}
-STORAGE = {"fp8": ("cuda", "xpu"), "nf4": ("cuda",)}  # the kinds of devices that can
+STORAGE = {"fp8": ("cuda", "xpu")}  # the kinds of devices that can
 
 
 def choose(found: Sequence[Accelerator], device: str = "auto", precision: str = "auto") -> Choice:

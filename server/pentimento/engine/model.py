@@ -217,7 +217,10 @@ class LoadedModel:
 
         def load() -> Any:
             self._emit(Loading(f"Loading {self._spec.id}: {name.replace('_', ' ')}"))
-            return self._folder.read(name, dtype)
+            part = self._folder.read(name, dtype)
+            if name == self.family.denoiser and self._shared.device.storage == "fp8":
+                thrift.keep_in_fp8(part, dtype)
+            return part
 
         return self._shared.components.get(self._key(name), name, load, lambda: self._bytes(name))
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from pentimento.errors import BadInput
 
-PRECISIONS = ("auto", "fp32", "bf16", "fp16", "fp8", "nf4")
+PRECISIONS = ("auto", "fp32", "bf16", "fp16", "fp8")
 DEVICE = re.compile(r"auto|cpu|mps|(cuda|xpu)(:\d{1,2})?")
 LEAST_MB = 64
 

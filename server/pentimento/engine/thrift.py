@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import torch
 from diffusers.models.attention_processor import AttnProcessor2_0
 from torch import nn
 
@@ -22,6 +23,12 @@ def decoding_bytes(vae: dict[str, Any], size: Size, itemsize: int) -> int:
     full size with its own number of channels."""
     widths = vae.get("block_out_channels") or [vae.get("base_dim", 96)]
     return size.pixels * widths[min(1, len(widths) - 1)] * itemsize * BUFFERS
+
+
+def keep_in_fp8(denoiser: Any, dtype: torch.dtype) -> None:
+    """Halves the memory of its weights for good: each layer's become `dtype` while it computes. The
+    pictures change slightly (about a hundredth, measured)."""
+    denoiser.enable_layerwise_casting(storage_dtype=torch.float8_e4m3fn, compute_dtype=dtype)
 
 
 @contextmanager

@@ -12,7 +12,7 @@ from torch import nn
 
 from pentimento.imaging.geometry import Size
 
-BUFFERS = 4  # a decoder's largest layers alive at one time (measured: 3 to 4)
+BUFFERS = 4  # a decoder's largest layers alive at one time: a generous guess, not measured
 TILED = "decoding in tiles"
 SLICED = "attention in slices"
 OFFLOADED = "weights in main memory"

@@ -227,10 +227,8 @@ def test_repeated_prompts_are_not_encoded_again(bench: Bench) -> None:
     hook.remove()
 
 
-@pytest.mark.parametrize("model", MODELS)
-def test_a_prompt_that_is_too_long_is_used_as_far_as_it_is_read_and_told_of(
-    bench: Bench, model: str
-) -> None:
+def test_a_prompt_that_is_too_long_is_used_as_far_as_it_is_read_and_told_of(bench: Bench) -> None:
+    model = "sd3"
     words = "a ball and " * 40
     made = bench.make(model, prompt=words, negative_prompt="red", count=2)
     (told,) = made.facts["notices"]
@@ -240,14 +238,12 @@ def test_a_prompt_that_is_too_long_is_used_as_far_as_it_is_read_and_told_of(
     assert unread.replace(" ", "") in words.replace(" ", "")
     assert unread in told["message"]
     assert [image.facts["notices"] for image in made.images] == [[told]] * 2
-    longer = bench.make(model, prompt=words + " in a red box", negative_prompt="red")
+    longer = bench.make(model, prompt=words + " in a red box", negative_prompt="red", count=2)
     np.testing.assert_array_equal(longer.pixels(), made.pixels())
 
 
 def test_only_what_is_read_at_all_can_be_too_long(bench: Bench) -> None:
     long = {"negative_prompt": "red " * 60}
-    (told,) = bench.make("sd15", **long).facts["notices"]
+    (told,) = bench.make("sd3", **long, guidance=4.0).facts["notices"]
     assert told["code"] == "negative_prompt_cut"
-    assert "notices" not in bench.make("sd15", **long, guidance=1.0).facts
-    assert "notices" not in bench.make("sd15", prompt="a" * 75).facts
-    assert "notices" in bench.make("sd15", prompt="a" * 76).facts
+    assert "notices" not in bench.make("sd3", **long, guidance=1.0).facts

@@ -136,6 +136,8 @@ class LoadedModel:
 
     def unread(self, words: str) -> Unread | None:
         """What of a prompt is beyond the length that the model's tokenizers take."""
+        if self.family.reads_all:
+            return None
         found = (
             prompts.unread(self._part(name), words)
             for name in self.family.readers or self.family.tokenizers

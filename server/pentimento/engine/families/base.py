@@ -15,6 +15,7 @@ GetPart = Callable[[str], Any]  # a component by its name in model_index.json
 
 
 class Family(ABC):
+    reads_all = False  # prompts of any length; else what is beyond the tokenizers' limit is cut
     readers: tuple[str, ...] = ()  # tokenizers whose limit is the prompt's; empty: all of them
 
     def __init__(self, row: Row) -> None:

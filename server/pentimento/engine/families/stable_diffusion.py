@@ -11,12 +11,19 @@ from diffusers import (
     StableDiffusionXLPipeline,
 )
 
+from pentimento.engine.families import clip_words
 from pentimento.engine.families.base import Embeddings, Family, GetPart, with_factor
 
 
 class SD15(Family):
+    reads_all = True
+
     def embed(self, part: GetPart, prompt: str, negative: str, guided: bool) -> Embeddings:
         encoder = part("text_encoder")
+        readers = [clip_words.Reader(encoder, part("tokenizer"), clip_words.LAST)]
+        prompts = [prompt, negative] if guided else [prompt]
+        if not clip_words.plain(readers, prompts):
+            return clip_words.named(clip_words.read(readers, prompts))
         pipe = _sd(text_encoder=encoder, tokenizer=part("tokenizer"))
         positive, unwanted = pipe.encode_prompt(prompt, encoder.device, 1, guided, negative)
         found = {"prompt_embeds": positive}
@@ -34,9 +41,18 @@ class SD15(Family):
 
 
 class SDXL(Family):
+    reads_all = True
+
     def embed(self, part: GetPart, prompt: str, negative: str, guided: bool) -> Embeddings:
         """An empty negative prompt is encoded as words, not as zeros (`None` would be zeros)."""
         names = (*self.encoders, *self.tokenizers)
+        readers = [
+            clip_words.Reader(part(encoder), part(tokenizer), clip_words.LAST_BUT_ONE)
+            for encoder, tokenizer in zip(self.encoders, self.tokenizers, strict=True)
+        ]
+        prompts = [prompt, negative] if guided else [prompt]
+        if not clip_words.plain(readers, prompts):
+            return clip_words.named(clip_words.read(readers, prompts), pooled=True)
         pipe = _sdxl(**{name: part(name) for name in names})
         positive, unwanted, pooled, unwanted_pooled = pipe.encode_prompt(
             prompt,

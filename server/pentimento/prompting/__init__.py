@@ -1,0 +1,1 @@
+"""Prompts as text: what their signs mean. No torch."""

@@ -22,7 +22,7 @@ FILE = Path(__file__).with_name("catalogue.toml")
 OWN_FILE = "catalogue.toml"  # in the data folder
 TIERS = (4, 6, 8, 12, 16, 24)  # GB of video memory
 PATH = r"[A-Za-z0-9._*?\[\]|/ -]+"
-USABLE_ROLES = ("model", "lora", "controlnet", "ip-adapter", "annotator")
+USABLE_ROLES = ("model", "lora", "controlnet", "vae", "tiny-vae", "ip-adapter", "annotator")
 PLACES = {  # role -> folder in the data folder; LoRAs are single files, all others folders
     "model": "models",
     "controlnet": "controlnets",

@@ -70,11 +70,13 @@ def openai(monkeypatch: pytest.MonkeyPatch) -> Iterator[Service]:
     stand_in.close()
 
 
-def line_to(service_id: str, stand_in: StandIn, key: str | None = None) -> Line:
+def line_to(
+    service_id: str, stand_in: StandIn, key: str | None = None, seconds: float = SECONDS
+) -> Line:
     found = adapter.load(service_id)
     headers = found.auth(key or stand_in.key)
     address = Address(service_id, "The service", stand_in.base_url, headers)
-    return Line(address, found.meaning, time.monotonic() + SECONDS)
+    return Line(address, found.meaning, time.monotonic() + seconds)
 
 
 REFUSED = {
@@ -149,6 +151,18 @@ def test_a_result_at_a_private_address_is_not_loaded(
         assert stand_in.accepted == 1
     finally:
         stand_in.close()
+
+
+@pytest.mark.parametrize("hiccup", ["429", "500", "503", "cut", "half"])
+@pytest.mark.parametrize("service", ["fal", "horde", "replicate"], indirect=True)
+def test_an_order_that_is_waited_for_survives_a_hiccup(service: Service, hiccup: str) -> None:
+    """The picture is being made and will be billed: one bad answer must not lose it."""
+    service.line = line_to(service.id, service.stand_in, seconds=30)
+    service.stand_in.hiccup = hiccup
+    assert service.paint().image.startswith(b"\x89PNG")
+    assert service.stand_in.hiccup == ""
+    assert service.stand_in.accepted == 1
+    assert service.stand_in.withdrawn == []
 
 
 def test_an_answer_that_drips_ends_with_the_deadline(service: Service) -> None:

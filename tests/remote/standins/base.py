@@ -60,10 +60,11 @@ class Asked:
 @dataclass
 class StandIn:
     """`fault` is the next answers' fault, `times` for how many of them; `accepted` counts orders
-    that a real service would bill."""
+    that a real service would bill. `hiccup` is the fault of the next question about an order."""
 
     fault: str = ""
     times: int = 10**6
+    hiccup: str = ""
     key: str = "right-key"
     accepted: int = 0
     calls: list[Call] = field(default_factory=list)
@@ -147,7 +148,7 @@ class StandIn:
         order = self.is_order(call)
         if not self.authorized(call):
             return send(handler, self.refusal(401))
-        fault = self._next_fault() if order else ""
+        fault = self._next_fault() if order else self._next_hiccup()
         refused = FAULTS.get(fault)
         if refused:
             return refused(self, handler)
@@ -163,6 +164,13 @@ class StandIn:
             return ""
         self.times -= 1
         return self.fault
+
+    def _next_hiccup(self) -> str:
+        """Once, after an order."""
+        hiccup = self.hiccup if self.accepted else ""
+        if hiccup:
+            self.hiccup = ""
+        return hiccup
 
 
 Handling = Callable[[StandIn, BaseHTTPRequestHandler], None]

@@ -180,7 +180,7 @@ class Line:
                 continue
             if answer.status < 400:
                 return self._not_elsewhere(answer)
-            if answer.status not in (429, 502, 503, 504) or number == TRIES - 1:
+            if answer.status not in (429, 500, 502, 503, 504) or number == TRIES - 1:
                 raise self._refusal(answer)
             self.pause(min(answer.retry_after or PAUSES[number], LONGEST_WAIT))
         raise AssertionError("the last try has answered or raised")

@@ -154,7 +154,7 @@ def test_models_are_listed_and_verified(shell: Shell) -> None:
     listed = json.loads(shell("models", "list", "--json").stdout)
     assert [(info["id"], info["ok"]) for info in listed] == [("starter", True)]
     verified = shell("models", "verify")
-    assert (verified.returncode, verified.stdout) == (0, "starter: ok\n")
+    assert (verified.returncode, verified.stdout) == (0, "starter: ok\ncanny: ok\nblueprint: ok\n")
     assert shell("models", "remove", "none", "--yes").returncode == 1
 
 

@@ -45,7 +45,7 @@ def plan(model: LoadedModel, sampler: str, strength: float, mask: np.ndarray) ->
         mask=latent_mask(mask, Size(SIDE // model.factor, SIDE // model.factor)),
         controls=[],
         size=size,
-        latent_rgb=None,
+        viewer=None,
         images=1,
     )
 

@@ -186,8 +186,8 @@ def test_default_strengths(registry: Registry, mode: str, strength: float) -> No
 
 
 def test_resolve_refuses_what_no_engine_can(registry: Registry) -> None:
-    with pytest.raises(BadInput, match="cannot be used yet") as caught:
+    with pytest.raises(NotFound, match="no VAE called") as caught:
         resolve(JobRequest(vae="a"), registry, None)
-    assert caught.value.code == "unsupported"
+    assert caught.value.code == "model_not_found"
     with pytest.raises(TooLarge):
         resolve(JobRequest(width=60_000, height=60_000), registry, None)

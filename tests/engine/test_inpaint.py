@@ -44,6 +44,8 @@ def plan(model: LoadedModel, sampler: str, strength: float, mask: np.ndarray) ->
         source=latents.encode(model.vae(), pixels.model_rgb(photo(), size)),
         mask=latent_mask(mask, Size(SIDE // model.factor, SIDE // model.factor)),
         controls=[],
+        areas=[],
+        references=[],
         size=size,
         viewer=None,
         images=1,

@@ -28,11 +28,15 @@ class Shell:
     data: Path
     extra: dict[str, str] = field(default_factory=dict)
 
-    def __call__(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+    def __call__(
+        self, *arguments: str, typed: str | None = None
+    ) -> subprocess.CompletedProcess[str]:
+        """`typed` is piped in."""
         return subprocess.run(
             self.command(*arguments),
             cwd=self.folder,
             env=self.environment(),
+            input=typed,
             capture_output=True,
             text=True,
             timeout=SECONDS,

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import json
-import subprocess
 from collections.abc import Iterator
 
 import pytest
-from tests.cli.shell import SECONDS, Shell, photo, read
+from tests.cli.shell import Shell, photo, read
 from tests.remote.standins.openai import OpenAI
 
 
@@ -18,19 +17,6 @@ def service(served: Shell) -> Iterator[OpenAI]:
     assert served("backends", "set", "openai", "--url", running.base_url).returncode == 0
     yield running
     running.close()
-
-
-def pipe(shell: Shell, text: str, *arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        shell.command(*arguments),
-        cwd=shell.folder,
-        env=shell.environment(),
-        input=text,
-        capture_output=True,
-        text=True,
-        timeout=SECONDS,
-        check=False,
-    )
 
 
 def entry(shell: Shell) -> dict:
@@ -46,7 +32,7 @@ def test_a_service_is_set_up_and_used_from_the_shell(served: Shell, service: Ope
     assert "pentimento backends agree openai" in refused.stderr
     assert service.calls == []
 
-    kept = pipe(served, service.key + "\n", "backends", "key", "openai")
+    kept = served("backends", "key", "openai", typed=service.key + "\n")
     assert "needs your consent" in kept.stdout
     agreed = served("backends", "agree", "openai", "--yes")
     assert "Receives: OpenAI, or whoever runs the server" in agreed.stdout

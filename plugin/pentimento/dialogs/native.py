@@ -80,6 +80,18 @@ def dialog_button(text: str, tooltip: str, run_dialog) -> Gtk.Button:
     return button(text, tooltip, lambda: GLib.idle_add(soon))
 
 
+def entries(rows) -> Gtk.Grid:
+    """Entries below one another, each of `rows` with its label and tooltip: (text, entry, tip)."""
+    grid = Gtk.Grid(column_spacing=BORDER, row_spacing=SPACING)
+    for number, (text, entry, tooltip) in enumerate(rows):
+        entry.set_hexpand(True)
+        entry.set_tooltip_text(tooltip)
+        name(entry, text, tooltip)
+        grid.attach(label(text, entry), 0, number, 1, 1)
+        grid.attach(entry, 1, number, 1, 1)
+    return grid
+
+
 def expander(text: str, content: Gtk.Widget, expanded: bool = False) -> Gtk.Expander:
     widget = Gtk.Expander(label=text, use_underline=True, expanded=expanded)
     widget.set_resize_toplevel(True)

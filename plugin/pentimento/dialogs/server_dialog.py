@@ -164,18 +164,11 @@ class ServerDialog:
         return box
 
     def _entries(self) -> Gtk.Grid:
-        grid = Gtk.Grid(column_spacing=native.BORDER, row_spacing=native.SPACING)
         rows = (
             (_("_Address"), self.url, _("http://host:port of a Pentimento server")),
             (_("_Token"), self.token, _("The secret that lets this computer in")),
         )
-        for number, (text, entry, tooltip) in enumerate(rows):
-            entry.set_hexpand(True)
-            entry.set_tooltip_text(tooltip)
-            native.name(entry, text, tooltip)
-            grid.attach(native.label(text, entry), 0, number, 1, 1)
-            grid.attach(entry, 1, number, 1, 1)
-        return grid
+        return native.entries(rows)
 
     def _fill_entries(self) -> None:
         try:

@@ -96,13 +96,7 @@ class SetUp:
         if place["own_address"]:
             help_text = _("https://host/path, or http:// in your own network")
             rows.insert(0, (_("_Address"), self.address, help_text))
-        grid = Gtk.Grid(column_spacing=native.BORDER, row_spacing=native.SPACING)
-        for number, (text, entry, tooltip) in enumerate(rows):
-            entry.set_hexpand(True)
-            entry.set_tooltip_text(tooltip)
-            native.name(entry, text, tooltip)
-            grid.attach(native.label(text, entry), 0, number, 1, 1)
-            grid.attach(entry, 1, number, 1, 1)
+        grid = native.entries(rows)
         self.forget = native.button(_("_Forget"), _("Delete the key that is kept"), self._forget)
         self.forget.set_sensitive(place["key_source"] in KEPT)
         grid.attach(self.forget, 2, len(rows) - 3, 1, 1)

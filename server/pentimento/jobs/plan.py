@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 from pentimento.errors import BadInput, TooLarge
 from pentimento.imaging import flow, schedules, sizing
 from pentimento.imaging.geometry import Box, Size
-from pentimento.jobs import addons, wording
+from pentimento.jobs import addons, prompt_loras, wording
 from pentimento.jobs.record import (
     Alpha,
     JobRequest,
@@ -55,6 +55,7 @@ def resolve(request: JobRequest, registry: Registry, source_size: Size | None) -
     )
     refuse_huge(size)
     _refuse_sampler(model, request.sampler)
+    request = prompt_loras.taken_out(request, model, registry)
     addons.check_loras(request, model, registry)
     addons.check_vae(request, model, registry)
     strength = strength_of(request)
@@ -89,6 +90,7 @@ def make_plan(request: PlanRequest, registry: Registry, timings: Timings | None 
     the selection lies outside everything, NotFound for an unknown model."""
     refuse_mode(request.mode)
     model = _model(registry, request.model)
+    request = prompt_loras.taken_out(request, model, registry)
     box = box_of(request, model)
     refuse_huge(box.size)
     generation = sizing.generation_size(box.size, model)
@@ -111,6 +113,7 @@ def make_plan(request: PlanRequest, registry: Registry, timings: Timings | None 
         start_noise=start_noise,
         seconds=None if seconds is None else seconds * request.count,
         memory_mb=_memory_mb(model, generation) if levels else 0,
+        loras=request.loras,
         warnings=[notice.message for notice in notices],
         notices=notices,
     )

@@ -237,9 +237,11 @@ class Rect(Strict):
 
 
 class PlanRequest(Strict):
-    """Geometry only, no pixels: what would be sent and computed for a job."""
+    """Geometry only, no pixels: what would be sent and computed for a job. The words count as far
+    as they name LoRAs."""
 
     mode: Mode
+    prompt: Annotated[str, Field(max_length=MAX_PROMPT)] = ""
     canvas: Rect | None = None
     source: Rect | None = None
     selection: Rect | None = None
@@ -252,6 +254,7 @@ class PlanRequest(Strict):
     height: Annotated[int, Field(ge=1, le=MAX_SIDE)] | None = None
     count: Annotated[int, Field(ge=1, le=16)] = 1
     mask_options: MaskOptions = MaskOptions()
+    loras: Annotated[list[Lora], Field(max_length=16)] = []
     controls: Annotated[list[Control], Field(max_length=8)] = []
     backend: Annotated[str, Field(pattern=BACKEND_ID)] | None = None
 
@@ -326,6 +329,7 @@ class Plan(Strict):
     start_noise: float  # noise share 0..1 at the first step: sqrt(1 - alpha_bar), 0 = nothing to do
     seconds: float | None  # estimate; None before the first measured job
     memory_mb: int | None  # estimate of the engine's peak
+    loras: list[Lora] = []  # listed and named in the prompt
     warnings: list[str] = []  # the messages of the notices
     notices: list[Notice] = []
     route: Route | None = None  # of a service

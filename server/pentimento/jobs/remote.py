@@ -13,6 +13,7 @@ from pentimento.errors import BadInput
 from pentimento.imaging.geometry import Size
 from pentimento.jobs import plan, wording
 from pentimento.jobs.record import JobRequest, Mode, Plan, PlanRequest, Rect, SizeOut
+from pentimento.prompting import lora_tags
 
 OF_THIS_MACHINE = {  # fields of a job, and why a service has no use for them
     "loras": "LoRAs of this machine cannot be used at {title}.",
@@ -31,6 +32,8 @@ def resolve(request: JobRequest, remotes: Remotes, source_size: Size | None) -> 
     for field, sentence in OF_THIS_MACHINE.items():
         if getattr(request, field):
             raise _only_here(terms, field, sentence)
+    if lora_tags.cut(request.prompt)[1]:
+        raise _only_here(terms, "prompt", OF_THIS_MACHINE["loras"])
     size = source_size or Size(
         request.width or terms.sizes.native_size, request.height or terms.sizes.native_size
     )
@@ -85,9 +88,10 @@ def make_plan(request: PlanRequest, remotes: Remotes) -> Plan:
 
 
 def _only_here(terms: Terms, field: str, sentence: str) -> BadInput:
+    what = "them" if field == "prompt" else f"“{field}”"
     return BadInput(
         "unsupported",
         sentence.format(title=terms.title),
-        f"Leave “{field}” out, or run the job on this machine.",
+        f"Leave {what} out, or run the job on this machine.",
         details={"fields": [{"field": field, "message": "is for this machine"}]},
     )

@@ -4,21 +4,19 @@ ones that would change the picture and cannot be followed here are refused by `r
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from pentimento.errors import BadInput
-from pentimento.jobs.record import MAX_PROMPT, MAX_SEED, MAX_SIDE, SAMPLERS, Lora
+from pentimento.jobs.record import MAX_PROMPT, MAX_SEED, MAX_SIDE, SAMPLERS
 
 Prompt = Annotated[str, Field(max_length=MAX_PROMPT)]
 Side = Annotated[int, Field(ge=1, le=MAX_SIDE)]
 MOST_PICTURES = 16
 KARRAS = "Karras"
 SCHEDULERS = ("automatic", "karras")
-LORA = re.compile(r"<lora:([^:>]+)(?::([^:>]*))?(?::[^>]*)?>")
 
 
 class Lenient(BaseModel):
@@ -93,17 +91,6 @@ def refuse_unknown_arts(wanted: Generation) -> None:
             raise unsupported(field, sentence)
     if wanted.count > MOST_PICTURES:
         raise unsupported("n_iter", f"At most {MOST_PICTURES} pictures can be made at once")
-
-
-def prompt_and_loras(prompt: str) -> tuple[str, list[Lora]]:
-    """The prompt without its `<lora:name:weight>`, and what they stand for."""
-    found = []
-    for name, weight in LORA.findall(prompt):
-        try:
-            found.append(Lora(id=name, weight=float(weight or 1)))
-        except ValueError as error:
-            raise unsupported("prompt", f"“<lora:{name[:64]}>” cannot be read") from error
-    return LORA.sub("", prompt).strip(), found
 
 
 def sampler(wanted: Generation) -> str | None:

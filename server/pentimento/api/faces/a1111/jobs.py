@@ -91,10 +91,8 @@ async def _controls(
 
 def _common(wanted: fields.Generation, options: Options) -> dict[str, Any]:
     seed = wanted.seed
-    prompt, loras = fields.prompt_and_loras(wanted.prompt)
     return {
-        "prompt": prompt,
-        "loras": loras,
+        "prompt": wanted.prompt,
         "negative_prompt": wanted.negative_prompt or "",
         "seed": None if seed is None or seed < 0 else seed,
         "steps": wanted.steps,

@@ -14,15 +14,19 @@ import tempfile
 import time
 from pathlib import Path
 
+from PIL import Image
+
 REPO = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(REPO))
 
 from tests.gui.gui import HOST, roots
+from tests.gui.parts import write_parts
 from tests.gui.session import Session, wait
 from tests.models.hub.server import serving
 from tests.models.hub.test_pull import safetensors
 from tests.remote.standins.horde import Horde
 
+GAP = 16  # px between two dialogs on one picture
 IMAGES = REPO / "docs" / "images"
 TOP = 30  # px from the upper edge of the screen, where a dialog has room to grow
 PHOTO = REPO / "examples" / "photo.jpg"
@@ -73,9 +77,25 @@ image.convert_indexed(
 
 def take(session: Session, title: str, name: str) -> None:
     """Takes the picture of a dialog, wholly on the screen."""
+    shoot(session, title, IMAGES / f"{name}.png")
+
+
+def shoot(session: Session, title: str, file: Path) -> None:
     place = session.gui.geometry(title)
     session.gui.place(title, place["X"], TOP, place["WIDTH"], place["HEIGHT"])
-    session.gui.shot(IMAGES / f"{name}.png", title)
+    session.gui.shot(file, title)
+
+
+def beside(shots: list[Path], file: Path) -> None:
+    """Pictures of dialogs side by side on one."""
+    pictures = [Image.open(shot).convert("RGB") for shot in shots]
+    width = sum(picture.width for picture in pictures) + GAP * (len(pictures) - 1)
+    sheet = Image.new("RGB", (width, max(picture.height for picture in pictures)), "white")
+    left = 0
+    for picture in pictures:
+        sheet.paste(picture, (left, 0))
+        left += picture.width + GAP
+    sheet.save(file)
 
 
 def generate(
@@ -155,6 +175,26 @@ def guides(session: Session) -> None:
     gui.choose(title, "Reference layer", "Background")
     session.wait_for_status(title, "steps")
     take(session, title, "reference-and-regions")
+    gui.keys(title, "Escape")
+    gui.gone(title)
+
+
+def loras_and_vae(session: Session) -> None:
+    """Takes the picture of a dialog with two LoRAs, and of the same with an own VAE, on one."""
+    gui, title = session.gui, session.open_dialog("Image to Image")
+    gui.set_text(title, "Prompt", "a tower at night, blueprint")
+    gui.choose(title, "How much to change", "Restyle")
+    gui.press(title, "Control and LoRAs")
+    wait(lambda: len(gui.choices(title, "Add a LoRA")) == 3, 30, "the LoRAs")
+    gui.set_text(title, "LoRAs", "blueprint:0.8, ink:0.3")
+    session.wait_for_status(title, "steps")
+    with tempfile.TemporaryDirectory() as folder:
+        shots = [Path(folder) / f"{number}.png" for number in (1, 2)]
+        shoot(session, title, shots[0])
+        gui.press(title, "More options")
+        gui.choose(title, "VAE", "warm")
+        shoot(session, title, shots[1])
+        beside(shots, IMAGES / "loras-and-vae.png")
     gui.keys(title, "Escape")
     gui.gone(title)
 
@@ -251,6 +291,8 @@ def main() -> None:
         gui.shot(IMAGES / "gimp-result.png", "– GIMP")
         steering(session)
         guides(session)
+        write_parts(session.data)
+        loras_and_vae(session)
         how_it_was_made(session)
         map_layer(session)
         show(session, "Server", "The server runs at")

@@ -1,8 +1,12 @@
-"""A control layer and a LoRA, chosen in the dialog, are what the job gets."""
+"""What is chosen in the dialog to steer by is what the job gets and the layer tells: control
+layers, LoRAs with weights, a VAE."""
 
 from __future__ import annotations
 
+import shutil
+
 import pytest
+from tests.gui.parts import write_parts
 from tests.gui.session import wait
 from tests.gui.steps import fill_in, undo
 
@@ -16,7 +20,22 @@ image.set_selected_layers([layer])
 """
 
 
-def test_a_layer_and_a_lora_chosen_in_the_dialog_steer_the_job(gimp):
+TOLD = 'image.get_layers()[1].get_parasite("pentimento-job") is not None'
+RECORD = """json.loads(bytes(
+    value & 255 for value in image.get_layers()[1].get_parasite("pentimento-job").get_data()
+))["record"]"""  # of the result, which lies below the drawing
+
+
+@pytest.fixture
+def parts(gimp):
+    """A LoRA `ink` and a VAE `warm` beside what the starter model brings."""
+    write_parts(gimp.data)
+    yield
+    for folder in ("loras", "vaes"):
+        shutil.rmtree(gimp.data / folder)
+
+
+def test_a_layer_two_loras_and_a_vae_chosen_in_the_dialog_steer_the_job(gimp, parts):
     gimp.open_scene(more=DRAWING)
     before = gimp.snapshot()
     gui, title = gimp.gui, gimp.open_dialog("Image to Image")
@@ -27,18 +46,26 @@ def test_a_layer_and_a_lora_chosen_in_the_dialog_steer_the_job(gimp):
     assert gui.choices(title, "Control layer")[:2] == ["The source itself", "drawing"]
     gui.choose(title, "Control layer", "drawing")
     gui.set_value(title, "Control weight", 0.7)
-    blueprint = wait(lambda: gui.choices(title, "Add a LoRA")[1:], 10, "the server's LoRAs")[0]
-    gui.choose(title, "Add a LoRA", blueprint)
-    wait(lambda: gui.all_text(title).count("blueprint:1") == 1, 5, "the LoRA")
-    gui.set_text(title, "LoRAs", "blueprint:0.6")
+    loras = wait(lambda: gui.choices(title, "Add a LoRA")[1:], 10, "the server's LoRAs")
+    for lora in loras:
+        gui.choose(title, "Add a LoRA", lora)
+    wait(lambda: "blueprint:1, ink:1" in gui.all_text(title), 5, "both LoRAs")
+    gui.set_text(title, "LoRAs", "blueprint:0.6, ink:0.3")
     fill_in(gimp, title, "hills", "New")
+    assert gui.choices(title, "VAE") == ["The model's own", "warm"]
+    gui.choose(title, "VAE", "warm")
     gui.press(title, "Generate")
     gimp.wait_for_layers(3)
-    request = gimp.jobs()[0]["record"]["request"]
-    (control,) = request["controls"]
+    wait(lambda: gimp.read(TOLD), 30, "the layer's record")
+    record = gimp.read(RECORD)
+    (control,) = record["request"]["controls"]
     assert (control["type"], control["model"], control["weight"]) == ("canny", "canny", 0.7)
     assert control["preprocess"]
-    assert request["loras"] == [{"id": "blueprint", "weight": 0.6}]
+    assert record["request"]["loras"] == [
+        {"id": "blueprint", "weight": 0.6},
+        {"id": "ink", "weight": 0.3},
+    ]
+    assert (record["request"]["vae"], record["facts"]["vae"]) == ("warm", "warm")
     undo(gimp, before)
 
 

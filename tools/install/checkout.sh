@@ -37,5 +37,25 @@ run_tests() {
   mypy
   say "Running the tests ..."
   # One thread for each process: the tests' models are tiny, and two cores are shared by several.
-  OMP_WAIT_POLICY=passive exec python -m pytest "$@"
+  export OMP_WAIT_POLICY=passive
+  if [ $# -gt 0 ]; then
+    exec python -m pytest "$@"
+  fi
+  run_all_tests
+}
+
+# Those with real GIMP mostly wait for its windows, so they run beside the others and are shown
+# when they are done. Fails when either half fails.
+run_all_tests() {
+  local with_gimp=(tests/gimp tests/gui) log runner failed=0
+  log=$(mktemp)
+  python -m pytest -p no:cacheprovider "${with_gimp[@]}" >"$log" 2>&1 &
+  runner=$!
+  # shellcheck disable=SC2064 # the values of now
+  trap "kill $runner 2>/dev/null || true; rm -f '$log'" EXIT
+  python -m pytest "${with_gimp[@]/#/--ignore=}" || failed=$?
+  say "The tests with GIMP, which ran at the same time:"
+  wait "$runner" || failed=$?
+  cat "$log"
+  return "$failed"
 }

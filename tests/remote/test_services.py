@@ -18,6 +18,7 @@ from tests.remote.test_job import photograph, selection
 
 from pentimento.backends.remote import services
 from pentimento.backends.remote.frames import Frame, frame
+from pentimento.imaging import control_maps
 from pentimento.imaging.geometry import Size
 
 WIDTH, HEIGHT = 150, 90
@@ -165,6 +166,21 @@ def _outlines(service: Service) -> tuple[int, int]:
     assert control is not None
     lines = np.asarray(_cut(control.convert("L"), service.frame).resize((WIDTH, HEIGHT), 4))
     return lines[27:63, 7:25].max(), lines[25:65, 35:105].max()
+
+
+@pytest.mark.parametrize("kind", ["canny", "scribble"])
+def test_ones_own_kind_of_map_is_what_make_control_layer_draws(setup: Setup, kind: str) -> None:
+    service = Service("a1111", setup)
+    controls = [{"type": kind, "weight": 0.8}]
+    source = setup.source(squares())
+    job = service.run("img2img", source=source, strength=0.6, controls=controls)
+    assert job["status"] == "succeeded", job["error"]
+    control, seen = service.asked.control, service.asked.image
+    assert control is not None
+    assert seen is not None
+    expected = control_maps.draw(kind, np.asarray(seen.convert("RGB")))
+    assert expected.std() > 5
+    assert (np.asarray(control.convert("RGB")) == expected).all()
 
 
 @pytest.mark.parametrize("name", QUEUES)

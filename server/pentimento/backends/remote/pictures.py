@@ -21,11 +21,12 @@ from pentimento.backends.remote.terms import Terms
 from pentimento.engine import pictures
 from pentimento.engine.pictures import Canvas
 from pentimento.errors import BadInput
-from pentimento.imaging import decode, edges, line_art, pixels
+from pentimento.imaging import control_maps, decode, edges, line_art, pixels
 from pentimento.imaging.fit import fit
 from pentimento.jobs.record import Control, JobRequest
 
 MOST_PIXELS = 64_000_000  # of an answer
+DRAWN_AS = {"sketch": "scribble"}  # where a service has another word for a kind of map
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +143,7 @@ def _control(task: Task, terms: Terms, way: Way, canvas: Canvas, placed: Frame) 
     if own and own.image and not own.preprocess:
         drawn = pixels.to_depth(picture, np.uint8)
     else:
-        drawn = np.repeat(_lines(picture, kind, own)[..., None], 3, axis=2)
+        drawn = _drawn(picture, kind, own)
     if way.around:
         drawn = drawn.copy()
         drawn[_hard_mask(canvas) > 0] = 0
@@ -164,12 +165,15 @@ def _steering_picture(task: Task, own: Control | None, canvas: Canvas) -> np.nda
     return pixels.model_rgb(sent, canvas.generation, fill)
 
 
-def _lines(picture: np.ndarray, kind: str, own: Control | None) -> np.ndarray:
-    """`(h, w)` u8, light lines on black."""
+def _drawn(picture: np.ndarray, kind: str, own: Control | None) -> np.ndarray:
+    """`(h, w, 3)` u8, as Make Control Layer draws that kind. The lines of a drawing are its map,
+    except where thresholds were asked for."""
     if kind != "canny" and line_art.is_line_art(picture):
-        return line_art.lines(picture)
+        return np.repeat(line_art.lines(picture)[..., None], 3, axis=2)
     thresholds = (own.low, own.high) if own else (edges.LOW, edges.HIGH)
-    return edges.canny(pixels.to_depth(picture, np.uint8), *thresholds)
+    return control_maps.draw(
+        DRAWN_AS.get(kind, kind), pixels.to_depth(picture, np.uint8), *thresholds
+    )
 
 
 def _padded(picture: np.ndarray, placed: Frame, mode: Any) -> np.ndarray:

@@ -21,8 +21,9 @@ Draw = Callable[[Control, np.ndarray], np.ndarray]  # of an (h, w, 3) u8 picture
 
 @dataclass(frozen=True, slots=True)
 class Steering:
-    """One ControlNet or T2I-Adapter at work. `hint` is `(1, 3, h, w)` 0..1 at the generation size;
-    it counts between `start` and `end`, shares of the steps that run."""
+    """One ControlNet or T2I-Adapter at work. `hint` is `(1, 3, h, w)` 0..1 at the generation size,
+    `read` what a transformer's ControlNet makes of it; it counts between `start` and `end`, shares
+    of the steps that run."""
 
     net: Path
     kind: str  # of its map
@@ -30,6 +31,11 @@ class Steering:
     weight: float
     start: float
     end: float
+    read: Tensor | None = None
+
+    def counts(self, step: int, steps: int) -> bool:
+        """In this step; diffusers' own rule."""
+        return step / steps >= self.start and (step + 1) / steps <= self.end
 
 
 def steering(job: EngineJob, canvas: Canvas, draw: Draw) -> list[Steering]:
@@ -70,11 +76,9 @@ def _preprocessed(seen: np.ndarray, control: Control, draw: Draw) -> np.ndarray:
 
 
 def at_step(controls: Sequence[Steering], step: int, steps: int) -> list[Steering]:
-    """Those that count in this step, for a run of that step alone; diffusers' own rule."""
+    """Those that count in this step, for a run of that step alone."""
     return [
-        replace(control, start=0.0, end=1.0)
-        for control in controls
-        if step / steps >= control.start and (step + 1) / steps <= control.end
+        replace(control, start=0.0, end=1.0) for control in controls if control.counts(step, steps)
     ]
 
 

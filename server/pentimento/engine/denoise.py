@@ -115,8 +115,9 @@ def denoise(
         first = first * scheduler.scale(0)
     if plan.areas:
         scheduler.mix = Mixture(plan.areas, _Predictor(model, plan, onlooker))
-    steering = {one.net: model.controlnet(one.net) for one in plan.controls}
-    adapters = [(one, net) for one in plan.controls if nets.is_adapter(net := steering[one.net])]
+    networks = model.controlnets([one.net for one in plan.controls])
+    steering = [(one, networks[one.net]) for one in plan.controls]
+    adapters = [(one, net) for one, net in steering if nets.is_adapter(net)]
     steps = len(plan.levels)
     with (
         thrift.sliced_attention(denoiser, wanted=model.thrifty),
@@ -124,7 +125,11 @@ def denoise(
             denoiser, model.family.name, plan.references, lambda: scheduler.current, steps
         ),
         nets.adapted(denoiser, adapters, lambda: scheduler.current, steps),
-        stoppable([denoiser, *steering.values()], stop),
+        nets.steered(
+            model.family.nets,
+            *(denoiser, steering, lambda: scheduler.current, steps, plan.guidance),
+        ),
+        stoppable([denoiser, *networks.values()], stop),
     ):
         found = _run(model, plan, scheduler, plan.controls, plan.embeddings, first, generator)
     if isinstance(scheduler, flow.FlowScheduler):
@@ -155,8 +160,8 @@ def _run(
 ) -> Tensor:
     """What the family's pipeline answers for all levels of the scheduler."""
     family, denoiser = model.family, model.denoiser()
-    found_nets = [(one, model.controlnet(one.net)) for one in steering]
-    at_work = [(one, net) for one, net in found_nets if not nets.is_adapter(net)]
+    networks = model.controlnets([one.net for one in steering])
+    at_work = [(one, net) for one in steering if nets.is_in_pipeline(net := networks[one.net])]
     pipe = (
         family.controlled(
             denoiser, scheduler, model.factor, [nets.ready(net, one.kind) for one, net in at_work]

@@ -18,12 +18,14 @@ from pentimento.engine import (
     drawing,
     failures,
     latents,
+    nets,
     observe,
     pictures,
     references,
     regions,
 )
 from pentimento.engine.cancel import stoppable
+from pentimento.engine.controls import Steering
 from pentimento.engine.denoise import Plan, denoise
 from pentimento.engine.inpaint import latent_mask
 from pentimento.engine.loras import Wanted
@@ -128,7 +130,7 @@ class Generation:
             source=self._encode(model, canvas),
             mask=_latent_mask(canvas, model.factor),
             size=canvas.generation,
-            controls=controls.steering(self._job, canvas, self._draw),
+            controls=self._steering(model, canvas),
             areas=self._areas(model, canvas, guided=guidance > 1),
             references=references.shown(
                 self._shared,
@@ -140,6 +142,14 @@ class Generation:
             viewer=model.viewer() if request.preview else None,
             images=request.count,
         )
+
+    def _steering(self, model: LoadedModel, canvas: Canvas) -> list[Steering]:
+        found, its_nets = controls.steering(self._job, canvas, self._draw), model.family.nets
+        if its_nets is None or not found:
+            return found
+        vae = model.vae()
+        with stoppable([vae], self._stop), latents.tiled(vae, wanted=self._thrifty):
+            return nets.read(its_nets, found, vae)
 
     def _areas(self, model: LoadedModel, canvas: Canvas, *, guided: bool) -> list[Area]:
         size, request = canvas.generation, self._request

@@ -40,14 +40,14 @@ def encode(vae: Any, picture: np.ndarray) -> Tensor:
     raw = _still(vae, raw)
     if _is_patched(vae):
         raw = functional.pixel_unshuffle(raw, 2)
-    mean, spread = _normalisation(vae, raw.shape[1])
+    mean, spread = normalisation(vae, raw.shape[1])
     return ((raw.float().cpu() - mean) / spread).contiguous()
 
 
 @torch.inference_mode()
 def decode(vae: Any, latents: Tensor) -> np.ndarray:
     """The picture of these latents, clipped to 0..1."""
-    mean, spread = _normalisation(vae, latents.shape[1])
+    mean, spread = normalisation(vae, latents.shape[1])
     raw = latents.float().cpu() * spread + mean
     if _is_patched(vae):
         raw = functional.pixel_shuffle(raw, 2)
@@ -83,7 +83,7 @@ def _is_patched(vae: Any) -> bool:
     return type(vae).__name__ == PATCHED
 
 
-def _normalisation(vae: Any, channels: int) -> tuple[Tensor, Tensor]:
+def normalisation(vae: Any, channels: int) -> tuple[Tensor, Tensor]:
     """Mean and spread that latents are shifted and divided by before the denoiser sees them."""
     config = vae.config
     if _is_patched(vae):

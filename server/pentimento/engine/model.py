@@ -97,8 +97,14 @@ class LoadedModel:
             return self.training.levels(steps, strength, size.pixels // self._token**2)
         return sampling.levels(self.training, sampler, steps, strength)
 
-    def controlnet(self, folder: Path) -> nn.Module:
-        """On the device."""
+    def controlnets(self, folders: Sequence[Path]) -> dict[Path, nn.Module]:
+        """On the device, together with the denoiser that they work with."""
+        found = {folder: self._controlnet(folder) for folder in folders}
+        if found:
+            self._shared.components.bring(self._part(self.family.denoiser), *found.values())
+        return found
+
+    def _controlnet(self, folder: Path) -> nn.Module:
         dtype = self._shared.device.dtype
 
         def load() -> Any:
@@ -107,7 +113,6 @@ class LoadedModel:
 
         key: Hashable = (folder_identity(folder), dtype)
         module: nn.Module = self._shared.components.get(key, f"controlnet {folder.name}", load)
-        self._shared.components.bring(module)
         return module
 
     def use_loras(self, wanted: Sequence[loras.Wanted]) -> None:

@@ -6,6 +6,7 @@ from pentimento.errors import BadInput
 from pentimento.jobs.record import Control, JobRequest
 from pentimento.models import ModelInfo, Registry
 from pentimento.models.addons import Addon
+from pentimento.models.recognise import UNKNOWN
 
 
 def chosen_controls(request: JobRequest, model: ModelInfo, registry: Registry) -> list[Control]:
@@ -53,7 +54,8 @@ def _chosen(
     if control.model:
         addon = registry.addons.get("controlnet", control.model)
         _refuse_unfit(addon, model, field)
-        if addon.control == "union" and control.type not in addon.controls:
+        told_apart = addon.by_mode or addon.control == "union"
+        if told_apart and control.type not in addon.controls:
             raise _wrong(
                 field,
                 f"{addon.title} does not take {control.type} maps, only "
@@ -75,8 +77,11 @@ def _refuse_unfit(addon: Addon, model: ModelInfo, field: str) -> None:
     if not addon.ok:
         raise _wrong(field, f"{addon.title} cannot be used: {addon.problem}", "is damaged")
     if not addon.fits(model):
+        made_for = "" if addon.family in (UNKNOWN, model.family) else f" (it is for {addon.family})"
         raise _wrong(
-            field, f"{addon.title} was not made for models like {model.title}.", "does not fit"
+            field,
+            f"{addon.title} was not made for models like {model.title}{made_for}.",
+            "does not fit",
         )
 
 

@@ -18,7 +18,7 @@ from pentimento.jobs.record import JobRequest
 from pentimento.models import control_kinds, transformer_loras, weights
 from pentimento.models.families import FAMILIES
 from pentimento.models.info import ModelInfo
-from pentimento.models.inspect import TOKEN_LATENTS, read_json
+from pentimento.models.inspect import TOKEN_LATENTS, read_json, transformer_width
 from pentimento.models.inventory import Inventory, Item
 from pentimento.models.names import free_id
 from pentimento.models.recognise import UNKNOWN, recognise
@@ -27,6 +27,7 @@ from pentimento.models.weights import Damaged, check_component, check_file
 
 STARTER = Path(__file__).resolve().parent.parent / "starter"
 CONTROL_TYPES = control_kinds.TYPES
+TRANSFORMERS = control_kinds.TRANSFORMER_FAMILIES
 CROSS_ATTENTION = re.compile(r"attn2[._]to_k\b.*(lora_A|lora_down|lora\.down)")
 KINDS = ("controlnet", "t2i_adapter", "lora")  # roles of files and folders that are listed here
 Kind = Literal["controlnet", "lora"]
@@ -47,6 +48,7 @@ class Addon:
     context_dim: int | None = None
     width: int | None = None
     families: frozenset[str] = frozenset()
+    by_mode: bool = False  # a ControlNet that is told which of its types a map is
     note: str = ""
     family: str = UNKNOWN
     precision: str = UNKNOWN
@@ -180,6 +182,7 @@ def _free_id(name: str, found: Found) -> str:
 def _controlnet(bare: Addon) -> Addon:
     control_kinds.class_of(bare.path)
     config, sheet = read_json(bare.path / "config.json"), control_kinds.sheet_of(bare.path)
+    control_kinds.check_inputs(config)
     check_component(bare.path)
     blocks = config.get("block_out_channels") or config.get("channels") or [None]
     context = config.get("cross_attention_dim")
@@ -192,7 +195,8 @@ def _controlnet(bare: Addon) -> Addon:
         note=str(sheet.get("note") or ""),
         controls=control_kinds.types_of(bare.path, config, sheet),
         context_dim=context,
-        width=blocks[0],
+        by_mode=control_kinds.modes_of(config) is not None,
+        width=transformer_width(config) if config["_class_name"] in TRANSFORMERS else blocks[0],
         families=families,
         family=next(iter(families), told),
     )

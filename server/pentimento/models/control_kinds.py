@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,10 @@ from pentimento.models.inspect import read_json
 from pentimento.models.weights import Damaged
 
 CONTROL_NET, UNION, T2I_ADAPTER = "ControlNetModel", "ControlNetUnionModel", "T2IAdapter"
-CLASSES = (CONTROL_NET, UNION, T2I_ADAPTER)
+SD3, FLUX = "SD3ControlNetModel", "FluxControlNetModel"
+QWEN_IMAGE, Z_IMAGE = "QwenImageControlNetModel", "ZImageControlNetModel"
+TRANSFORMER_FAMILIES = {SD3: "sd3", FLUX: "flux", QWEN_IMAGE: "qwen-image", Z_IMAGE: "z-image"}
+CLASSES = (CONTROL_NET, UNION, T2I_ADAPTER, *TRANSFORMER_FAMILIES)
 TYPES = ("canny", "scribble", "lineart", "softedge", "depth", "normal", "openpose", "seg", "tile")
 # As the union ControlNets for SDXL number their kinds (xinsir's, diffusers' control_mode).
 UNION_MODES = {
@@ -23,6 +27,14 @@ UNION_MODES = {
     "seg": 5,
     "tile": 6,
 }
+# As union ControlNets for FLUX.1 number theirs (InstantX', Shakker Labs'). Blurred (3), gray (5)
+# and low quality pictures (6) are no maps of ours.
+FLUX_UNION_MODES = {"canny": 0, "tile": 1, "depth": 2, "openpose": 4}
+# What nets of several kinds take that need not be told which one: by the "union" in their names.
+UNTOLD_UNIONS = dict.fromkeys(
+    (FLUX, QWEN_IMAGE, Z_IMAGE), ("canny", "softedge", "depth", "openpose")
+)
+FILLS = ("extra_condition_channels", "extra_conditioning_channels")  # of nets that need the mask
 ADAPTER_FAMILIES = {  # T2I-Adapters don't say which UNet they are for, but their kinds do
     "full_adapter": "sd15",
     "light_adapter": "sd15",
@@ -42,16 +54,31 @@ def class_of(folder: Path) -> str:
 def types_of(folder: Path, config: dict[str, Any], sheet: dict[str, Any]) -> tuple[str, ...]:
     """The types of maps a network takes: as its own data sheet says, else all of a union, else by
     the folder's name; empty where nothing tells."""
-    said = sheet.get("control")
+    said, modes = sheet.get("control"), modes_of(config)
     if said is not None:
+        known = modes if modes is not None else TYPES
         found = (said,) if isinstance(said, str) else tuple(said) if isinstance(said, list) else ()
-        if not found or not set(found) <= set(TYPES):
-            raise Damaged(f"{SHEET} has a wrong value for control; known are {', '.join(TYPES)}")
+        if not found or not set(found) <= set(known):
+            raise Damaged(f"{SHEET} has a wrong value for control; known are {', '.join(known)}")
         return found
-    if config["_class_name"] == UNION:
-        kinds = config.get("num_control_type") or 0
-        return tuple(kind for kind, mode in UNION_MODES.items() if mode < kinds)
+    if modes is not None:
+        return tuple(modes)
+    kind = config["_class_name"]
+    if "union" in folder.name.lower() and kind in UNTOLD_UNIONS:
+        return UNTOLD_UNIONS[kind]
     return types_named(folder.name)
+
+
+def modes_of(config: Mapping[str, Any]) -> dict[str, int] | None:
+    """The numbers by which a network of several kinds is told which one a map is; None for one that
+    is not told."""
+    table, count = {
+        UNION: (UNION_MODES, config.get("num_control_type") or 0),
+        FLUX: (FLUX_UNION_MODES, config.get("num_mode")),
+    }.get(str(config["_class_name"]), ({}, None))
+    if count is None:
+        return None
+    return {kind: mode for kind, mode in table.items() if mode < count}
 
 
 def types_named(name: str) -> tuple[str, ...]:
@@ -62,17 +89,28 @@ def types_named(name: str) -> tuple[str, ...]:
 
 def families_of(config: dict[str, Any], sheet: dict[str, Any]) -> frozenset[str]:
     """The families it was made for, where the width of their prompts does not tell; else empty."""
-    said = sheet.get("family")
+    name, said = str(config["_class_name"]), sheet.get("family")
+    if name in TRANSFORMER_FAMILIES:
+        return frozenset({TRANSFORMER_FAMILIES[name]})
     if said is not None:
         if not isinstance(said, str):
             raise Damaged(f"{SHEET} has a wrong value for family")
         return frozenset({said})
-    if config["_class_name"] != T2I_ADAPTER:
+    if name != T2I_ADAPTER:
         return frozenset()
     kind = str(config.get("adapter_type"))
     if kind not in ADAPTER_FAMILIES:
         raise Damaged(f"config.json has the adapter_type {kind}, which is not known")
     return frozenset({ADAPTER_FAMILIES[kind]})
+
+
+def check_inputs(config: Mapping[str, Any]) -> None:
+    """Raises Damaged for a network that reads more than a map."""
+    if any(config.get(name) for name in FILLS):
+        raise Damaged(
+            "It is a ControlNet for inpainting, which reads the selection too, and cannot be used "
+            "yet; selections are filled without one"
+        )
 
 
 def sheet_of(folder: Path) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -191,12 +192,18 @@ def _width(family: Family, denoiser: dict[str, Any]) -> int:
         if isinstance(blocks, list) and blocks and isinstance(blocks[0], int):
             return blocks[0]
         raise Damaged("unet/config.json does not say its block_out_channels")
-    heads, size = denoiser.get("num_attention_heads"), denoiser.get("attention_head_dim")
-    inner = heads * size if isinstance(heads, int) and isinstance(size, int) else None
-    inner = denoiser.get("dim", inner)
-    if not isinstance(inner, int):
+    width = transformer_width(denoiser)
+    if width is None:
         raise Damaged("transformer/config.json does not say how wide it is")
-    return max(inner // TOKEN_LATENTS, 1)
+    return width
+
+
+def transformer_width(config: Mapping[str, Any]) -> int | None:
+    """Channels of a transformer's tokens, or of those of a network that steers it, a latent."""
+    heads, size = config.get("num_attention_heads"), config.get("attention_head_dim")
+    inner = heads * size if isinstance(heads, int) and isinstance(size, int) else None
+    inner = config.get("dim", inner)
+    return max(inner // TOKEN_LATENTS, 1) if isinstance(inner, int) else None
 
 
 def _check_noise(family: Family, scheduler: dict[str, Any]) -> None:

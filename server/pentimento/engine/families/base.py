@@ -8,6 +8,7 @@ from typing import Any
 
 from torch import Tensor
 
+from pentimento.engine.families.nets import Nets
 from pentimento.models.families import Family as Row
 
 Embeddings = dict[str, Tensor]  # of the prompts; `arguments` makes a pipeline's call of them
@@ -16,6 +17,7 @@ GetPart = Callable[[str], Any]  # a component by its name in model_index.json
 
 class Family(ABC):
     reads_all = False  # prompts of any length; else what is beyond the tokenizers' limit is cut
+    nets: Nets | None = None  # how ControlNets steer its transformers, where there are such
     readers: tuple[str, ...] = ()  # tokenizers whose limit is the prompt's; empty: all of them
 
     def __init__(self, row: Row) -> None:

@@ -7,11 +7,13 @@ from typing import Any
 from diffusers import ChromaPipeline, FluxPipeline
 
 from pentimento.engine.families.base import Embeddings, Family, GetPart, Patched, with_factor
+from pentimento.engine.families.flux_nets import FluxNets
 
 
 class Flux(Patched, Family):
     """Guidance is an input of the model itself, so there is no negative prompt."""
 
+    nets = FluxNets()
     readers = ("tokenizer_2",)
 
     def embed(self, part: GetPart, prompt: str, negative: str, guided: bool) -> Embeddings:

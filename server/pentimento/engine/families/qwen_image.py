@@ -7,9 +7,12 @@ from typing import Any
 from diffusers import QwenImagePipeline
 
 from pentimento.engine.families.base import Embeddings, Family, GetPart, Patched, with_factor
+from pentimento.engine.families.qwen_image_nets import QwenImageNets
 
 
 class QwenImage(Patched, Family):
+    nets = QwenImageNets()
+
     def embed(self, part: GetPart, prompt: str, negative: str, guided: bool) -> Embeddings:
         encoder = part("text_encoder")
         pipe = _pipe(text_encoder=encoder, tokenizer=part("tokenizer"))

@@ -7,12 +7,14 @@ from typing import Any
 from diffusers import StableDiffusion3Pipeline
 
 from pentimento.engine.families.base import Embeddings, Family, GetPart, with_factor
+from pentimento.engine.families.stable_diffusion_3_nets import SD3Nets
 
 
 class SD3(Family):
     """Steps are spaced evenly down to, but without, 0 as everywhere here; diffusers' own pipeline
     ends them at the smallest trained noise, which spends one of them on next to nothing."""
 
+    nets = SD3Nets()
     readers = ("tokenizer_3",)
 
     def embed(self, part: GetPart, prompt: str, negative: str, guided: bool) -> Embeddings:

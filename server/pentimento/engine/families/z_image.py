@@ -7,9 +7,12 @@ from typing import Any
 from diffusers import ZImagePipeline
 
 from pentimento.engine.families.base import Embeddings, Family, GetPart, with_factor
+from pentimento.engine.families.z_image_nets import ZImageNets
 
 
 class ZImage(Family):
+    nets = ZImageNets()
+
     def embed(self, part: GetPart, prompt: str, negative: str, guided: bool) -> Embeddings:
         encoder = part("text_encoder")
         pipe = _pipe(text_encoder=encoder, tokenizer=part("tokenizer"))

@@ -214,7 +214,9 @@ def test_ids_are_names_never_paths(tmp_path: Path, model_id: str) -> None:
 def test_folder_names_become_proper_and_unique_ids(tmp_path: Path) -> None:
     for name in ("Dream Shaper 8", "Dream-Shaper-8", "starter", "…"):
         write_model(tmp_path / "models" / name)
-    ids = [info.id for info in Registry(tmp_path, starter=NO_STARTER).list()]
+    registry = Registry(tmp_path, starter=NO_STARTER)
+    ids = [info.id for info in registry.list()]
+    assert [registry.get(model_id) for model_id in ids] == registry.list()
     assert sorted(ids) == ["Dream-Shaper-8", "Dream-Shaper-8-2", "model", "starter-2"]
 
 
@@ -227,6 +229,7 @@ def test_the_first_usable_model_is_the_default(tmp_path: Path) -> None:
         ("mine", True),
     ]
     assert registry.default_id == "mine"
+    assert [registry.get(info.id) for info in registry.list()] == registry.list()
 
 
 def test_without_any_model_the_remedy_is_said(tmp_path: Path) -> None:

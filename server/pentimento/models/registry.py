@@ -3,8 +3,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from pentimento.errors import NotFound
@@ -21,7 +22,7 @@ from pentimento.models.vaes import Vaes
 STARTER_ID = "starter"
 STARTER_FOLDER = Path(__file__).resolve().parent.parent / "starter" / "model"
 
-Models = list[ModelInfo]  # inside the class `list` is the method
+Readers = dict[str, Callable[[], ModelInfo]]
 
 
 class Registry:
@@ -41,42 +42,49 @@ class Registry:
 
     def list(self) -> Sequence[ModelInfo]:
         """All models, the starter first; the default one is marked, damaged ones say why."""
-        found: Models = []
-        if (self._starter / INDEX).is_file():
-            found.append(inspect(self._starter, STARTER_ID))
-        for folder in self._folders():
-            name = folder.stem if folder.is_file() else folder.name
-            found.append(self._inspect(folder, _free_id(name, found)))
-        for item in self.inventory.outside():
-            if item.role in MODELS:
-                found.append(_outside(item, _free_id(item.id, found)))
+        found = [read() for read in self._readers().values()]
         default = next((info.id for info in found if info.ok), None)
         return [replace(info, default=info.id == default) for info in found]
 
     def get(self, model_id: str) -> ModelInfo:
-        """The model with that id, damaged or not; NotFound when there is none."""
-        models = self.list()
-        for info in models:
-            if info.id == model_id:
-                return info
+        """The model with that id, damaged or not; NotFound when there is none. Reads no others
+        than those that could be the default one."""
+        readers = self._readers()
+        if model_id in readers:
+            info = readers[model_id]()
+            return replace(info, default=info.ok and _first_usable(readers) == model_id)
         raise NotFound(
             "model_not_found",
             f"There is no model called “{model_id}”.",
-            f"Installed: {', '.join(info.id for info in models) or 'none'}. "
-            "`pentimento models add FOLDER` adds one.",
+            f"Installed: {', '.join(readers) or 'none'}. `pentimento models add FOLDER` adds one.",
         )
 
     @property
     def default_id(self) -> str:
         """The id a job without `model` gets; NotFound when no model can be used."""
-        for info in self.list():
-            if info.default:
-                return info.id
+        found = _first_usable(self._readers())
+        if found is not None:
+            return found
         raise NotFound(
             "model_not_found",
             "No usable model is installed.",
             "Run install.sh again to restore the starter model, or `pentimento models add FOLDER`.",
         )
+
+    def _readers(self) -> Readers:
+        """How each model is read, by its id and in the order of the list."""
+        readers: Readers = {}
+        if (self._starter / INDEX).is_file():
+            readers[STARTER_ID] = partial(inspect, self._starter, STARTER_ID)
+        for folder in self._folders():
+            name = folder.stem if folder.is_file() else folder.name
+            model_id = _free_id(name, readers)
+            readers[model_id] = partial(self._inspect, folder, model_id)
+        for item in self.inventory.outside():
+            if item.role in MODELS:
+                model_id = _free_id(item.id, readers)
+                readers[model_id] = partial(_outside, item, model_id)
+        return readers
 
     def _folders(self) -> Iterable[Path]:
         if not self.folder.is_dir():
@@ -116,5 +124,9 @@ def _outside(item: Item, model_id: str) -> ModelInfo:
     return replace(info, title=place.title, source=place.source)
 
 
-def _free_id(name: str, found: Models) -> str:
-    return free_id(name, {info.id for info in found} | {STARTER_ID}, "model")
+def _first_usable(readers: Readers) -> str | None:
+    return next((model_id for model_id, read in readers.items() if read().ok), None)
+
+
+def _free_id(name: str, taken: Readers) -> str:
+    return free_id(name, {*taken, STARTER_ID}, "model")

@@ -17,6 +17,7 @@ from pentimento.engine.stop import StopFlag
 from pentimento.engine.worker import Worker
 from pentimento.imaging import pixels
 from pentimento.jobs.addons import chosen_controls
+from pentimento.jobs.plan import references_of
 from pentimento.jobs.record import JobRequest, PixelFormat
 from pentimento.models import Registry
 
@@ -96,7 +97,7 @@ class Bench:
         request = JobRequest.model_validate(DEFAULTS | {"model": model} | wanted)
         entry = self.registry.get(model)
         controls = chosen_controls(request, entry, self.registry)
-        references = self.registry.ip_adapters.chosen(request, entry)
+        references = references_of(request, entry, self.registry)
         request = request.model_copy(update={"controls": controls, "references": references})
         places = self.registry.addons.places(request) | self.registry.ip_adapters.places(request)
         task = Task(str(self.number), request, inputs, where / "out")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -17,7 +18,10 @@ from pentimento.models import ModelInfo, Registry
 from pentimento.models.addons import CONTROL_TYPES
 
 LATER = "This version of the server cannot do it yet."
-MISSING = ("outpaint", "upscale", "edit")
+MISSING = ("outpaint", "upscale")
+NO_EDITOR = (
+    "No installed model follows instructions; FLUX.2 klein, FLUX.1 Kontext and Qwen-Image-Edit do."
+)
 TOLD_LIMITS = ("json_body", "file_body", "pixels", "side", "queued", "result_age", "blob_age")
 
 
@@ -59,10 +63,17 @@ async def capabilities(request: Request) -> Response:
             | {"prompt": MAX_PROMPT, "steps": 200, "count": 16},
             "models": [info.as_json() for info in found],
             "missing": [{"what": what, "why": LATER} for what in MISSING]
+            + _no_editor(found)
             + [{"what": f"preprocess {kind}", "why": why} for kind, why in undrawn.items()]
             + _damaged(found),
         }
     )
+
+
+def _no_editor(found: Sequence[ModelInfo]) -> list[dict[str, str]]:
+    if any(info.ok and Mode.EDIT in info.modes for info in found):
+        return []
+    return [{"what": Mode.EDIT.value, "why": NO_EDITOR}]
 
 
 def _damaged(found: Any) -> list[dict[str, str]]:

@@ -25,7 +25,7 @@ NOT_YET_KNOWN = "0" * 64  # stands for a blob until it is sent
 def command(
     output: Annotated[Path, typer.Option(help="Where the picture goes: .png, .jpg or .webp.")],
     mode: Annotated[
-        str | None, typer.Option(help="txt2img, img2img or inpaint; else by the input.")
+        str | None, typer.Option(help="txt2img, img2img, inpaint or edit; else by the input.")
     ] = None,
     input: Annotated[
         Path | None, typer.Option(exists=True, dir_okay=False, help="The source picture.")

@@ -9,7 +9,17 @@ import torch
 from torch import Tensor
 
 from pentimento.backends.base import Emit, Preview, Step
-from pentimento.engine import controls, flow, latents, nets, preview, references, sampling, thrift
+from pentimento.engine import (
+    controls,
+    editing,
+    flow,
+    latents,
+    nets,
+    preview,
+    references,
+    sampling,
+    thrift,
+)
 from pentimento.engine.cancel import stoppable
 from pentimento.engine.controls import Steering
 from pentimento.engine.families.base import Embeddings
@@ -38,6 +48,7 @@ class Plan:
     controls: list[Steering]
     areas: list[Area]  # with prompts of their own
     references: list[Shown]
+    shown: list[Tensor]  # latents of the pictures that an edit's instruction speaks of
     size: Size  # px at which the model works
     viewer: Viewer | None  # None: no previews wanted
     images: int
@@ -95,7 +106,8 @@ def denoise(
     """Clean latents `(1, c, h, w)` of picture `image`; the same seed gives the same bits, whether
     somebody observes or not.
 
-    Text to image, image to image and inpainting differ only in where they start and in the mask.
+    Text to image, image to image and inpainting differ only in where they start and in the mask; in
+    an edit the denoiser reads pictures beside the noise.
     """
     generator = torch.Generator("cpu").manual_seed(seed)
     denoiser = model.denoiser()
@@ -129,6 +141,7 @@ def denoise(
             model.family.nets,
             *(denoiser, steering, lambda: scheduler.current, steps, plan.guidance),
         ),
+        editing.reading(denoiser, model.family, plan.shown),  # after what steers the noise
         stoppable([denoiser, *networks.values()], stop),
     ):
         found = _run(model, plan, scheduler, plan.controls, plan.embeddings, first, generator)

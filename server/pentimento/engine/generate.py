@@ -16,6 +16,7 @@ from pentimento.backends.base import Emit, Loading, Result
 from pentimento.engine import (
     controls,
     drawing,
+    editing,
     failures,
     latents,
     nets,
@@ -40,8 +41,9 @@ from pentimento.errors import JobFailed
 from pentimento.imaging import drift
 from pentimento.imaging.geometry import Size
 from pentimento.imaging.sizing import generation_size
-from pentimento.jobs.record import Control, Mode
+from pentimento.jobs.record import FROM_NOISE, Control, Mode
 from pentimento.jobs.wording import notice
+from pentimento.models.families import EDITS
 
 OWN_VAE = "model"  # what the record calls the one that a model brings
 
@@ -117,7 +119,8 @@ class Generation:
     def _plan(self, model: LoadedModel, canvas: Canvas) -> Plan:
         request = self._request
         sampler = SAMPLERS[str(request.sampler)]
-        strength = 1.0 if request.mode is Mode.TXT2IMG else float(request.strength or 0)
+        edits = request.mode is Mode.EDIT
+        strength = 1.0 if request.mode in FROM_NOISE else float(request.strength or 0)
         guidance = float(request.guidance or 0)
         return Plan(
             sampler=sampler,
@@ -127,18 +130,13 @@ class Generation:
             embeddings=model.embeddings(
                 request.prompt, request.negative_prompt, guided=guidance > 1
             ),
-            source=self._encode(model, canvas),
-            mask=_latent_mask(canvas, model.factor),
+            source=self._source(model, canvas),
+            mask=None if edits else _latent_mask(canvas, model.factor),
             size=canvas.generation,
             controls=self._steering(model, canvas),
             areas=self._areas(model, canvas, guided=guidance > 1),
-            references=references.shown(
-                self._shared,
-                request.references,
-                self._job.task.inputs,
-                self._job.addons,
-                guided=guidance > 1,
-            ),
+            references=[] if edits else self._references(guided=guidance > 1),
+            shown=self._shown(model, canvas) if edits else [],
             viewer=model.viewer() if request.preview else None,
             images=request.count,
         )
@@ -150,6 +148,20 @@ class Generation:
         vae = model.vae()
         with stoppable([vae], self._stop), latents.tiled(vae, wanted=self._thrifty):
             return nets.read(its_nets, found, vae)
+
+    def _references(self, *, guided: bool) -> list[references.Shown]:
+        wanted, files = self._request.references, self._job.task.inputs
+        return references.shown(self._shared, wanted, files, self._job.addons, guided=guided)
+
+    def _shown(self, model: LoadedModel, canvas: Canvas) -> list[Tensor]:
+        """What the instruction speaks of."""
+        return editing.shown(
+            EDITS[self._spec.editing],
+            canvas,
+            self._request.references,
+            self._job.task.inputs,
+            lambda picture: self._encode(model, picture),
+        )
 
     def _areas(self, model: LoadedModel, canvas: Canvas, *, guided: bool) -> list[Area]:
         size, request = canvas.generation, self._request
@@ -198,10 +210,14 @@ class Generation:
             return None
         return drift.measure(seen, self._decode(model, plan.source))
 
-    def _encode(self, model: LoadedModel, canvas: Canvas) -> Tensor | None:
+    def _source(self, model: LoadedModel, canvas: Canvas) -> Tensor | None:
+        """Latents of the source. An edit begins without them; they are looked at only."""
         picture = canvas.seen()
-        if picture is None:
+        if picture is None or (self._request.mode is Mode.EDIT and not self._request.observe):
             return None
+        return self._encode(model, picture)
+
+    def _encode(self, model: LoadedModel, picture: np.ndarray) -> Tensor:
         vae = model.vae()
         with stoppable([vae], self._stop), latents.tiled(vae, wanted=self._thrifty):
             return latents.encode(vae, picture)

@@ -24,6 +24,7 @@ class ModelSpec:
     multiple: int
     min_size: int
     max_pixels: int
+    editing: str = ""  # how it edits by instruction, a name of families.EDITS
 
     @classmethod
     def of(cls, entry: Any) -> ModelSpec:
@@ -36,6 +37,7 @@ class ModelSpec:
             multiple=entry.multiple,
             min_size=entry.min_size,
             max_pixels=entry.max_pixels,
+            editing=entry.editing,
         )
 
 

@@ -29,11 +29,12 @@ class Canvas:
     opaque: bool = False  # the result loses its source's transparency
     match: bool = False  # take the colour cast off, as far as the surroundings tell
 
-    def seen(self) -> np.ndarray | None:
-        """The source as the model gets it: `(h, w, 3)` float32 0..1 at the generation size."""
+    def seen(self, size: Size | None = None) -> np.ndarray | None:
+        """The source as the model gets it: `(h, w, 3)` float32 0..1 at the generation size, or at
+        another."""
         if self.source is None:
             return None
-        return pixels.model_rgb(self.source, self.generation, self.fill)
+        return pixels.model_rgb(self.source, size or self.generation, self.fill)
 
     def finish(self, made: np.ndarray, *, blend: bool) -> tuple[np.ndarray, dict[str, Any]]:
         """The generated `(h, w, 3)` 0..1 at the result's size, in the source's depth, and facts.
@@ -70,7 +71,7 @@ def open_canvas(task: Task, native: int, worked_at: Callable[[Size], Size]) -> C
     source = pixels.load(file)
     size = Size(source.shape[1], source.shape[0])
     mask = None
-    if task.request.mode is Mode.INPAINT:
+    if task.request.mask:
         sent = pixels.load_mask(_input(task, "mask"))
         mask = masks.soft_mask(sent, task.request.mask_options)
     opaque = task.request.alpha == "opaque"

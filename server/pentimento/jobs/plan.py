@@ -13,8 +13,9 @@ from typing import Any, TypeVar
 from pentimento.errors import BadInput, TooLarge
 from pentimento.imaging import flow, schedules, sizing
 from pentimento.imaging.geometry import Box, Size
-from pentimento.jobs import addons, prompt_loras, wording
+from pentimento.jobs import addons, editing, prompt_loras, wording
 from pentimento.jobs.record import (
+    FROM_NOISE,
     Alpha,
     JobRequest,
     Mode,
@@ -22,6 +23,7 @@ from pentimento.jobs.record import (
     Plan,
     PlanRequest,
     Rect,
+    Reference,
     SizeOut,
 )
 from pentimento.models import ModelInfo, Registry
@@ -31,7 +33,8 @@ T = TypeVar("T")
 
 Timings = Callable[[str, Size, int], float | None]  # model id, generation size, steps -> seconds
 
-DEFAULT_STRENGTH = {Mode.TXT2IMG: 1.0, Mode.IMG2IMG: 0.6, Mode.INPAINT: 1.0}
+DEFAULT_STRENGTH = {Mode.TXT2IMG: 1.0, Mode.IMG2IMG: 0.6, Mode.INPAINT: 1.0, Mode.EDIT: 1.0}
+SELECTED = (Mode.INPAINT, Mode.EDIT)  # modes that a selection bounds
 MAX_PIXELS = 100_000_000  # of a result
 SEED_RANGE = 2**32  # random seeds stay short enough to be read and typed
 ENGINE_MB = 500  # torch, diffusers and transformers in a process, before any model
@@ -49,7 +52,7 @@ def resolve(request: JobRequest, registry: Registry, source_size: Size | None) -
     if request.mode is Mode.PREPROCESS:
         return _resolve_map(request, registry, source_size)
     refuse_mode(request.mode)
-    model = _model(registry, request.model)
+    model = editing.model_of(request, registry)
     size = source_size or Size(
         request.width or model.native_size, request.height or model.native_size
     )
@@ -67,7 +70,7 @@ def resolve(request: JobRequest, registry: Registry, source_size: Size | None) -
         "sampler": _or(request.sampler, model.default_sampler),
         "seed": _or(request.seed, secrets.randbelow(SEED_RANGE)),
         "controls": addons.chosen_controls(request, model, registry),
-        "references": registry.ip_adapters.chosen(request, model),
+        "references": references_of(request, model, registry),
     }
     if request.mode is Mode.TXT2IMG:
         chosen |= {"width": size.width, "height": size.height}
@@ -89,7 +92,7 @@ def make_plan(request: PlanRequest, registry: Registry, timings: Timings | None 
     """Geometry in, plan out. Raises BadInput when a rectangle that the mode needs is missing or
     the selection lies outside everything, NotFound for an unknown model."""
     refuse_mode(request.mode)
-    model = _model(registry, request.model)
+    model = editing.model_of(request, registry)
     request = prompt_loras.taken_out(request, model, registry)
     box = box_of(request, model)
     refuse_huge(box.size)
@@ -97,7 +100,8 @@ def make_plan(request: PlanRequest, registry: Registry, timings: Timings | None 
     strength = strength_of(request)
     steps = _or(request.steps, model.default_steps)
     levels, start_noise = _levels(model, generation, steps, strength)
-    seconds = timings(model.id, generation, levels) if timings and levels else None
+    timed_as = editing.timed_as(model.id, request.mode)
+    seconds = timings(timed_as, generation, levels) if timings and levels else None
     notices = _notices(request, model, box, generation, strength, levels)
     return Plan(
         mode=request.mode,
@@ -112,7 +116,7 @@ def make_plan(request: PlanRequest, registry: Registry, timings: Timings | None 
         guidance=_or(request.guidance, model.default_guidance),
         start_noise=start_noise,
         seconds=None if seconds is None else seconds * request.count,
-        memory_mb=_memory_mb(model, generation) if levels else 0,
+        memory_mb=_memory_mb(model, generation, request.mode) if levels else 0,
         loras=request.loras,
         warnings=[notice.message for notice in notices],
         notices=notices,
@@ -120,8 +124,8 @@ def make_plan(request: PlanRequest, registry: Registry, timings: Timings | None 
 
 
 def strength_of(request: JobRequest | PlanRequest) -> float:
-    """As asked or the mode's default; text to image begins with nothing and has 1 always."""
-    if request.mode is Mode.TXT2IMG:
+    """As asked or the mode's default; what begins with pure noise has 1 always."""
+    if request.mode in FROM_NOISE:
         return 1.0
     return _or(request.strength, DEFAULT_STRENGTH[request.mode])
 
@@ -148,9 +152,9 @@ def box_of(request: PlanRequest, model: sizing.Limits) -> Box:
     source = _rect(request.source or request.canvas)
     if source is None:
         raise _missing("source", "the rectangle of the source in the canvas")
-    if request.mode is Mode.IMG2IMG:
-        return source
     selection = _rect(request.selection)
+    if request.mode is Mode.IMG2IMG or (request.mode is Mode.EDIT and selection is None):
+        return source
     if selection is None:
         raise _missing("selection", "the bounds of the selection in the canvas")
     return _inpaint_box(request, selection, source, model)
@@ -188,10 +192,11 @@ def _levels(model: ModelInfo, generation: Size, steps: int, strength: float) -> 
     return len(timesteps), schedules.start_noise(alphas, timesteps[0]) if timesteps else 0.0
 
 
-def _memory_mb(model: ModelInfo, generation: Size) -> int:
-    """A rough estimate of the engine's peak."""
+def _memory_mb(model: ModelInfo, generation: Size, mode: Mode) -> int:
+    """A rough estimate of the engine's peak. In an edit the source is read beside the noise."""
     weights = model.bytes * WEIGHTS_IN_MEMORY
-    latents = generation.pixels / model.latent_scale**2
+    read = generation.pixels * (2 if mode is Mode.EDIT else 1)
+    latents = read / model.latent_scale**2
     activations = latents * model.unet_width * ACTIVATION_BYTES
     return ENGINE_MB + round((weights + activations) / 2**20)
 
@@ -220,16 +225,19 @@ def place_notices(request: PlanRequest, box: Box) -> list[Notice]:
     """About where the area lies."""
     found: list[Notice] = []
     source, canvas = _rect(request.source), _rect(request.canvas)
-    selection = _rect(request.selection) if request.mode is Mode.INPAINT else None
+    selection = _rect(request.selection) if request.mode in SELECTED else None
     if selection and canvas and not canvas.contains(selection):
         found.append(wording.notice("selection_cut"))
-    if request.mode is Mode.INPAINT and source and not source.contains(box):
+    if request.mode in SELECTED and source and not source.contains(box):
         found.append(wording.notice("beyond_source"))
     return found
 
 
-def _model(registry: Registry, model_id: str | None) -> ModelInfo:
-    return registry.get(model_id or registry.default_id)
+def references_of(request: JobRequest, model: ModelInfo, registry: Registry) -> list[Reference]:
+    """The pictures that are read with the prompt, with what reads them."""
+    if request.mode is Mode.EDIT:
+        return editing.references(request, model)
+    return registry.ip_adapters.chosen(request, model)
 
 
 def refuse_mode(mode: Mode) -> None:

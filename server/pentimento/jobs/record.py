@@ -25,8 +25,9 @@ LOCAL = "local"
 
 
 class Mode(StrEnum):
-    """What a job does. `outpaint`, `upscale` and `edit` are reserved names of the protocol;
-    `preprocess` draws the map of its one control instead of a picture."""
+    """What a job does. `edit` follows an instruction about its source; `outpaint` and `upscale` are
+    reserved names of the protocol; `preprocess` draws the map of its one control instead of a
+    picture."""
 
     TXT2IMG = "txt2img"
     IMG2IMG = "img2img"
@@ -35,6 +36,10 @@ class Mode(StrEnum):
     UPSCALE = "upscale"
     EDIT = "edit"
     PREPROCESS = "preprocess"
+
+
+OF_A_SOURCE = (Mode.IMG2IMG, Mode.INPAINT, Mode.EDIT)
+FROM_NOISE = (Mode.TXT2IMG, Mode.EDIT)  # always at full strength
 
 
 class JobStatus(StrEnum):
@@ -99,7 +104,8 @@ class Control(Strict):
 
 
 class Reference(Strict):
-    """A picture that is read like a part of the prompt, whole or for its style or composition."""
+    """A picture that is read like a part of the prompt, whole or for its style or composition; in
+    an edit a further picture that the instruction may speak of."""
 
     image: BlobRef
     weight: Annotated[float, Field(ge=0, le=2)] = 1.0
@@ -176,8 +182,7 @@ class JobRequest(Strict):
 
     @model_validator(mode="after")
     def _fits_together(self) -> JobRequest:
-        needs_source = self.mode in (Mode.IMG2IMG, Mode.INPAINT)
-        if needs_source and self.source is None:
+        if self.mode in OF_A_SOURCE and self.source is None:
             raise ValueError(f"mode {self.mode} needs a source picture")
         if self.mode is Mode.INPAINT and self.mask is None:
             raise ValueError("mode inpaint needs a mask")
@@ -185,8 +190,10 @@ class JobRequest(Strict):
             raise ValueError("mode txt2img takes neither source nor mask; use img2img or inpaint")
         if self.mode is Mode.IMG2IMG and self.mask:
             raise ValueError("mode img2img takes no mask; use inpaint")
-        if self.mode in (Mode.IMG2IMG, Mode.INPAINT) and (self.width or self.height):
+        if self.mode in OF_A_SOURCE and (self.width or self.height):
             raise ValueError(f"mode {self.mode} has its source's size; leave out width and height")
+        if self.mode is Mode.EDIT and not self.prompt.strip():
+            raise ValueError("mode edit needs a prompt that says what to change")
         if self.mode is Mode.PREPROCESS:
             _check_preprocess(self)
         _check_model(self.model, self.backend)

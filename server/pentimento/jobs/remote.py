@@ -7,7 +7,7 @@ from typing import Any
 
 from pentimento.backends.remote.frames import frame
 from pentimento.backends.remote.route import route
-from pentimento.backends.remote.routing import choose
+from pentimento.backends.remote.routing import OPERATION, choose
 from pentimento.backends.remote.terms import Remotes, Terms
 from pentimento.errors import BadInput
 from pentimento.imaging.geometry import Size
@@ -28,7 +28,7 @@ def resolve(request: JobRequest, remotes: Remotes, source_size: Size | None) -> 
     """The request with nothing left to chance, as `plan.resolve` does it; what the service decides
     stays None. Raises also key_missing, consent_needed, budget_exceeded: nothing is sent then."""
     terms = remotes.terms(str(request.backend))
-    plan.refuse_mode(request.mode)
+    _refuse_mode(request.mode, terms)
     for field, sentence in OF_THIS_MACHINE.items():
         if getattr(request, field):
             raise _only_here(terms, field, sentence)
@@ -55,7 +55,7 @@ def resolve(request: JobRequest, remotes: Remotes, source_size: Size | None) -> 
 def make_plan(request: PlanRequest, remotes: Remotes) -> Plan:
     """As `plan.make_plan`, with a route. Nothing is asked of the service, so it costs nothing."""
     terms = remotes.terms(str(request.backend))
-    plan.refuse_mode(request.mode)
+    _refuse_mode(request.mode, terms)
     box = plan.box_of(request, terms.sizes)
     plan.refuse_huge(box.size)
     placed = frame(box.size, terms.sizes)
@@ -85,6 +85,16 @@ def make_plan(request: PlanRequest, remotes: Remotes) -> Plan:
         notices=notices,
         route=told,
     )
+
+
+def _refuse_mode(mode: Mode, terms: Terms) -> None:
+    plan.refuse_mode(mode)
+    if mode not in OPERATION:
+        raise BadInput(
+            "unsupported_mode",
+            f"{terms.title} cannot be asked to {mode} a picture yet.",
+            "Run the job on this machine.",
+        )
 
 
 def _only_here(terms: Terms, field: str, sentence: str) -> BadInput:

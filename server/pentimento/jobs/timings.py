@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pentimento.imaging.geometry import Size
 from pentimento.imaging.sizing import generation_size
+from pentimento.jobs.editing import timed_as
 from pentimento.jobs.state import JobState
 from pentimento.jobs.store import Store
 from pentimento.models import Registry
@@ -19,7 +20,7 @@ class Timings:
     def __init__(self, store: Store, registry: Registry) -> None:
         self._store = store
         self._registry = registry
-        self._rates: dict[str, float] = {}  # model -> s per px and step
+        self._rates: dict[str, float] = {}  # model (and mode) -> s per px and step
         self.job_seconds = FIRST_GUESS
 
     async def load(self) -> None:
@@ -38,5 +39,6 @@ class Timings:
             return
         model = self._registry.get(str(state.request.model))
         made = generation_size(Size(state.images[0].width, state.images[0].height), model)
-        await self._store.add_timing(model.id, seconds_per_step / made.pixels)
+        name = timed_as(model.id, state.request.mode)
+        await self._store.add_timing(name, seconds_per_step / made.pixels)
         self._rates = await self._store.timings()

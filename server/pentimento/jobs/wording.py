@@ -13,6 +13,7 @@ AT_FULL_STRENGTH = {
     Mode.TXT2IMG: "Paint a new picture",
     Mode.IMG2IMG: "Paint a new picture over the source",
     Mode.INPAINT: "Fill the selection",
+    Mode.EDIT: "Edit the picture as told",
 }
 OBJECT = {Mode.IMG2IMG: "the source", Mode.INPAINT: "the selection"}
 FEW_STEPS = 3  # fewer than this leave visible noise or blur

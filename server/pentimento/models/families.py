@@ -6,10 +6,25 @@ guidance are those of the models' own cards. No torch.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+
+from pentimento.imaging import shown_sizes
+from pentimento.imaging.geometry import Size
 
 DIFFUSION_SAMPLERS = ("Euler", "Euler a", "DPM++ 2M Karras", "DDIM", "UniPC", "LCM")
 FLOW_SAMPLERS = ("Euler",)
+
+
+@dataclass(frozen=True, slots=True)
+class Editing:
+    """How models of these pipelines follow an instruction about pictures that they are shown."""
+
+    name: str
+    pipelines: tuple[str, ...]  # as those of a family
+    encoded: Callable[[Size], Size]  # px of a picture -> px at which the VAE reads it
+    aligned: bool = False  # the source is read at the size that the result is generated at
+    references: int = 0  # further pictures, besides the source
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +45,7 @@ class Family:
     shift: str = ""  # flow: how mu grows with the picture, "linear" or "empirical"
     sampler: str = "Euler"
     samplers: tuple[str, ...] = FLOW_SAMPLERS
+    edits: tuple[Editing, ...] = ()  # those of its pipelines that edit by instruction
 
     @property
     def flow(self) -> bool:
@@ -91,6 +107,11 @@ FLUX2_KLEIN = Family(
     native_size=1024,
     patch=2,
     shift="empirical",
+    edits=(
+        Editing(
+            "klein", ("Flux2Klein*",), shown_sizes.at_most_one_megapixel, aligned=True, references=4
+        ),
+    ),
 )
 Z_IMAGE = Family(
     "z-image",
@@ -131,6 +152,9 @@ FAMILIES = {
 }
 
 
+EDITS = {editing.name: editing for family in FAMILIES.values() for editing in family.edits}
+
+
 def of_pipeline(class_name: str) -> Family | None:
     """The family whose pipelines include this class, by the longest name that fits; None for a
     class that is not known."""
@@ -138,6 +162,16 @@ def of_pipeline(class_name: str) -> Family | None:
         name: family
         for family in FAMILIES.values()
         for name in family.pipelines
-        if class_name == name or (name.endswith("*") and class_name.startswith(name[:-1]))
+        if _is_one_of(class_name, name)
     }
     return fitting[max(fitting, key=len)] if fitting else None
+
+
+def editing_of(class_name: str) -> Editing | None:
+    """How models of a pipeline edit by instruction; None for those that do not."""
+    fitting = (e for e in EDITS.values() if any(_is_one_of(class_name, n) for n in e.pipelines))
+    return next(fitting, None)
+
+
+def _is_one_of(class_name: str, name: str) -> bool:
+    return class_name == name or (name.endswith("*") and class_name.startswith(name[:-1]))

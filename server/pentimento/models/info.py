@@ -6,8 +6,13 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from pentimento.jobs.record import Mode
+from pentimento.models import families
+
+PAINTING = (Mode.TXT2IMG, Mode.IMG2IMG, Mode.INPAINT)
 PRIVATE = (
     "path",
+    "editing",
     "latent_scale",
     "latent_channels",
     "latent_scaling",
@@ -43,6 +48,7 @@ class ModelInfo:
     default: bool = False
     ok: bool = True
     problem: str = ""
+    editing: str = ""  # a name of families.EDITS where it follows instructions, else empty
     latent_scale: int = 8  # px per latent
     latent_channels: int | None = None
     latent_scaling: float | None = None  # what its VAE's latents are multiplied with
@@ -55,4 +61,15 @@ class ModelInfo:
 
     def as_json(self) -> dict[str, Any]:
         """The entry of `GET /v1/models`: no paths, nothing that only the engine needs."""
-        return {key: value for key, value in asdict(self).items() if key not in PRIVATE}
+        told = {key: value for key, value in asdict(self).items() if key not in PRIVATE}
+        return told | {"modes": list(self.modes), "edit_references": self.edit_references}
+
+    @property
+    def modes(self) -> tuple[Mode, ...]:
+        """What can be painted with it."""
+        return (*PAINTING, Mode.EDIT) if self.editing else PAINTING
+
+    @property
+    def edit_references(self) -> int:
+        """How many pictures an edit may bring besides its source."""
+        return families.EDITS[self.editing].references if self.editing else 0

@@ -70,6 +70,8 @@ def _read(folder: Path, bare: ModelInfo) -> ModelInfo:
         guessed = replace(guessed, default_steps=4, default_guidance=1.0)
         if not family.flow:
             guessed = replace(guessed, default_sampler="LCM")
+    editing = families.editing_of(str(index["_class_name"]))
+    guessed = replace(guessed, editing=editing.name if editing else "")
     info = _with_sheet(guessed, folder / DATA_SHEET)
     for name in family.tokenizers:
         if not (folder / name).is_dir():

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from pentimento.engine.families.nets import Nets
@@ -59,6 +60,16 @@ class Family(ABC):
     def unpack(self, sample: Tensor, height: int, width: int) -> Tensor:
         """The opposite; `height` and `width` in latents."""
         return sample
+
+    def shown(self, arguments: dict[str, Any], pictures: Sequence[Tensor]) -> dict[str, Any]:
+        """The denoiser's arguments with tokens of pictures, latents `(1, c, h, w)`, behind those of
+        the noise; only for families with pipelines that edit."""
+        raise NotImplementedError
+
+
+def behind(tokens: Tensor, more: Iterable[Tensor]) -> Tensor:
+    """All of `(1, n, c)` in a row, on the device and in the type of the first."""
+    return torch.cat([tokens, *(one.to(tokens) for one in more)], dim=1)
 
 
 class Patched:

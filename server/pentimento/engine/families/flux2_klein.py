@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from itertools import count
 from types import SimpleNamespace
 from typing import Any
 
@@ -9,7 +11,15 @@ import torch
 from diffusers import Flux2KleinPipeline
 from torch import Tensor
 
-from pentimento.engine.families.base import Embeddings, Family, GetPart, with_factor
+from pentimento.engine.families.base import (
+    Embeddings,
+    Family,
+    GetPart,
+    behind,
+    with_factor,
+)
+
+APART = 10  # moments between two pictures
 
 
 class Flux2Klein(Family):
@@ -46,6 +56,22 @@ class Flux2Klein(Family):
 
     def unpack(self, sample: Tensor, height: int, width: int) -> Tensor:
         return sample.transpose(1, 2).unflatten(2, (height, width))
+
+    def shown(self, arguments: dict[str, Any], pictures: Sequence[Tensor]) -> dict[str, Any]:
+        return {
+            **arguments,
+            "hidden_states": behind(arguments["hidden_states"], map(self.pack, pictures)),
+            "img_ids": behind(arguments["img_ids"], map(_place, count(1), pictures)),
+        }
+
+
+def _place(number: int, latents: Tensor) -> Tensor:
+    """`(1, h * w, 4)`: where the tokens of the picture of this number are: 10 moments after the one
+    before it, the noise being at moment 0."""
+    height, width = latents.shape[2:]
+    moment = torch.tensor([APART * number])
+    axes = (moment, torch.arange(height), torch.arange(width), torch.arange(1))
+    return torch.cartesian_prod(*axes)[None]
 
 
 def _klein(**parts: Any) -> Any:

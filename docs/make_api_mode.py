@@ -47,7 +47,7 @@ def main() -> None:
         source = paint(folder, "source.png", SCENE, *size)
         run(folder, "preprocess", "--type", "canny", "source.png", "map.png")
         weight = substitute_weight(STRENGTH)
-        control = ("--control", "map.png", "--control-weight", str(weight))
+        control = ("--control", f"canny=map.png:{weight}")
         steered = paint(folder, "steered.png", PROMPT, *size, *control)
         own = ("--input", "source.png", "--strength", str(STRENGTH))
         pictures = [

@@ -165,30 +165,3 @@ def test_bench_measures_each_size(shell: Shell) -> None:
     assert [row["size"] for row in found["rows"]] == ["64 × 64", "128 × 128"]
     assert all(row["steps_per_second"] > 0 for row in found["rows"])
     assert shell("bench", "--sizes", "0").returncode == 1
-
-
-def test_a_drawing_steers_and_a_lora_styles(shell: Shell) -> None:
-    """Both change the picture; the record holds all that is needed to make it again."""
-    drawing = np.zeros((64, 64, 3), np.uint8)
-    cv2.circle(drawing, (32, 32), 20, (255, 255, 255), 1)
-    cv2.imwrite(str(shell.folder / "c.png"), drawing)
-    asked = ("run", "--local", "--prompt", "a red ball", "--width", "64", "--height", "64")
-    asked += ("--steps", "2", "--seed", "3")
-    steering = ("--control", "c.png", "--control-weight", "0.9", "--lora", "blueprint:0.8")
-    for extra, output in (((), "a.png"), (steering, "b.png")):
-        done = shell(*asked, *extra, "--output", output, "--record", f"{output}.json")
-        assert done.returncode == 0, done.stderr
-    assert not np.array_equal(read(shell.folder / "a.png"), read(shell.folder / "b.png"))
-    record = json.loads((shell.folder / "b.png.json").read_text())
-    assert record["files"] == {"control": str(shell.folder / "c.png")}
-    assert record["request"]["loras"] == [{"id": "blueprint", "weight": 0.8}]
-    assert record["request"]["controls"][0]["model"] == "canny"
-    again = shell("run", "--local", "--from-record", "b.png.json", "--output", "c2.png")
-    assert again.returncode == 0, again.stderr
-    assert np.array_equal(read(shell.folder / "b.png"), read(shell.folder / "c2.png"))
-
-
-def test_what_a_lora_option_cannot_be_is_told(shell: Shell) -> None:
-    done = shell("run", "--local", "--lora", "blueprint:much", "--output", "b.png")
-    assert done.returncode == 2
-    assert "much" in done.stderr

@@ -4,50 +4,43 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from pentimento.errors import BadInput
 
-PICTURES = ("source", "mask", "control")
+PICTURE_OF = {"controls": "image", "references": "image", "regions": "mask"}
 
 
 @dataclass(frozen=True, slots=True)
 class JobFile:
-    """`request` is compact JSON of a JobRequest; pictures are files here, not blobs. `control` is
-    the picture of the first of its controls."""
+    """`request` is compact JSON of a JobRequest. Its pictures are files here, not blobs, by their
+    place in it: `source`, `mask`, and of the lists in PICTURE_OF also the number, `controls.0`."""
 
     request: dict[str, Any] = field(default_factory=dict)
-    source: Path | None = None
-    mask: Path | None = None
-    control: Path | None = None
+    files: dict[str, Path] = field(default_factory=dict)
 
-    def with_files(
-        self, source: Path | None, mask: Path | None, control: Path | None = None
-    ) -> JobFile:
-        return replace(
-            self,
-            source=source or self.source,
-            mask=mask or self.mask,
-            control=control or self.control,
-        )
+    def with_files(self, files: Mapping[str, Path], anew: Collection[str] = ()) -> JobFile:
+        """These files besides those there are; of the lists in `anew` only these."""
+        kept = {place: file for place, file in self.files.items() if _field(place) not in anew}
+        return replace(self, files=kept | dict(files))
 
-    def with_blobs(self, blobs: dict[str, str]) -> dict[str, Any]:
-        """The request as it is sent; `blobs` maps the names of the pictures to their ids."""
-        found: dict[str, Any] = dict(self.request)
-        for name, blob in blobs.items():
-            if name == "control":
-                first, *others = found["controls"]
-                found["controls"] = [first | {"image": {"blob": blob}}, *others]
+    def with_blobs(self, blobs: Mapping[str, str]) -> dict[str, Any]:
+        """The request as it is sent; `blobs` maps the places of the pictures to their ids."""
+        found: dict[str, Any] = {
+            name: list(value) if name in PICTURE_OF else value
+            for name, value in self.request.items()
+        }
+        for place, blob in blobs.items():
+            name, _, number = place.partition(".")
+            if number:
+                picture = {PICTURE_OF[name]: {"blob": blob}}
+                found[name][int(number)] = found[name][int(number)] | picture
             else:
                 found[name] = {"blob": blob}
         return found
-
-    def paths(self) -> dict[str, Path]:
-        """The pictures there are, by the request's field."""
-        found = {"source": self.source, "mask": self.mask, "control": self.control}
-        return {key: path for key, path in found.items() if path}
 
 
 def read_record(file: Path) -> JobFile:
@@ -55,9 +48,8 @@ def read_record(file: Path) -> JobFile:
     try:
         data = json.loads(file.read_text("utf-8"))
         record = data.get("record", data)
-        files = record.get("files", {})
-        paths = {key: Path(files[key]) for key in PICTURES if key in files}
-        return JobFile(dict(record["request"]), **paths)
+        files = {place: Path(path) for place, path in record.get("files", {}).items()}
+        return JobFile(dict(record["request"]), files)
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise BadInput(
             "bad_request", f"{file} is not a job's record.", "`--record FILE` writes one."
@@ -66,7 +58,11 @@ def read_record(file: Path) -> JobFile:
 
 def write_record(file: Path, record: dict[str, Any], job: JobFile) -> None:
     """The record with the places of the pictures, so that it can be run again as it is."""
-    files = {key: str(path.absolute()) for key, path in job.paths().items()}
+    files = {place: str(path.absolute()) for place, path in job.files.items()}
     part = file.with_name(f".{file.name}.part")
     part.write_text(json.dumps(record | {"files": files}, indent=2) + "\n", "utf-8")
     os.replace(part, file)
+
+
+def _field(place: str) -> str:
+    return place.partition(".")[0]

@@ -28,7 +28,9 @@ def command(
     """Draw the map of a picture that a ControlNet is steered by."""
     pictures.check_output(output)
     control = {"type": type, "low": low, "high": high}
-    job = run.checked({"mode": "preprocess", "controls": [control]}, JobFile(source=input))
+    job = run.checked(
+        {"mode": "preprocess", "controls": [control]}, JobFile(files={"source": input})
+    )
     runner: Runner = LocalRunner(data_dir(data)) if local else ServerRunner(data_dir(data))
     outcome = run.run_job(runner, job, quiet=False)
     pictures.write_result(outcome.pictures[0], output)

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 from pydantic import ValidationError
 
-from pentimento.cli import pictures
+from pentimento.cli import pictures, steering
 from pentimento.cli import stages as stage_files
 from pentimento.cli.jobfile import JobFile, read_record, write_record
 from pentimento.cli.progress import Bar
@@ -20,6 +20,10 @@ from pentimento.paths import data_dir
 
 FAILED, WRONG_USE, INTERRUPTED = 1, 2, 130
 NOT_YET_KNOWN = "0" * 64  # stands for a blob until it is sent
+
+
+def _several(form: str) -> str:
+    return f"{form}; may be given several times."
 
 
 def command(
@@ -48,17 +52,29 @@ def command(
     count: Annotated[int | None, typer.Option(help="Pictures, with seed, seed + 1 ...")] = None,
     width: Annotated[int | None, typer.Option(help="px, txt2img only.")] = None,
     height: Annotated[int | None, typer.Option(help="px, txt2img only.")] = None,
-    lora: Annotated[
-        list[str] | None, typer.Option(help="NAME or NAME:WEIGHT; may be given several times.")
-    ] = None,
+    lora: Annotated[list[str] | None, typer.Option(help=_several(steering.LORA_FORM))] = None,
     control: Annotated[
-        Path | None, typer.Option(exists=True, dir_okay=False, help="A picture that steers.")
+        list[str] | None,
+        typer.Option(help="Steer by a map. " + _several(steering.CONTROL_FORM)),
     ] = None,
-    control_type: Annotated[str, typer.Option(help="What the control shows.")] = "canny",
-    control_weight: Annotated[float, typer.Option(help="0 to 2.")] = 1.0,
     draw_control: Annotated[
-        bool, typer.Option("--draw-control", help="Draw the control from its picture first.")
-    ] = False,
+        list[str] | None,
+        typer.Option(
+            help="Steer by the map of a picture, else of the input. "
+            + _several(steering.DRAWN_FORM)
+        ),
+    ] = None,
+    reference: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="A picture to go by; KIND is reference, style or composition. "
+            + _several(steering.REFERENCE_FORM)
+        ),
+    ] = None,
+    region: Annotated[
+        list[str] | None,
+        typer.Option(help="Other words where MASK is white. " + _several(steering.REGION_FORM)),
+    ] = None,
     observe: Annotated[bool, typer.Option("--observe", help="Keep how it was made.")] = False,
     contact_sheet: Annotated[
         Path | None, typer.Option(help="A PNG of how it was made; means --observe.")
@@ -93,16 +109,15 @@ def command(
         "height": height,
         "observe": True if observe or contact_sheet or stages else None,
     }
-    if control:
-        given["controls"] = [
-            {"type": control_type, "weight": control_weight, "preprocess": draw_control}
-        ]
     try:
-        given["loras"] = _loras(lora) if lora else None
+        several = (control, draw_control, reference, region, lora)
+        steered = steering.read(*(texts or () for texts in several))
         pictures.check_output(output)
         stage_files.check(contact_sheet, stages)
         base = read_record(from_record) if from_record else JobFile()
-        job = checked(given, base.with_files(input, mask, control))
+        single = {"source": input, "mask": mask}
+        inputs = steered.files | {place: file for place, file in single.items() if file}
+        job = checked(given | steered.fields, base.with_files(inputs, steered.fields))
         if local and job.request.get("backend"):
             raise BadInput("bad_request", "--local uses no service.", "Leave out one of both.")
     except PentimentoError as error:
@@ -117,18 +132,6 @@ def command(
     _tell(outcome, files, shown, as_json=as_json)
 
 
-def _loras(texts: list[str]) -> list[dict[str, Any]]:
-    found = []
-    for text in texts:
-        name, _, weight = text.partition(":")
-        try:
-            found.append({"id": name, "weight": float(weight or 1)})
-        except ValueError:
-            message = f"--lora: “{weight}” is no weight"
-            raise PentimentoError("bad_request", message, "Write NAME:0.8.") from None
-    return found
-
-
 def checked(given: dict[str, Any], files: JobFile) -> JobFile:
     """The record's job with the options over it, checked; a wrong value raises BadInput."""
     fields = files.request | {key: value for key, value in given.items() if value is not None}
@@ -138,18 +141,18 @@ def checked(given: dict[str, Any], files: JobFile) -> JobFile:
         fields["mode"] = _mode_of(files).value
     if fields["mode"] != Mode.TXT2IMG:
         fields = {key: value for key, value in fields.items() if key not in ("width", "height")}
-    pending = JobFile(fields).with_blobs(dict.fromkeys(files.paths(), NOT_YET_KNOWN))
+    pending = JobFile(fields).with_blobs(dict.fromkeys(files.files, NOT_YET_KNOWN))
     try:
         request = JobRequest.model_validate(pending)
     except ValidationError as error:
         raise _wrong_values(error) from None
-    return JobFile(request.compact(), files.source, files.mask, files.control)
+    return JobFile(request.compact(), files.files)
 
 
 def _mode_of(files: JobFile) -> Mode:
-    if files.mask:
+    if "mask" in files.files:
         return Mode.INPAINT
-    return Mode.IMG2IMG if files.source else Mode.TXT2IMG
+    return Mode.IMG2IMG if "source" in files.files else Mode.TXT2IMG
 
 
 def _wrong_values(error: ValidationError) -> PentimentoError:

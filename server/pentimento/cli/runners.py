@@ -60,7 +60,7 @@ class ServerRunner:
         client, _ = connect_or_start(self._data_dir)
         self._client = client
         blobs: dict[str, Any] = {}
-        for key, path in job.paths().items():
+        for key, path in job.files.items():
             picture = read_input(path)
             blobs[key] = client.send_picture(picture.data, picture.content_type)
         asked = job.with_blobs(blobs) | {"interactive": True, "client": "shell"}
@@ -86,7 +86,7 @@ class LocalRunner:
         self._data_dir = data_dir
 
     def run(self, job: JobFile, bar: Bar) -> Outcome:
-        inputs = {key: read_input(path) for key, path in job.paths().items()}
+        inputs = {key: read_input(path) for key, path in job.files.items()}
         with tempfile.TemporaryDirectory(prefix="pentimento-") as folder:
             return asyncio.run(self._compute(job, inputs, Path(folder), bar))
 

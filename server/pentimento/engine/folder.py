@@ -67,6 +67,14 @@ class ModelFolder:
         """The same for two folders that share a part's files (links), new when a file changes."""
         return folder_identity(self.path / name)
 
+    def place(self, name: str) -> Path:
+        """Where a part's weights lie, for messages."""
+        return self.path / name
+
+    def quantised(self, name: str) -> bool:
+        """Whether a part's weights stay packed in memory."""
+        return False
+
     def fingerprint(self) -> str:
         """SHA-256 over the files' names, sizes and ends: which model a record was made with."""
         digest = hashlib.sha256()
@@ -82,14 +90,14 @@ class ModelFolder:
                     digest.update(stream.read())
         return digest.hexdigest()
 
-    def elements(self, name: str) -> int:
-        """How many numbers a part has, by its files' headers; 0 where they cannot be read."""
+    def size(self, name: str, dtype: torch.dtype) -> int:
+        """Of a part in memory, in bytes, by its files' headers; 0 where they cannot be read."""
         files = (self.path / name).glob("*.safetensors")
-        return sum(weights.elements(file) for file in files)
+        return sum(weights.elements(file) for file in files) * dtype.itemsize
 
     def read(self, name: str, dtype: torch.dtype) -> Any:
         """One part as a module (on the CPU, frozen) or a tokenizer; raises model_damaged."""
-        kind = self._class(name)
+        kind = self.kind(name)
         folder = self.path / name
         if not folder.is_dir():
             raise model_damaged(folder, f"the folder {name} is missing")
@@ -102,7 +110,8 @@ class ModelFolder:
                 raise
             raise model_damaged(folder, f"{name} cannot be read ({first_line(error)})") from error
 
-    def _class(self, name: str) -> type[Any]:
+    def kind(self, name: str) -> type[Any]:
+        """The class that reads a part; raises model_damaged."""
         entry = self._index.get(name)
         kind = CLASSES.get(str(entry[1])) if isinstance(entry, list) and len(entry) == 2 else None
         if kind is None:
@@ -150,6 +159,17 @@ def file_identity(file: Path) -> Hashable:
     """New when the file changes, the same for two links to one."""
     status = file.stat()
     return (file.name, status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns)
+
+
+def file_fingerprint(file: Path) -> str:
+    """SHA-256 over a file's size and ends."""
+    size = file.stat().st_size
+    digest = hashlib.sha256(str(size).encode())
+    with file.open("rb") as stream:
+        digest.update(stream.read(HASHED_WHOLE))
+        stream.seek(-min(size, HASHED_WHOLE), os.SEEK_END)
+        digest.update(stream.read())
+    return digest.hexdigest()
 
 
 def first_line(error: Exception) -> str:

@@ -25,6 +25,7 @@ class ModelSpec:
     min_size: int
     max_pixels: int
     editing: str = ""  # how it edits by instruction, a name of families.EDITS
+    base: Path | None = None  # folder of the parts that a denoiser's file does not hold
 
     @classmethod
     def of(cls, entry: Any) -> ModelSpec:
@@ -38,6 +39,7 @@ class ModelSpec:
             min_size=entry.min_size,
             max_pixels=entry.max_pixels,
             editing=entry.editing,
+            base=entry.base,
         )
 
 
@@ -74,7 +76,7 @@ def job_to_json(job: EngineJob) -> Message:
         "request": job.task.request.model_dump(mode="json"),
         "inputs": {key: _file_to_json(file) for key, file in job.task.inputs.items()},
         "output_dir": str(job.task.output_dir),
-        "model": asdict(job.model) | {"path": str(job.model.path)} if job.model else None,
+        "model": _spec_to_json(job.model) if job.model else None,
         "addons": {name: str(path) for name, path in job.addons.items()},
         "extras": job.extras.to_json(),
     }
@@ -88,9 +90,19 @@ def job_from_json(data: Message) -> EngineJob:
         output_dir=Path(data["output_dir"]),
     )
     spec = data["model"]
-    model = ModelSpec(**(spec | {"path": Path(spec["path"])})) if spec else None
+    model = _spec_from_json(spec) if spec else None
     addons = {name: Path(path) for name, path in data["addons"].items()}
     return EngineJob(task, model, addons, Extras.from_json(data["extras"]))
+
+
+def _spec_to_json(spec: ModelSpec) -> Message:
+    base = str(spec.base) if spec.base else None
+    return asdict(spec) | {"path": str(spec.path), "base": base}
+
+
+def _spec_from_json(data: Message) -> ModelSpec:
+    base = Path(data["base"]) if data["base"] else None
+    return ModelSpec(**(data | {"path": Path(data["path"]), "base": base}))
 
 
 def event_to_json(event: Event) -> tuple[Message, bytes]:

@@ -15,6 +15,7 @@ from torch import nn
 from pentimento.backends.base import Emit, Loading
 from pentimento.engine import hardware, latents, loras, nets, prompts, sampling, thrift, vaes
 from pentimento.engine.components import Components, PromptCache
+from pentimento.engine.denoiser_file import DenoiserFile
 from pentimento.engine.device import Device
 from pentimento.engine.extras import Extras, VaeFile
 from pentimento.engine.families import FAMILIES
@@ -58,9 +59,7 @@ class LoadedModel:
     ) -> None:
         self._shared, self._spec, self._emit, self._stop = shared, spec, emit, stop
         self._extras = extras or Extras()
-        self._folder: ModelFolder | ModelFile = (
-            ModelFile(spec.path, spec.family) if spec.path.is_file() else ModelFolder(spec.path)
-        )
+        self._folder = _opened(spec)
         self.family = FAMILIES[spec.family]
         noise = self._folder.config("scheduler", "scheduler_config.json")
         self.training: Training | FlowTraining = (
@@ -200,7 +199,7 @@ class LoadedModel:
             if not all(bool(w.isfinite().all()) for w in self._part(name).parameters()):
                 if name == "vae" and self._extras.vae:
                     return self._extras.vae.path
-                return self._spec.path if self._spec.path.is_file() else self._spec.path / name
+                return self._folder.place(name)
         return None
 
     @torch.inference_mode()
@@ -225,7 +224,8 @@ class LoadedModel:
         def load() -> Any:
             self._emit(Loading(f"Loading {self._spec.id}: {name.replace('_', ' ')}"))
             part = self._folder.read(name, dtype)
-            if name == self.family.denoiser and self._shared.device.storage == "fp8":
+            packed = self._folder.quantised(name)
+            if name == self.family.denoiser and self._shared.device.storage == "fp8" and not packed:
                 thrift.keep_in_fp8(part, dtype)
             return part
 
@@ -255,4 +255,10 @@ class LoadedModel:
 
     def _bytes(self, name: str) -> int:
         """Of a part in memory."""
-        return self._folder.elements(name) * self._dtype_of(name).itemsize
+        return self._folder.size(name, self._dtype_of(name))
+
+
+def _opened(spec: ModelSpec) -> ModelFolder | ModelFile | DenoiserFile:
+    if spec.base:
+        return DenoiserFile(spec.path, spec.family, ModelFolder(spec.base))
+    return ModelFile(spec.path, spec.family) if spec.path.is_file() else ModelFolder(spec.path)

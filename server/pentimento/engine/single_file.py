@@ -6,8 +6,6 @@ It looks like a `ModelFolder` to everyone else, and reads only the part that is 
 
 from __future__ import annotations
 
-import hashlib
-import os
 from collections.abc import Hashable
 from pathlib import Path
 from typing import Any
@@ -18,7 +16,7 @@ from diffusers.loaders.single_file_utils import create_diffusers_clip_model_from
 from safetensors import safe_open
 
 from pentimento.engine.failures import is_out_of_memory, model_damaged
-from pentimento.engine.folder import CLASSES, HASHED_WHOLE, file_identity, first_line
+from pentimento.engine.folder import CLASSES, file_fingerprint, file_identity, first_line
 from pentimento.models import weights
 from pentimento.models.checkpoint import CONFIGS
 from pentimento.models.inspect import INDEX, read_json
@@ -58,18 +56,18 @@ class ModelFile:
         return name, file_identity(self.path)
 
     def fingerprint(self) -> str:
-        """SHA-256 over the file's size and ends: which model a record was made with."""
-        size = self.path.stat().st_size
-        digest = hashlib.sha256(str(size).encode())
-        with self.path.open("rb") as stream:
-            digest.update(stream.read(HASHED_WHOLE))
-            stream.seek(-min(size, HASHED_WHOLE), os.SEEK_END)
-            digest.update(stream.read())
-        return digest.hexdigest()
+        """Which model a record was made with."""
+        return file_fingerprint(self.path)
 
-    def elements(self, name: str) -> int:
-        """How many numbers a part has, by the file's header; 0 where it cannot be read."""
-        return weights.elements(self.path, self._prefixes.get(name, "?"))
+    def place(self, name: str) -> Path:
+        return self.path
+
+    def quantised(self, name: str) -> bool:
+        return False
+
+    def size(self, name: str, dtype: torch.dtype) -> int:
+        """Of a part in memory, in bytes, by the file's header; 0 where it cannot be read."""
+        return weights.elements(self.path, self._prefixes.get(name, "?")) * dtype.itemsize
 
     def read(self, name: str, dtype: torch.dtype) -> Any:
         """One part as a module (on the CPU, frozen) or a tokenizer; raises model_damaged."""

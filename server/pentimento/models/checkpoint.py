@@ -12,12 +12,14 @@ from functools import lru_cache
 from pathlib import Path
 
 from pentimento.models import families
+from pentimento.models.builds import ROWS
+from pentimento.models.denoisers import inspect_denoiser
 from pentimento.models.families import Family
 from pentimento.models.info import ModelInfo
 from pentimento.models.inspect import from_configs, read_json
 from pentimento.models.recognise import UNKNOWN, Recognised, recognise
 from pentimento.models.tensors import Damaged, Shape
-from pentimento.models.weights import check_file, shapes
+from pentimento.models.weights import check_file, shapes, whole
 
 CONFIGS = Path(__file__).resolve().parent.parent / "configs"
 SUFFIX = ".safetensors"
@@ -33,12 +35,15 @@ PARTS = {  # what a whole checkpoint has besides its UNet, and how wide its prom
 
 
 def inspect_file(file: Path, model_id: str) -> ModelInfo:
-    """Never raises: a file that cannot be used comes back with `ok` False and the problem."""
+    """Never raises: a file that cannot be used comes back with `ok` False and the problem. A
+    denoiser by itself has no problem, and is not `ok` until `denoisers.completed`."""
     bare = ModelInfo(model_id, file.stem, "unknown", file, bytes=file.stat().st_size)
     try:
-        check_file(file)
-        told = recognise(file)
+        told = whole(file)
         bare = replace(bare, precision=told.precision)
+        if _is_denoiser(told):
+            return inspect_denoiser(bare, told)
+        check_file(file)
         stat = file.stat()
         family = _known_family(file, stat.st_size, stat.st_mtime_ns)
         if isinstance(family, Damaged):
@@ -49,6 +54,12 @@ def inspect_file(file: Path, model_id: str) -> ModelInfo:
         return from_configs(bare, family, unet, vae, scheduler)
     except (Damaged, OSError, ValueError) as problem:
         return replace(bare, ok=False, problem=f"{str(problem).rstrip('.')}.")
+
+
+def _is_denoiser(told: Recognised) -> bool:
+    """Also of a checkpoint of which nothing but the denoiser is read."""
+    elsewhere = told.role == "checkpoint" and told.family in ROWS.keys() - {f.name for f in PARTS}
+    return told.role == "denoiser" or elsewhere
 
 
 @lru_cache(maxsize=4096)

@@ -13,6 +13,8 @@ PAINTING = (Mode.TXT2IMG, Mode.IMG2IMG, Mode.INPAINT)
 PRIVATE = (
     "path",
     "editing",
+    "role",
+    "base",
     "latent_scale",
     "latent_channels",
     "latent_scaling",
@@ -33,6 +35,8 @@ class ModelInfo:
     title: str
     family: str  # a name of families.FAMILIES; "unknown" only where not ok
     path: Path
+    role: str = "checkpoint"  # or "denoiser", a file to which `base` gives all other parts
+    base: Path | None = None
     native_size: int = 512  # side of the squares it was trained on
     multiple: int = 16  # sides of a generation are multiples of this
     min_size: int = 256

@@ -72,7 +72,7 @@ def _read(folder: Path, bare: ModelInfo) -> ModelInfo:
             guessed = replace(guessed, default_sampler="LCM")
     editing = families.editing_of(str(index["_class_name"]))
     guessed = replace(guessed, editing=editing.name if editing else "")
-    info = _with_sheet(guessed, folder / DATA_SHEET)
+    info = with_sheet(guessed, folder / DATA_SHEET)
     for name in family.tokenizers:
         if not (folder / name).is_dir():
             raise Damaged(f"The folder {name} is missing")
@@ -221,7 +221,7 @@ def _check_noise(family: Family, scheduler: dict[str, Any]) -> None:
         raise Damaged(f"scheduler/scheduler_config.json: {error}") from error
 
 
-def _with_sheet(info: ModelInfo, file: Path) -> ModelInfo:
+def with_sheet(info: ModelInfo, file: Path) -> ModelInfo:
     """The same with what the model's own data sheet says. Ids come from the registry alone."""
     if not file.is_file():
         return info

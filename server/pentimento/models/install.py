@@ -13,9 +13,11 @@ from pathlib import Path
 from pentimento.errors import BadInput, Conflict
 from pentimento.jobs.record import MODEL_ID
 from pentimento.models.checkpoint import SUFFIX, inspect_file
+from pentimento.models.denoisers import GGUF_SUFFIX, completed, sheet_of
 from pentimento.models.info import ModelInfo
 from pentimento.models.inspect import INDEX, inspect
-from pentimento.models.registry import STARTER_ID, Registry
+from pentimento.models.registry import FILES, STARTER_ID, Registry
+from pentimento.models.weights import whole
 
 WANTED = (".json", ".txt", ".safetensors", ".model", ".md")  # everything else stays behind
 SUMS = "checksums.json"
@@ -25,8 +27,8 @@ Tell = Callable[[str], None]  # hears which file is being worked on
 
 
 def add(registry: Registry, source: Path, name: str | None, tell: Tell) -> ModelInfo:
-    """Takes a diffusers folder or a checkpoint in one file into the models folder, by hard links
-    where the disk allows it.
+    """Takes a diffusers folder, a checkpoint or a denoiser in one file into the models folder, by
+    hard links where the disk allows it; a file's data sheet comes along.
 
     Raises BadInput when it is not a usable model, Conflict when the name is taken.
     """
@@ -56,19 +58,26 @@ def add(registry: Registry, source: Path, name: str | None, tell: Tell) -> Model
 
 
 def _add_file(registry: Registry, source: Path, model_id: str, tell: Tell) -> ModelInfo:
-    info = inspect_file(source, model_id)
+    info = completed(inspect_file(source, model_id), registry.list())
     if not info.ok:
         raise _unusable(source, info)
-    target = registry.folder / (model_id + SUFFIX)
+    target = registry.folder / (model_id + _suffix(source))
     registry.folder.mkdir(parents=True, exist_ok=True)
     incoming = registry.folder / f".incoming-{model_id}-{os.getpid()}"
     tell(source.name)
     try:
         link_or_copy(source.resolve(), incoming)
+        if sheet_of(source).is_file():
+            shutil.copyfile(sheet_of(source), sheet_of(target))
         incoming.rename(target)
     finally:
         incoming.unlink(missing_ok=True)
-    return inspect_file(target, model_id)
+    return completed(inspect_file(target, model_id), registry.list())
+
+
+def _suffix(source: Path) -> str:
+    """By what a file is, whatever it is called."""
+    return GGUF_SUFFIX if whole(source).format == "gguf" else SUFFIX
 
 
 def _unusable(source: Path, info: ModelInfo) -> BadInput:
@@ -85,7 +94,7 @@ def _free_name(registry: Registry, model_id: str) -> str:
             f"“{model_id}” cannot be a model's name.",
             "Choose one of letters, digits, dots, dashes and underscores with --name.",
         )
-    taken = [registry.folder / model_id, registry.folder / (model_id + SUFFIX)]
+    taken = [registry.folder / (model_id + suffix) for suffix in ("", *FILES)]
     if model_id == STARTER_ID or any(place.exists() for place in taken):
         raise Conflict(
             "model_exists", f"There is a model called “{model_id}” already.", "Choose a --name."
@@ -107,6 +116,8 @@ def remove(registry: Registry, model_id: str) -> ModelInfo:
         raise BadInput("bad_request", "The starter model is part of the program and stays.")
     if info.path.is_symlink() or info.path.is_file():
         info.path.unlink()
+        if info.path.suffix in FILES:
+            sheet_of(info.path).unlink(missing_ok=True)
     else:
         shutil.rmtree(info.path)
     return info

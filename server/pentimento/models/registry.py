@@ -12,6 +12,7 @@ from pentimento.errors import NotFound
 from pentimento.models.addons import Addons
 from pentimento.models.annotators import Annotators
 from pentimento.models.checkpoint import SUFFIX, inspect_file
+from pentimento.models.denoisers import GGUF_SUFFIX, completed, is_waiting
 from pentimento.models.info import ModelInfo
 from pentimento.models.inspect import INDEX, inspect
 from pentimento.models.inventory import MODELS, Inventory, Item
@@ -19,6 +20,7 @@ from pentimento.models.ip_adapters import IpAdapters
 from pentimento.models.names import free_id
 from pentimento.models.vaes import Vaes
 
+FILES = (SUFFIX, GGUF_SUFFIX)
 STARTER_ID = "starter"
 STARTER_FOLDER = Path(__file__).resolve().parent.parent / "starter" / "model"
 
@@ -43,15 +45,18 @@ class Registry:
     def list(self) -> Sequence[ModelInfo]:
         """All models, the starter first; the default one is marked, damaged ones say why."""
         found = [read() for read in self._readers().values()]
-        default = next((info.id for info in found if info.ok), None)
+        default = next((info.id for info in found if info.ok), None)  # never a denoiser by itself
+        found = [completed(info, found) for info in found]
         return [replace(info, default=info.id == default) for info in found]
 
     def get(self, model_id: str) -> ModelInfo:
         """The model with that id, damaged or not; NotFound when there is none. Reads no others
-        than those that could be the default one."""
+        than those that could be the default one, or the base of a denoiser by itself."""
         readers = self._readers()
         if model_id in readers:
             info = readers[model_id]()
+            if is_waiting(info):
+                info = completed(info, [read() for read in readers.values()])
             return replace(info, default=info.ok and _first_usable(readers) == model_id)
         raise NotFound(
             "model_not_found",
@@ -93,7 +98,7 @@ class Registry:
             entry
             for entry in self.folder.iterdir()
             if not entry.name.startswith(".")
-            and ((entry / INDEX).exists() or (entry.suffix == SUFFIX and entry.is_file()))
+            and ((entry / INDEX).exists() or (entry.suffix in FILES and entry.is_file()))
         )
 
     def _inspect(self, folder: Path, model_id: str) -> ModelInfo:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from pentimento.models import headers
 from pentimento.models.headers import PICKLE_SUFFIXES
-from pentimento.models.recognise import recognise
+from pentimento.models.recognise import Recognised, recognise
 from pentimento.models.tensors import Damaged, Shape
 
 __all__ = ["PICKLE_SUFFIXES", "Damaged", "check_component", "check_file", "elements", "shapes"]
@@ -29,12 +29,17 @@ def check_component(folder: Path) -> None:
 
 def check_file(file: Path) -> None:
     """Raises Damaged unless `file` is a safetensors file whose length fits its header."""
+    if whole(file).format != "safetensors":
+        raise Damaged(f"{file.parent.name}/{file.name} is not a safetensors file, but GGUF")
+
+
+def whole(file: Path) -> Recognised:
+    """What a safetensors or GGUF file is. Raises Damaged, with the file's name, where its length
+    does not fit its header."""
     try:
-        whole = recognise(file).format == "safetensors"
+        return recognise(file)
     except Damaged as damage:
         raise Damaged(f"{file.parent.name}/{file.name} {damage}", damage.reason) from damage
-    if not whole:
-        raise Damaged(f"{file.parent.name}/{file.name} is not a safetensors file, but GGUF")
 
 
 def precision_of(folder: Path) -> str:

@@ -1,0 +1,157 @@
+"""Writes a model folder's denoiser as one file: safetensors in diffusers' layout or that of its
+authors, or GGUF. The names are those of the authors' public code."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from safetensors.torch import load_file, save_file
+from tests.support.single_file import unet_name
+
+COMFYUI = "model.diffusion_model."
+Weights = dict[str, torch.Tensor]
+
+RENAMES = {  # family -> patterns of diffusers' names and what the authors call it, in order
+    "z-image": [
+        (r"all_final_layer\.2-1", "final_layer"),
+        (r"all_x_embedder\.2-1", "x_embedder"),
+        (r"attention\.to_out\.0", "attention.out"),
+        (r"attention\.norm_([qk])", r"attention.\1_norm"),
+    ],
+    "flux2-klein": [
+        (r"^x_embedder", "img_in"),
+        (r"^context_embedder", "txt_in"),
+        (r"^time_guidance_embed\.timestep_embedder\.linear_1", "time_in.in_layer"),
+        (r"^time_guidance_embed\.timestep_embedder\.linear_2", "time_in.out_layer"),
+        (r"_modulation(_img|_txt|)\.linear", r"_modulation\1.lin"),
+        (r"^proj_out", "final_layer.linear"),
+        (r"^norm_out\.linear", "final_layer.adaLN_modulation.1"),
+        (r"attn\.to_qkv_mlp_proj", "linear1"),
+        (r"^(single\S+)attn\.to_out", r"\1linear2"),
+        (r"^(single\S+)attn\.norm_q\.weight", r"\1norm.query_norm.scale"),
+        (r"^(single\S+)attn\.norm_k\.weight", r"\1norm.key_norm.scale"),
+        (r"attn\.norm_added_q\.weight", "txt_attn.norm.query_norm.scale"),
+        (r"attn\.norm_added_k\.weight", "txt_attn.norm.key_norm.scale"),
+        (r"attn\.norm_q\.weight", "img_attn.norm.query_norm.scale"),
+        (r"attn\.norm_k\.weight", "img_attn.norm.key_norm.scale"),
+        (r"attn\.to_add_out", "txt_attn.proj"),
+        (r"attn\.to_out\.0", "img_attn.proj"),
+        (r"ff_context\.linear_in", "txt_mlp.0"),
+        (r"ff_context\.linear_out", "txt_mlp.2"),
+        (r"ff\.linear_in", "img_mlp.0"),
+        (r"ff\.linear_out", "img_mlp.2"),
+        (r"^single_transformer_blocks", "single_blocks"),
+        (r"^transformer_blocks", "double_blocks"),
+    ],
+    "sd3": [
+        (r"^pos_embed\.pos_embed", "pos_embed"),
+        (r"^pos_embed\.proj", "x_embedder.proj"),
+        (r"^time_text_embed\.timestep_embedder\.linear_1", "t_embedder.mlp.0"),
+        (r"^time_text_embed\.timestep_embedder\.linear_2", "t_embedder.mlp.2"),
+        (r"^time_text_embed\.text_embedder\.linear_1", "y_embedder.mlp.0"),
+        (r"^time_text_embed\.text_embedder\.linear_2", "y_embedder.mlp.2"),
+        (r"^proj_out", "final_layer.linear"),
+        (r"^norm_out\.linear", "final_layer.adaLN_modulation.1"),
+        (r"norm1_context\.linear", "context_block.adaLN_modulation.1"),
+        (r"norm1\.linear", "x_block.adaLN_modulation.1"),
+        (r"attn\.to_add_out", "context_block.attn.proj"),
+        (r"attn\.to_out\.0", "x_block.attn.proj"),
+        (r"ff_context\.net\.0\.proj", "context_block.mlp.fc1"),
+        (r"ff_context\.net\.2", "context_block.mlp.fc2"),
+        (r"ff\.net\.0\.proj", "x_block.mlp.fc1"),
+        (r"ff\.net\.2", "x_block.mlp.fc2"),
+        (r"^transformer_blocks", "joint_blocks"),
+    ],
+}
+FUSED = {  # family -> what query, key and value are in one matrix, at the picture and the prompt
+    "z-image": ("attention.qkv", ""),
+    "flux2-klein": ("img_attn.qkv", "txt_attn.qkv"),
+    "sd3": ("x_block.attn.qkv", "context_block.attn.qkv"),
+}
+SWAPPED = re.compile(r"^norm_out\.linear|^transformer_blocks\.1\.norm1_context")  # scale and shift
+QKV = re.compile(r"(attn|attention)\.(to_([qkv])|add_([qkv])_proj)\.(weight|bias)$")
+
+
+def weights_of(model: Path) -> Weights:
+    """Of the denoiser of a model's folder, as diffusers calls them."""
+    part = "unet" if (model / "unet").is_dir() else "transformer"
+    return load_file(next((model / part).glob("*.safetensors")))
+
+
+def write_denoiser(
+    model: Path, file: Path, family: str, layout: str = "diffusers", prefix: str = ""
+) -> Path:
+    found = weights_of(model)
+    if layout == "original":
+        found = original(found, family, model)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    save_file({prefix + name: weight.contiguous() for name, weight in found.items()}, file)
+    return file
+
+
+def original(found: Weights, family: str, model: Path) -> Weights:
+    """The same in the layout of the family's authors."""
+    if family in ("sd15", "sdxl"):
+        from diffusers import UNet2DConditionModel
+
+        config = UNet2DConditionModel.from_pretrained(model / "unet").config
+        return {unet_name(config, name): weight for name, weight in found.items()}
+    if family not in FUSED:  # Qwen-Image's authors use diffusers' names
+        return found
+    changed: Weights = {}
+    for name, weight in found.items():
+        if told := QKV.search(name):
+            if told[3] == "q" or told[4] == "q":
+                changed[_fused(name, family)] = torch.cat(_three(found, name))
+            continue
+        if family != "z-image" and SWAPPED.match(name):
+            weight = torch.cat(list(reversed(weight.chunk(2))))
+        changed[_renamed(name, family)] = weight
+    return changed
+
+
+def write_gguf(
+    found: Weights, file: Path, quantisation: str = "F32", reshaped: tuple[str, ...] = ()
+) -> Path:
+    """Matrices in `quantisation` where a row has whole blocks, all else in float32. Those named in
+    `reshaped` are laid out as a matrix first, as converters for ComfyUI do with kernels."""
+    import gguf
+
+    kind = gguf.GGMLQuantizationType[quantisation]
+    block = gguf.GGML_QUANT_SIZES[kind][0]
+    file.parent.mkdir(parents=True, exist_ok=True)
+    writer = gguf.GGUFWriter(str(file), "test")
+    for name, weight in found.items():
+        array = weight.float().numpy()
+        if name in reshaped:
+            writer.add_array(f"comfy.gguf.orig_shape.{name}", [int(side) for side in array.shape])
+            array = array.reshape(-1, block)
+        packs = array.ndim == 2 and array.shape[1] % block == 0 and quantisation != "F32"
+        packed: Any = gguf.quants.quantize(array, kind) if packs else np.ascontiguousarray(array)
+        writer.add_tensor(name, packed, raw_dtype=kind if packs else None)
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+    return file
+
+
+def _renamed(name: str, family: str) -> str:
+    for pattern, theirs in RENAMES[family]:
+        name = re.sub(pattern, theirs, name)
+    return name
+
+
+def _fused(name: str, family: str) -> str:
+    picture, prompt = FUSED[family]
+    fused = prompt if ".add_" in name else picture
+    return _renamed(QKV.sub(rf"{fused}.\5", name), family)
+
+
+def _three(found: Weights, name: str) -> list[torch.Tensor]:
+    """Query, key and value, by the name of the query."""
+    return [found[re.sub(r"(to_|add_)q", rf"\1{part}", name)] for part in "qkv"]

@@ -13,7 +13,11 @@ REPO = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(REPO / "plugin" / "pentimento"))
 from dialogs import notices
 
-IN_FACTS = {"prompt_cut", "negative_prompt_cut"}  # of a finished job, not of a plan
+IN_FACTS = {
+    "prompt_cut",
+    "negative_prompt_cut",
+    "region_prompt_cut",
+}  # of a finished job, not of a plan
 
 
 def same(text: str) -> str:

@@ -19,6 +19,7 @@ from pentimento.imaging import pixels
 from pentimento.jobs.addons import chosen_controls
 from pentimento.jobs.plan import references_of
 from pentimento.jobs.record import JobRequest, PixelFormat
+from pentimento.jobs.words import of_pictures
 from pentimento.models import Registry
 
 MODELS = ("sd15", "sdxl", "starter")
@@ -100,7 +101,10 @@ class Bench:
         references = references_of(request, entry, self.registry)
         request = request.model_copy(update={"controls": controls, "references": references})
         places = self.registry.addons.places(request) | self.registry.ip_adapters.places(request)
-        task = Task(str(self.number), request, inputs, where / "out")
+        words = of_pictures(request, self.registry)
+        drawn = [name for said in words for name, _ in said.loras]
+        places |= self.registry.addons.places(request, drawn)
+        task = Task(str(self.number), request, inputs, where / "out", words)
         extras = Extras.of(self.registry, request, entry)
         return EngineJob(task, self.spec(model), places, extras)
 

@@ -257,3 +257,26 @@ def test_a_plan_is_made(front):
     assert plan.status == 200
     assert plan.json["box"] == rect
     assert 0 < plan.json["start_noise"] < 1
+
+
+@pytest.mark.parametrize(
+    ("prompt", "status", "code", "hint"),
+    [
+        ("a <lora:bluprint>", 404, "model_not_found", "blueprint"),
+        ("a <lora:blueprint:9>", 400, "bad_request", "from -4 to 4"),
+        ("a {__colour__|red} ball", 404, "wildcard_not_found", "colors"),
+        ("{0::a|0::b}", 400, "bad_request", "some"),
+    ],
+)
+def test_words_that_cannot_be_used_are_refused(front, prompt, status, code, hint):
+    (front.data / "wildcards").mkdir(exist_ok=True)
+    (front.data / "wildcards" / "colors.txt").write_text("red", "utf-8")
+    answer = front.call("POST", "/v1/jobs", {"prompt": prompt})
+    assert (answer.status, answer.code) == (status, code)
+    assert hint in answer.json["error"]["hint"]
+
+
+def test_a_plan_tells_the_loras_that_a_prompt_names(front):
+    asked = {"mode": "txt2img", "prompt": "a <lora:BLUEPRINT:0.5> ball"}
+    plan = front.call("POST", "/v1/plan", asked).json
+    assert plan["loras"] == [{"id": "blueprint", "weight": 0.5}]

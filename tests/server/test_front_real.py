@@ -78,6 +78,28 @@ def test_an_observed_photo_is_the_same_and_its_stages_can_be_seen(real):
         assert picture.width > 3 * 256
 
 
+def test_each_picture_gets_the_words_of_its_seed(real):
+    """Templates stay in the record, and its pictures tell what was drawn for them."""
+    folder = real.data / "wildcards" / "places"
+    folder.mkdir(parents=True)
+    (folder / "waters.txt").write_text("a lake\na river\n", "utf-8")
+    template = "{by night|by day}, __places/waters__ {|at sunset}"
+    asked = img2img(real, prompt=f"{template}<lora:Blueprint:0.4>", count=2, seed=3)
+    job = real.finished(real.start(asked), ENGINE_SECONDS)
+    request = job["record"]["request"]
+    assert request["prompt"] == template
+    assert request["loras"] == [{"id": "blueprint", "weight": 0.4}]
+    words = [image["facts"]["prompt"] for image in job["images"]]
+    assert all("a lake" in said or "a river" in said for said in words), words
+    assert words[0] != words[1]
+    made = real.call("GET", job["images"][1]["url"], headers=RAW).body
+    for prompt in (template, words[1]):
+        again = request | {"prompt": prompt, "seed": 4, "count": 1}
+        one = real.finished(real.start(again), ENGINE_SECONDS)
+        assert real.call("GET", one["images"][0]["url"], headers=RAW).body == made
+        assert one["images"][0]["facts"].get("prompt", prompt) == words[1]
+
+
 def test_outside_the_mask_every_pixel_is_the_sources(real):
     mask = np.zeros((SIDE, SIDE), np.uint8)
     mask[20:44, 20:44] = 255

@@ -25,14 +25,55 @@ class PixelFile:
 
 
 @dataclass(frozen=True, slots=True)
+class Words:
+    """What one picture is made of: its prompts with nothing left to draw, one for each region too,
+    and its LoRAs (id, weight), those that were drawn among them."""
+
+    prompt: str = ""
+    negative_prompt: str = ""
+    regions: tuple[str, ...] = ()
+    loras: tuple[tuple[str, float], ...] = ()
+
+    @classmethod
+    def of(cls, request: JobRequest) -> Words:
+        """As the request has them."""
+        return cls(
+            request.prompt,
+            request.negative_prompt,
+            tuple(region.prompt for region in request.regions),
+            tuple((lora.id, lora.weight) for lora in request.loras),
+        )
+
+    def facts(self, request: JobRequest) -> dict[str, Any]:
+        """What is not as in the request, for the record."""
+        asked = Words.of(request)
+        told: dict[str, Any] = {
+            name: getattr(self, name)
+            for name in ("prompt", "negative_prompt")
+            if getattr(self, name) != getattr(asked, name)
+        }
+        if self.regions != asked.regions:
+            told["region_prompts"] = list(self.regions)
+        if self.loras != asked.loras:
+            told["loras"] = [{"id": name, "weight": weight} for name, weight in self.loras]
+        return told
+
+
+@dataclass(frozen=True, slots=True)
 class Task:
     """One admitted job. `request` has no None left in strength, steps, guidance, seed, model and
-    sampler. `inputs` maps blob id -> file. Results go to `output_dir` as `{n}.raw`."""
+    sampler. `inputs` maps blob id -> file. Results go to `output_dir` as `{n}.raw`. `words` are
+    those of each picture."""
 
     job_id: str
     request: JobRequest
     inputs: dict[str, PixelFile]
     output_dir: Path
+    words: tuple[Words, ...] = ()
+
+    def words_of(self, image: int) -> Words:
+        """Of one picture; the request's own where nothing was drawn."""
+        return self.words[image] if self.words else Words.of(self.request)
 
 
 @dataclass(frozen=True, slots=True)

@@ -56,7 +56,8 @@ class LocalBackend:
             self._sleep_later()
 
     def _job(self, task: Task) -> EngineJob:
-        addons = self._registry.addons.places(task.request)
+        drawn = [name for words in task.words for name, _ in words.loras]
+        addons = self._registry.addons.places(task.request, drawn)
         addons |= self._registry.annotators.places(task.request)
         addons |= self._registry.ip_adapters.places(task.request)
         if task.request.mode is Mode.PREPROCESS:

@@ -24,6 +24,7 @@ from pentimento.imaging.contact_sheet import Frame
 from pentimento.jobs import results
 from pentimento.jobs.plan import resolve
 from pentimento.jobs.record import JobRequest, JobStatus, Mode
+from pentimento.jobs.words import of_pictures
 from pentimento.models import Registry
 from pentimento.models.annotators import BY_ARITHMETIC
 
@@ -112,7 +113,8 @@ class LocalRunner:
         backend = LocalBackend(self._data_dir, registry)
         try:
             facts = await backend.run(
-                Task("shell", request, files, folder), lambda event: _report(event, bar, made_of)
+                Task("shell", request, files, folder, of_pictures(request, registry)),
+                lambda event: _report(event, bar, made_of),
             )
         finally:
             await backend.close()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -22,19 +22,18 @@ from pentimento.engine import (
     nets,
     observe,
     pictures,
+    reading,
     references,
-    regions,
 )
 from pentimento.engine.cancel import stoppable
 from pentimento.engine.controls import Steering
 from pentimento.engine.denoise import Plan, denoise
 from pentimento.engine.inpaint import latent_mask
-from pentimento.engine.loras import Wanted
 from pentimento.engine.messages import EngineJob
 from pentimento.engine.model import LoadedModel, Shared
 from pentimento.engine.observe import Observer
 from pentimento.engine.pictures import Canvas
-from pentimento.engine.regions import Area
+from pentimento.engine.reading import Reading
 from pentimento.engine.sampling import SAMPLERS
 from pentimento.engine.stop import StopFlag
 from pentimento.errors import JobFailed
@@ -42,7 +41,6 @@ from pentimento.imaging import drift
 from pentimento.imaging.geometry import Size
 from pentimento.imaging.sizing import generation_size
 from pentimento.jobs.record import FROM_NOISE, Control, Mode
-from pentimento.jobs.wording import notice
 from pentimento.models.families import EDITS
 
 OWN_VAE = "model"  # what the record calls the one that a model brings
@@ -78,7 +76,7 @@ class Generation:
         self._clock = Stopwatch()
         self._started = time.monotonic()
         self._drift: np.ndarray | None = None
-        self._notices: dict[str, Any] = {}  # facts, empty when there is nothing to say
+        self._readings: list[Reading] = []  # of the words of each picture
         self.size = Size(1, 1)  # of the result, px
 
     def run(self) -> dict[str, Any]:
@@ -95,10 +93,9 @@ class Generation:
             model.read()
             self._thrifty = self._thrifty or model.wants_tiles(canvas.generation)
         with self._clock.phase("encode"):
-            model.use_loras(self._loras())
+            self._readings = self._read(model, canvas)
             plan = self._plan(model, canvas)
             self._drift = self._measured_drift(model, canvas, plan)
-            self._notices = self._cut_prompts(model)
         if canvas.mask is not None:
             directory = self._job.task.output_dir
             self._emit(pictures.save_mask(directory, canvas.mask, int(self._request.seed or 0)))
@@ -113,8 +110,14 @@ class Generation:
             "phases": self._clock.seconds,
             "tiled": self._thrifty,
             "offloaded": self._shared.components.offloads,
-            **self._notices,
+            **reading.as_facts([one for read in self._readings for one in read.notices]),
         }
+
+    def _read(self, model: LoadedModel, canvas: Canvas) -> list[Reading]:
+        size, factor = canvas.generation, model.factor
+        return reading.of_pictures(
+            model, self._job, Size(size.width // factor, size.height // factor)
+        )
 
     def _plan(self, model: LoadedModel, canvas: Canvas) -> Plan:
         request = self._request
@@ -127,14 +130,12 @@ class Generation:
             levels=model.levels(sampler, int(request.steps or 1), strength, canvas.generation),
             strength=strength,
             guidance=guidance,
-            embeddings=model.embeddings(
-                request.prompt, request.negative_prompt, guided=guidance > 1
-            ),
+            embeddings=self._readings[0].embeddings,
             source=self._source(model, canvas),
             mask=None if edits else _latent_mask(canvas, model.factor),
             size=canvas.generation,
             controls=self._steering(model, canvas),
-            areas=self._areas(model, canvas, guided=guidance > 1),
+            areas=self._readings[0].areas,
             references=[] if edits else self._references(guided=guidance > 1),
             shown=self._shown(model, canvas) if edits else [],
             viewer=model.viewer() if request.preview else None,
@@ -163,15 +164,6 @@ class Generation:
             lambda picture: self._encode(model, picture),
         )
 
-    def _areas(self, model: LoadedModel, canvas: Canvas, *, guided: bool) -> list[Area]:
-        size, request = canvas.generation, self._request
-        return regions.areas(
-            request.regions,
-            self._job.task.inputs,
-            Size(size.width // model.factor, size.height // model.factor),
-            lambda prompt: model.embeddings(prompt, request.negative_prompt, guided=guided),
-        )
-
     def _draw(self, control: Control, seen: np.ndarray) -> np.ndarray:
         return drawing.draw(self._shared, self._job.addons, control, seen, self._stop)
 
@@ -182,24 +174,6 @@ class Generation:
         with self._clock.phase("observe"):
             observer.prepared()
         return observer
-
-    def _loras(self) -> list[Wanted]:
-        places = self._job.addons
-        return [Wanted(places[lora.id], lora.weight) for lora in self._request.loras if lora.weight]
-
-    def _cut_prompts(self, model: LoadedModel) -> dict[str, Any]:
-        """A prompt that is too long is used as far as it is read, but not in silence."""
-        request = self._request
-        prompts = {"prompt_cut": request.prompt}
-        if float(request.guidance or 0) > 1:
-            prompts["negative_prompt_cut"] = request.negative_prompt
-        notices = []
-        for code, words in prompts.items():
-            if rest := model.unread(words):
-                notices.append(
-                    notice(code, unread=rest.words, tokens=rest.tokens, limit=rest.limit)
-                )
-        return {"notices": [told.model_dump() for told in notices]} if notices else {}
 
     def _measured_drift(self, model: LoadedModel, canvas: Canvas, plan: Plan) -> np.ndarray | None:
         """The autoencoder's error of colours on the source; None where nothing of it remains."""
@@ -232,6 +206,9 @@ class Generation:
     ) -> None:
         started = time.monotonic()
         seed = int(self._request.seed or 0) + image
+        read = self._readings[image]
+        model.use_loras(read.loras)
+        plan = replace(plan, embeddings=read.embeddings, areas=read.areas)
         with self._clock.phase("denoise"):
             found = denoise(model, plan, image, seed, self._emit, self._stop, observer)
         if not torch.isfinite(found).all():
@@ -259,7 +236,8 @@ class Generation:
                 "generation": {"width": plan.size.width, "height": plan.size.height},
                 "seconds": round(time.monotonic() - started, 3),
                 **corrections,
-                **self._notices,
+                **read.facts,
+                **reading.as_facts(read.notices),
             }
             self._emit(Result(image, file, seed, facts))
 

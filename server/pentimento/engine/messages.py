@@ -6,7 +6,16 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from pentimento.backends.base import Event, Loading, PixelFile, Preview, Result, Step, Task
+from pentimento.backends.base import (
+    Event,
+    Loading,
+    PixelFile,
+    Preview,
+    Result,
+    Step,
+    Task,
+    Words,
+)
 from pentimento.engine.extras import Extras
 from pentimento.engine.frames import Message
 from pentimento.errors import JobFailed, PentimentoError
@@ -76,6 +85,7 @@ def job_to_json(job: EngineJob) -> Message:
         "request": job.task.request.model_dump(mode="json"),
         "inputs": {key: _file_to_json(file) for key, file in job.task.inputs.items()},
         "output_dir": str(job.task.output_dir),
+        "words": [asdict(words) for words in job.task.words],
         "model": _spec_to_json(job.model) if job.model else None,
         "addons": {name: str(path) for name, path in job.addons.items()},
         "extras": job.extras.to_json(),
@@ -88,6 +98,7 @@ def job_from_json(data: Message) -> EngineJob:
         request=JobRequest.model_validate(data["request"]),
         inputs={key: _file_from_json(file) for key, file in data["inputs"].items()},
         output_dir=Path(data["output_dir"]),
+        words=tuple(_words_from_json(words) for words in data["words"]),
     )
     spec = data["model"]
     model = _spec_from_json(spec) if spec else None
@@ -103,6 +114,11 @@ def _spec_to_json(spec: ModelSpec) -> Message:
 def _spec_from_json(data: Message) -> ModelSpec:
     base = Path(data["base"]) if data["base"] else None
     return ModelSpec(**(data | {"path": Path(data["path"]), "base": base}))
+
+
+def _words_from_json(data: Message) -> Words:
+    loras = tuple((name, weight) for name, weight in data["loras"])
+    return Words(**(data | {"regions": tuple(data["regions"]), "loras": loras}))
 
 
 def event_to_json(event: Event) -> tuple[Message, bytes]:

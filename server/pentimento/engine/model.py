@@ -69,7 +69,7 @@ class LoadedModel:
         self.factor = latents.factor(vae_config)
         self._own_vae_config = vae_config
         self.channels = latents.channels(vae_config)
-        self._loras: tuple[tuple[str, float], ...] = ()
+        self._loras: tuple[tuple[str, float], ...] | None = None  # at work; None: not known yet
         self._token = 2 * latent_scale(vae_config)  # px
 
     @property
@@ -116,13 +116,16 @@ class LoadedModel:
 
     def use_loras(self, wanted: Sequence[loras.Wanted]) -> None:
         """From here on exactly these are at work in the denoiser and the text encoders."""
+        names = tuple((lora.name, lora.weight) for lora in wanted)
+        if names == self._loras:
+            return
         hosts = (self.family.denoiser, *self.family.encoders)
         read = [self._shared.components.peek(self._key(name)) for name in hosts]
         if not wanted and not any(loras.has_any(part) for part in read if part is not None):
             self._loras = ()
             return  # text encoders need not be read for that
         loras.apply(self.family.lora_host(self._part), wanted)
-        self._loras = tuple((lora.name, lora.weight) for lora in wanted)
+        self._loras = names
 
     def embeddings(self, prompt: str, negative: str, *, guided: bool) -> Embeddings:
         """On the device; from the cache when these words were read before."""

@@ -8,11 +8,11 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
-from pentimento.backends.base import PixelFile
+from pentimento.backends.base import PixelFile, Words
 from pentimento.backends.remote.terms import Remotes
 from pentimento.errors import BadInput
 from pentimento.imaging.geometry import Size
-from pentimento.jobs import plan, remote, space
+from pentimento.jobs import plan, remote, space, words
 from pentimento.jobs.blobs import Blobs
 from pentimento.jobs.record import JobRequest, Mode, PixelFormat
 from pentimento.models import Registry
@@ -61,6 +61,7 @@ class Admission:
             _check_mask(inputs[request.mask.blob], size)
         _check_sizes(request, inputs, size)
         resolved = await asyncio.to_thread(self._resolve, request, size)
+        await self.words(resolved)
         await asyncio.to_thread(self._check_space, resolved, source)
         return Admitted(resolved, inputs)
 
@@ -68,6 +69,10 @@ class Admission:
         """The pictures of a request; their blobs live on from now."""
         wanted = {picture.blob for picture in request.pictures()}
         return {blob_id: self._blobs.file(await self._blobs.get(blob_id)) for blob_id in wanted}
+
+    async def words(self, request: JobRequest) -> tuple[Words, ...]:
+        """Of each picture of a resolved request. Raises as `words.of_pictures`."""
+        return await asyncio.to_thread(words.of_pictures, request, self._registry)
 
     def _resolve(self, request: JobRequest, size: Size | None) -> JobRequest:
         if request.backend and request.mode is not Mode.PREPROCESS:

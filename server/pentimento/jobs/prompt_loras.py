@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
@@ -14,7 +14,7 @@ from pentimento.errors import BadInput, NotFound
 from pentimento.jobs.record import JobRequest, Lora, PlanRequest
 from pentimento.models import ModelInfo, Registry
 from pentimento.models.addons import Addon
-from pentimento.prompting import lora_tags
+from pentimento.prompting import lora_tags, templates
 from pentimento.prompting.lora_tags import Tag
 
 MOST = 16  # LoRAs of a job
@@ -25,13 +25,35 @@ def taken_out(request: R, model: ModelInfo, registry: Registry) -> R:
     """The request with its tags cut out of the words, and what they name among its `loras`. What
     is listed there already counts as it is listed; the first tag of a LoRA is the one that counts.
 
+    Tags within a choice stay there until it is drawn (`jobs/words.py`).
+
     Raises NotFound for an unknown name, BadInput for a weight that is none.
     """
-    prompt, tags = lora_tags.cut(request.prompt)
+    prompt, tags = _cut(request.prompt)
+    changed: dict[str, Any] = {"prompt": prompt}
+    if isinstance(request, JobRequest):
+        _refuse_in_negative(request.negative_prompt)
+        changed["regions"] = []
+        for region in request.regions:
+            words, found = _cut(region.prompt)
+            changed["regions"].append(region.model_copy(update={"prompt": words}))
+            tags += found
     if not tags:
         return request
-    listed = with_tags(request.loras, tags, model, registry)
-    return request.model_copy(update={"prompt": prompt, "loras": listed})
+    changed["loras"] = with_tags(request.loras, tags, model, registry)
+    return request.model_copy(update=changed)
+
+
+def _cut(prompt: str) -> tuple[str, list[Tag]]:
+    return lora_tags.cut(prompt, templates.spans(templates.parse(prompt)))
+
+
+def _refuse_in_negative(prompt: str) -> None:
+    if lora_tags.cut(prompt)[1]:
+        raise _wrong(
+            "The negative prompt names a LoRA, which would not do the opposite.",
+            "Name it in the prompt, with a negative weight if its opposite is meant.",
+        )
 
 
 def with_tags(

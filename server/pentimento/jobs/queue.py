@@ -252,6 +252,7 @@ class JobQueue:
 
     async def _compute(self, job: Job) -> dict[str, Any]:
         inputs = await self._admission.inputs(job.request)
+        words = await self._admission.words(job.request)
         folder = self._results.of(job.id)
         await asyncio.to_thread(folder.mkdir, parents=True, exist_ok=True)
         if job.cancelling:
@@ -262,7 +263,8 @@ class JobQueue:
             self._take(job, event, saves)
 
         started = time.monotonic()
-        facts = await self._backend.run(Task(job.id, job.request, inputs, folder), emit)
+        task = Task(job.id, job.request, inputs, folder, words)
+        facts = await self._backend.run(task, emit)
         await asyncio.gather(*saves)
         self._timings.note_job(time.monotonic() - started)
         return facts

@@ -38,6 +38,10 @@ NOTICES = {  # code -> the message, filled in from the notice's parameters
     "negative_prompt_cut": (
         "The model reads {limit} tokens of a negative prompt and did not read this: “{unread}”"
     ),
+    "region_prompt_cut": (
+        "The model reads {limit} tokens of a region's prompt and did not read this of region "
+        "{region}: “{unread}”"
+    ),
 }
 
 STAGES = {  # code -> the name, filled in from the stage's facts

@@ -128,12 +128,14 @@ class Addons:
         able = [addon for addon in fitting if control in addon.controls]
         return min(able, key=lambda addon: len(addon.controls) > 1, default=None)
 
-    def places(self, request: JobRequest) -> dict[str, Path]:
-        """Where the ControlNets and LoRAs of a resolved request lie."""
+    def places(self, request: JobRequest, drawn: Iterable[str] = ()) -> dict[str, Path]:
+        """Where the ControlNets and LoRAs of a resolved request lie, and LoRAs that its words drew,
+        by their ids."""
         wanted: Found = [
             self.get("controlnet", control.model) for control in request.controls if control.model
         ]
-        wanted += [self.get("lora", lora.id) for lora in request.loras]
+        names = {*(lora.id for lora in request.loras), *drawn}
+        wanted += [self.get("lora", name) for name in sorted(names)]
         return {addon.id: addon.path for addon in wanted}
 
     def _places(self) -> Iterable[Path]:

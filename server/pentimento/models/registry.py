@@ -19,6 +19,7 @@ from pentimento.models.inventory import MODELS, Inventory, Item
 from pentimento.models.ip_adapters import IpAdapters
 from pentimento.models.names import free_id
 from pentimento.models.vaes import Vaes
+from pentimento.prompting.wildcards import Wildcards
 
 FILES = (SUFFIX, GGUF_SUFFIX)
 STARTER_ID = "starter"
@@ -41,6 +42,7 @@ class Registry:
         self.annotators = Annotators(data_dir)
         self.ip_adapters = IpAdapters(data_dir)
         self.vaes = Vaes(data_dir, self.inventory)
+        self.wildcards = Wildcards(data_dir)
 
     def list(self) -> Sequence[ModelInfo]:
         """All models, the starter first; the default one is marked, damaged ones say why."""

@@ -157,7 +157,9 @@ class _Run:
         started = time.monotonic()
         seed = int(self._task.request.seed or 0) + index
         self._emit(Loading(f"Waiting for {self._terms.title}"))
-        painted = self._paid(adapter, pictures.with_seed(prepared.ask, seed, self._terms))
+        words = self._task.words_of(index)
+        asked = pictures.with_words(prepared.ask, words, self._terms)
+        painted = self._paid(adapter, pictures.with_seed(asked, seed, self._terms))
         try:
             picture, facts = pictures.place(prepared, painted.image, self._task.request)
         except BadInput:
@@ -172,6 +174,7 @@ class _Run:
             "seconds": round(time.monotonic() - started, 3),
             "route": told,
             "seed_followed": self._terms.capabilities.seed,
+            **words.facts(self._task.request),
         }
         taken = seed if painted.seed is None else painted.seed
         self._emit(Result(index, file, taken, facts))

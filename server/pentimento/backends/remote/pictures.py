@@ -12,7 +12,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-from pentimento.backends.base import PixelFile, Result, Task
+from pentimento.backends.base import PixelFile, Result, Task, Words
 from pentimento.backends.remote.adapter import Ask, ControlMap
 from pentimento.backends.remote.frames import Frame, frame
 from pentimento.backends.remote.routing import Way, for_line_art
@@ -69,6 +69,12 @@ def prepare(task: Task, terms: Terms, way: Way) -> Prepared:
         control=_control(task, terms, way, canvas, placed) if way.control else None,
     )
     return Prepared(canvas, placed, way, ask)
+
+
+def with_words(ask: Ask, words: Words, terms: Terms) -> Ask:
+    """For a picture whose words may have been drawn."""
+    negative = words.negative_prompt if terms.capabilities.negative_prompt else ""
+    return replace(ask, prompt=words.prompt, negative_prompt=negative)
 
 
 def with_seed(ask: Ask, seed: int, terms: Terms) -> Ask:

@@ -30,11 +30,21 @@ def text(job: Job, stored: Stored) -> str:
     if request.mode is not Mode.TXT2IMG:
         settings["Denoising strength"] = request.strength
     settings["Version"] = f"pentimento {__version__}"
-    lines = [request.prompt]
-    if request.negative_prompt:
-        lines.append(NEGATIVE + request.negative_prompt)
+    prompt, negative = said(job, stored)
+    lines = [prompt]
+    if negative:
+        lines.append(NEGATIVE + negative)
     lines.append(", ".join(f"{name}: {_quoted(value)}" for name, value in settings.items()))
     return "\n".join(lines)
+
+
+def said(job: Job, stored: Stored) -> tuple[str, str]:
+    """Both prompts of a picture, with what was drawn for it."""
+    request, facts = job.request, stored.facts
+    return (
+        facts.get("prompt", request.prompt),
+        facts.get("negative_prompt", request.negative_prompt),
+    )
 
 
 def info(job: Job) -> dict[str, Any]:
@@ -42,11 +52,13 @@ def info(job: Job) -> dict[str, Any]:
     request, state = job.request, job.state
     seeds = [(request.seed or 0) + index for index in range(request.count)]
     first = state.images[0] if state.images else None
+    prompts = [said(job, stored)[0] for stored in state.images]
+    negatives = [said(job, stored)[1] for stored in state.images]
     return {
-        "prompt": request.prompt,
-        "all_prompts": [request.prompt] * request.count,
-        "negative_prompt": request.negative_prompt,
-        "all_negative_prompts": [request.negative_prompt] * request.count,
+        "prompt": prompts[0] if prompts else request.prompt,
+        "all_prompts": prompts,
+        "negative_prompt": negatives[0] if negatives else request.negative_prompt,
+        "all_negative_prompts": negatives,
         "seed": request.seed,
         "all_seeds": seeds,
         "width": first.width if first else request.width,

@@ -17,6 +17,7 @@ IN_FACTS = {
     "prompt_cut",
     "negative_prompt_cut",
     "region_prompt_cut",
+    "embedding_unused",
 }  # of a finished job, not of a plan
 
 

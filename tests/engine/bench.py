@@ -105,7 +105,7 @@ class Bench:
         drawn = [name for said in words for name, _ in said.loras]
         places |= self.registry.addons.places(request, drawn)
         task = Task(str(self.number), request, inputs, where / "out", words)
-        extras = Extras.of(self.registry, request, entry)
+        extras = Extras.of(self.registry, request, entry, words)
         return EngineJob(task, self.spec(model), places, extras)
 
     def spec(self, model: str) -> ModelSpec:

@@ -201,9 +201,11 @@ def registry(wildcards: Wildcards, tmp_path: Path) -> Registry:
 def test_each_picture_has_the_words_of_its_seed(registry: Registry) -> None:
     asked = {"prompt": "{a|b|c|d} __colors__", "negative_prompt": "{a|b|c|d}"}
     region = {"mask": {"blob": "0" * 64}, "prompt": "{a|b|c|d}"}
-    many = of_pictures(JobRequest(**asked, seed=5, count=16, regions=[region] * 2), registry)
+    many = of_pictures(
+        JobRequest(**asked, model="starter", seed=5, count=16, regions=[region] * 2), registry
+    )
     assert len(set(many)) > 10
-    one = of_pictures(JobRequest(**asked, seed=8, regions=[region] * 2), registry)
+    one = of_pictures(JobRequest(**asked, model="starter", seed=8, regions=[region] * 2), registry)
     assert one == many[3:4]
     assert any(words.prompt[0] != words.negative_prompt for words in many)
     assert any(words.regions[0] != words.regions[1] for words in many)
@@ -211,14 +213,16 @@ def test_each_picture_has_the_words_of_its_seed(registry: Registry) -> None:
 
 def test_the_words_of_a_seed_stay_the_same() -> None:
     """On every machine and in every version: pictures are to be made again."""
-    found = of_pictures(JobRequest(prompt="{a|b|c|d|e|f}", seed=7, count=8), Registry(Path("none")))
+    found = of_pictures(
+        JobRequest(prompt="{a|b|c|d|e|f}", model="starter", seed=7, count=8), Registry(Path("none"))
+    )
     assert "".join(words.prompt for words in found) == "ffbbbbbc"
 
 
 def test_facts_tell_what_differs_only(registry: Registry) -> None:
-    plain = JobRequest(prompt="a ball", negative_prompt="red", seed=1)
+    plain = JobRequest(prompt="a ball", negative_prompt="red", seed=1, model="starter")
     assert of_pictures(plain, registry)[0].facts(plain) == {}
-    drawn = JobRequest(prompt="a {ball|ball}", negative_prompt="red", seed=1)
+    drawn = JobRequest(prompt="a {ball|ball}", negative_prompt="red", seed=1, model="starter")
     assert of_pictures(drawn, registry)[0].facts(drawn) == {"prompt": "a ball"}
 
 

@@ -35,8 +35,8 @@ def _everything(registry: Registry) -> dict[str, list[dict[str, Any]]]:
     told: dict[str, list[dict[str, Any]]] = {"models": [info.as_json() for info in found]}
     for name, kind in (("controlnets", "controlnet"), ("loras", "lora")):
         told[name] = [addon.as_json(found) for addon in addons if addon.kind == kind]
-    for name, role in (("embeddings", "embedding"), ("upscalers", "upscaler")):
-        told[name] = [item.as_json(found) for item in registry.inventory.of(role)]
+    told["embeddings"] = [embedding.as_json(found) for embedding in registry.embeddings.list()]
+    told["upscalers"] = [item.as_json(found) for item in registry.inventory.of("upscaler")]
     told["ip_adapters"] = [adapter.as_json(found) for adapter in registry.ip_adapters.list()]
     told["vaes"] = [vae.as_json(found) for vae in registry.vaes.list()]
     return told

@@ -44,6 +44,10 @@ class Words:
             tuple((lora.id, lora.weight) for lora in request.loras),
         )
 
+    @property
+    def prompts(self) -> tuple[str, ...]:
+        return (self.prompt, self.negative_prompt, *self.regions)
+
     def facts(self, request: JobRequest) -> dict[str, Any]:
         """What is not as in the request, for the record."""
         asked = Words.of(request)

@@ -65,7 +65,7 @@ class LocalBackend:
         entry = self._registry.get(str(task.request.model))
         if not entry.ok:
             raise _damaged(entry)
-        extras = Extras.of(self._registry, task.request, entry)
+        extras = Extras.of(self._registry, task.request, entry, task.words)
         return EngineJob(task, ModelSpec.of(entry), addons, extras)
 
     async def cancel(self, job_id: str) -> None:

@@ -13,7 +13,17 @@ import torch
 from torch import nn
 
 from pentimento.backends.base import Emit, Loading
-from pentimento.engine import hardware, latents, loras, nets, prompts, sampling, thrift, vaes
+from pentimento.engine import (
+    hardware,
+    inserted,
+    latents,
+    loras,
+    nets,
+    prompts,
+    sampling,
+    thrift,
+    vaes,
+)
 from pentimento.engine.components import Components, PromptCache
 from pentimento.engine.denoiser_file import DenoiserFile
 from pentimento.engine.device import Device
@@ -22,6 +32,7 @@ from pentimento.engine.families import FAMILIES
 from pentimento.engine.families.base import Embeddings
 from pentimento.engine.flow import FlowTraining
 from pentimento.engine.folder import ModelFolder, folder_identity, read_module
+from pentimento.engine.inserted import Inserted
 from pentimento.engine.messages import ModelSpec
 from pentimento.engine.preview import LatentRgb, TinyVae, Viewer
 from pentimento.engine.prompts import Unread
@@ -130,14 +141,16 @@ class LoadedModel:
     def embeddings(self, prompt: str, negative: str, *, guided: bool) -> Embeddings:
         """On the device; from the cache when these words were read before."""
         readers = (*self.family.encoders, *self.family.tokenizers)
+        vectors = inserted.read(self._extras.embeddings, (prompt, negative))
         key = (
             tuple(self._folder.identity(name) for name in readers),
             prompt,
             negative,
             guided,
             self._loras,
+            vectors.key,
         )
-        kept = self._shared.prompts.get(key, lambda: self._embed(prompt, negative, guided))
+        kept = self._shared.prompts.get(key, lambda: self._embed(prompt, negative, guided, vectors))
         device = self._shared.device.where
         return {name: tensor.to(device) for name, tensor in kept.items()}
 
@@ -206,10 +219,10 @@ class LoadedModel:
         return None
 
     @torch.inference_mode()
-    def _embed(self, prompt: str, negative: str, guided: bool) -> Embeddings:
+    def _embed(self, prompt: str, negative: str, guided: bool, vectors: Inserted) -> Embeddings:
         encoders = [self._part(name) for name in self.family.encoders]
         self._shared.components.bring(*encoders)
-        found = self.family.embed(self._part, prompt, negative, guided)
+        found = self.family.embed_with(self._part, prompt, negative, guided, vectors)
         self._shared.components.unpin(*encoders)
         return found
 

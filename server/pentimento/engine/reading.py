@@ -8,6 +8,7 @@ from typing import Any
 
 from pentimento.backends.base import Words
 from pentimento.engine import regions
+from pentimento.engine.extras import Extras
 from pentimento.engine.families.base import Embeddings
 from pentimento.engine.loras import Wanted
 from pentimento.engine.messages import EngineJob
@@ -17,6 +18,7 @@ from pentimento.engine.regions import Area
 from pentimento.imaging.geometry import Size
 from pentimento.jobs.record import Notice
 from pentimento.jobs.wording import notice
+from pentimento.prompting import embedding_words
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +49,7 @@ def of_pictures(model: LoadedModel, job: EngineJob, size: Size) -> list[Reading]
                 loras,
                 model.embeddings(words.prompt, words.negative_prompt, guided=guided),
                 _areas(model, job, words, size, guided=guided),
-                list(_cut(model.unread, words, guided=guided)),
+                [*_cut(model.unread, words, guided=guided), *_unused(job.extras, words, guided)],
                 words.facts(request),
             )
     model.use_loras(read[said[0]].loras)
@@ -84,3 +86,13 @@ def _cut(unread: Callable[[str], Unread | None], words: Words, *, guided: bool) 
         if rest := unread(prompt):
             told = {"tokens": rest.tokens, "limit": rest.limit} | where
             yield notice(code, unread=rest.words, **told)
+
+
+def _unused(extras: Extras, words: Words, guided: bool) -> Iterator[Notice]:
+    """A word that names an embedding of other models is read as a word."""
+    problems = {one.name: one for one in extras.embeddings if one.problem}
+    prompts = (words.prompt, *words.regions, *([words.negative_prompt] if guided else []))
+    for prompt in prompts:
+        for mention in embedding_words.mentioned(prompt, problems):
+            one = problems[mention.name]
+            yield notice("embedding_unused", name=one.path.stem, problem=one.problem)

@@ -38,6 +38,9 @@ NOTICES = {  # code -> the message, filled in from the notice's parameters
     "negative_prompt_cut": (
         "The model reads {limit} tokens of a negative prompt and did not read this: “{unread}”"
     ),
+    "embedding_unused": (
+        "“{name}” was read as a word and not used as the embedding of this name: {problem}."
+    ),
     "region_prompt_cut": (
         "The model reads {limit} tokens of a region's prompt and did not read this of region "
         "{region}: “{unread}”"

@@ -29,7 +29,11 @@ def of_pictures(request: JobRequest, registry: Registry) -> tuple[Words, ...]:
     lines = cache(registry.wildcards.lines)
     drawn = _Drawn(request, lines)
     pictures = [drawn.for_seed(int(request.seed or 0) + n) for n in range(request.count)]
-    return tuple(_with_loras(words, request, registry) for words in pictures)
+    found = tuple(_with_loras(words, request, registry) for words in pictures)
+    if request.backend is None:
+        prompts = [prompt for words in found for prompt in words.prompts]
+        registry.embeddings.named(prompts, registry.get(str(request.model)))
+    return found
 
 
 class _Drawn:

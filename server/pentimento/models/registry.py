@@ -13,6 +13,7 @@ from pentimento.models.addons import Addons
 from pentimento.models.annotators import Annotators
 from pentimento.models.checkpoint import SUFFIX, inspect_file
 from pentimento.models.denoisers import GGUF_SUFFIX, completed, is_waiting
+from pentimento.models.embeddings import Embeddings
 from pentimento.models.info import ModelInfo
 from pentimento.models.inspect import INDEX, inspect
 from pentimento.models.inventory import MODELS, Inventory, Item
@@ -42,6 +43,7 @@ class Registry:
         self.annotators = Annotators(data_dir)
         self.ip_adapters = IpAdapters(data_dir)
         self.vaes = Vaes(data_dir, self.inventory)
+        self.embeddings = Embeddings(self.inventory)
         self.wildcards = Wildcards(data_dir)
 
     def list(self) -> Sequence[ModelInfo]:

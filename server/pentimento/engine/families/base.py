@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from pentimento.engine.families.nets import Nets
+from pentimento.engine.inserted import Inserted
 from pentimento.models.families import Family as Row
 
 Embeddings = dict[str, Tensor]  # of the prompts; `arguments` makes a pipeline's call of them
@@ -32,6 +33,13 @@ class Family(ABC):
     @abstractmethod
     def embed(self, part: GetPart, prompt: str, negative: str, guided: bool) -> Embeddings:
         """Embeddings of both prompts; without guidance the negative one is not computed."""
+
+    def embed_with(
+        self, part: GetPart, prompt: str, negative: str, guided: bool, inserted: Inserted
+    ) -> Embeddings:
+        """The same with vectors that stand for words; only for families that read with CLIP alone,
+        there never are any for others."""
+        return self.embed(part, prompt, negative, guided)
 
     @abstractmethod
     def pipeline(self, denoiser: Any, scheduler: Any, factor: int) -> Any:

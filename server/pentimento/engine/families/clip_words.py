@@ -7,14 +7,17 @@ has in its place: `e + w (z - e)`, which is ComfyUI's way to weigh; 1 leaves it 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from pentimento.engine import inserted
 from pentimento.engine.families.base import Embeddings
+from pentimento.engine.inserted import STANDS_IN, Vectors
+from pentimento.prompting import embedding_words
 from pentimento.prompting.weights import Piece, parse
 
 LAST, LAST_BUT_ONE = -1, -2  # the layer whose states are the embeddings
@@ -23,9 +26,12 @@ ENDS = 2  # the tokens for start and end
 
 @dataclass(frozen=True, slots=True)
 class Reader:
+    """`vectors` stand for words of the prompts."""
+
     encoder: Any
     tokenizer: Any
     layer: int
+    vectors: Vectors = field(default_factory=dict)
 
     @property
     def room(self) -> int:
@@ -34,11 +40,19 @@ class Reader:
 
 
 @dataclass(frozen=True, slots=True)
+class Token:
+    """`vector` `(c,)` takes its place where it is part of an embedding."""
+
+    id: int
+    weight: float = 1.0
+    vector: Tensor | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Chunk:
     """Tokens as they are read, start, end and padding included, and how much each counts."""
 
-    ids: list[int]
-    weights: list[float]
+    tokens: list[Token]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +66,7 @@ class Read:
 def plain(readers: Sequence[Reader], prompts: Sequence[str]) -> bool:
     """Whether they are one chunk each with nothing weighed: then the pipeline itself reads them."""
     return all(
-        parse(prompt) == [Piece(prompt)]
-        and all(len(_ids(reader, prompt)) <= reader.room for reader in readers)
+        parse(prompt) == [Piece(prompt)] and all(_is_plain(reader, prompt) for reader in readers)
         for prompt in prompts
     )
 
@@ -84,25 +97,44 @@ def named(found: Sequence[Read], *, pooled: bool = False) -> Embeddings:
 
 
 def chunks(reader: Reader, pieces: Sequence[Piece]) -> list[Chunk]:
-    """At least one; a BREAK ends one early."""
-    rows: list[list[tuple[int, float]]] = [[]]
+    """At least one; a BREAK ends one early, and so does an embedding that has no room left."""
+    rows: list[list[Token]] = [[]]
     for piece in pieces:
         if not piece.text and len(pieces) > 1:
             rows.append([])
             continue
-        for token in _ids(reader, piece.text):
-            if len(rows[-1]) == reader.room:
+        for together in _units(reader, piece):
+            if len(rows[-1]) + min(len(together), reader.room) > reader.room:
                 rows.append([])
-            rows[-1].append((token, piece.weight))
+            for token in together:
+                if len(rows[-1]) == reader.room:
+                    rows.append([])
+                rows[-1].append(token)
     return [_whole(reader, row) for row in rows]
 
 
-def _whole(reader: Reader, row: Sequence[tuple[int, float]]) -> Chunk:
+def _units(reader: Reader, piece: Piece) -> Iterator[list[Token]]:
+    """What is not to be parted: a token, or the vectors of an embedding."""
+    for part in embedding_words.split(piece.text, reader.vectors):
+        if isinstance(part, str):
+            yield from ([Token(number, piece.weight)] for number in _ids(reader, part))
+        else:
+            rows = reader.vectors[part.name]
+            yield [Token(STANDS_IN, piece.weight, row) for row in rows]
+
+
+def _is_plain(reader: Reader, prompt: str) -> bool:
+    return (
+        not embedding_words.mentioned(prompt, reader.vectors)
+        and len(_ids(reader, prompt)) <= reader.room
+    )
+
+
+def _whole(reader: Reader, row: Sequence[Token]) -> Chunk:
     tokenizer = reader.tokenizer
-    rest = reader.room - len(row)
-    ids = [tokenizer.bos_token_id, *(token for token, _ in row), tokenizer.eos_token_id]
-    weights = [1.0, *(weight for _, weight in row), 1.0]
-    return Chunk(ids + [tokenizer.pad_token_id] * rest, weights + [1.0] * rest)
+    start, end = Token(tokenizer.bos_token_id), Token(tokenizer.eos_token_id)
+    padding = [Token(tokenizer.pad_token_id)] * (reader.room - len(row))
+    return Chunk([start, *row, end, *padding])
 
 
 def _ids(reader: Reader, text: str) -> list[int]:
@@ -115,7 +147,9 @@ def _encoded(reader: Reader, found: Sequence[Chunk], most: int) -> tuple[Tensor,
     empty = _whole(reader, [])
     padded = [*found, *[empty] * (most - len(found))]
     states, pooled = _states(reader, padded)
-    weights = torch.tensor([chunk.weights for chunk in padded], device=states.device)[..., None]
+    weights = torch.tensor(
+        [[token.weight for token in chunk.tokens] for chunk in padded], device=states.device
+    )[..., None]
     if bool((weights != 1).any()):
         base, _pooled = _states(reader, [empty])
         states = torch.where(weights == 1, states, base + (states - base) * weights.to(states))
@@ -125,7 +159,16 @@ def _encoded(reader: Reader, found: Sequence[Chunk], most: int) -> tuple[Tensor,
 def _states(reader: Reader, found: Sequence[Chunk]) -> tuple[Tensor, Tensor]:
     """`(n, 77, c)`, and what the encoder makes of each chunk as a whole."""
     encoder = reader.encoder
-    ids = torch.tensor([chunk.ids for chunk in found], device=encoder.device)
-    answer = encoder(ids, output_hidden_states=True)
+    ids = torch.tensor(
+        [[token.id for token in chunk.tokens] for chunk in found], device=encoder.device
+    )
+    vectors = {
+        (row, place): token.vector
+        for row, chunk in enumerate(found)
+        for place, token in enumerate(chunk.tokens)
+        if token.vector is not None
+    }
+    with inserted.placed(encoder, vectors):
+        answer = encoder(ids, output_hidden_states=True)
     states = answer.last_hidden_state if reader.layer == LAST else answer.hidden_states[-2]
     return states, answer[0]

@@ -13,14 +13,37 @@ from diffusers import (
 
 from pentimento.engine.families import clip_words
 from pentimento.engine.families.base import Embeddings, Family, GetPart, with_factor
+from pentimento.engine.families.clip_words import Reader
+from pentimento.engine.inserted import NOTHING, Inserted
 
 
-class SD15(Family):
+class Clip(Family):
+    """Families that read their prompts with CLIP alone."""
+
     reads_all = True
+    layer: int
 
     def embed(self, part: GetPart, prompt: str, negative: str, guided: bool) -> Embeddings:
+        return self.embed_with(part, prompt, negative, guided, NOTHING)
+
+    def _readers(self, part: GetPart, inserted: Inserted) -> list[Reader]:
+        vectors = inserted.of_encoders or ({},) * len(self.encoders)
+        return [
+            Reader(part(encoder), part(tokenizer), self.layer, of_encoder)
+            for encoder, tokenizer, of_encoder in zip(
+                self.encoders, self.tokenizers, vectors, strict=True
+            )
+        ]
+
+
+class SD15(Clip):
+    layer = clip_words.LAST
+
+    def embed_with(
+        self, part: GetPart, prompt: str, negative: str, guided: bool, inserted: Inserted
+    ) -> Embeddings:
         encoder = part("text_encoder")
-        readers = [clip_words.Reader(encoder, part("tokenizer"), clip_words.LAST)]
+        readers = self._readers(part, inserted)
         prompts = [prompt, negative] if guided else [prompt]
         if not clip_words.plain(readers, prompts):
             return clip_words.named(clip_words.read(readers, prompts))
@@ -40,16 +63,15 @@ class SD15(Family):
         return _sd(unet=part("unet"), text_encoder=part("text_encoder"))
 
 
-class SDXL(Family):
-    reads_all = True
+class SDXL(Clip):
+    layer = clip_words.LAST_BUT_ONE
 
-    def embed(self, part: GetPart, prompt: str, negative: str, guided: bool) -> Embeddings:
+    def embed_with(
+        self, part: GetPart, prompt: str, negative: str, guided: bool, inserted: Inserted
+    ) -> Embeddings:
         """An empty negative prompt is encoded as words, not as zeros (`None` would be zeros)."""
         names = (*self.encoders, *self.tokenizers)
-        readers = [
-            clip_words.Reader(part(encoder), part(tokenizer), clip_words.LAST_BUT_ONE)
-            for encoder, tokenizer in zip(self.encoders, self.tokenizers, strict=True)
-        ]
+        readers = self._readers(part, inserted)
         prompts = [prompt, negative] if guided else [prompt]
         if not clip_words.plain(readers, prompts):
             return clip_words.named(clip_words.read(readers, prompts), pooled=True)

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from pentimento.api import services
+from pentimento.api.faces.a1111 import state
 from pentimento.api.faces.a1111.fields import SCHEDULERS
 from pentimento.jobs.record import SAMPLERS
+from pentimento.models import Registry
 
 EMPTY = (
     *("hypernetworks", "sd-vae", "prompt-styles", "face-restorers", "realesrgan-models"),
@@ -82,7 +85,25 @@ async def scripts(request: Request) -> Response:
 
 
 async def embeddings(request: Request) -> Response:
-    return JSONResponse({"loaded": {}, "skipped": {}})
+    """Those that fit the chosen model are told as loaded."""
+    server = services.of(request)
+    chosen = state.of(request).options.model
+    return JSONResponse(await asyncio.to_thread(_embeddings, server.registry, chosen))
+
+
+def _embeddings(registry: Registry, chosen: str | None) -> dict[str, dict[str, Any]]:
+    model = registry.get(chosen or registry.default_id)
+    told: dict[str, dict[str, Any]] = {"loaded": {}, "skipped": {}}
+    for embedding in registry.embeddings.list():
+        where = told["loaded" if embedding.fits(model) else "skipped"]
+        where[embedding.item.place.path.stem] = {
+            "step": None,
+            "sd_checkpoint": None,
+            "sd_checkpoint_name": None,
+            "shape": sum(embedding.widths),
+            "vectors": embedding.vectors,
+        }
+    return told
 
 
 async def loras(request: Request) -> Response:

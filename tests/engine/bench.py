@@ -22,7 +22,6 @@ from pentimento.jobs.record import JobRequest, PixelFormat
 from pentimento.jobs.words import of_pictures
 from pentimento.models import Registry
 
-MODELS = ("sd15", "sdxl", "starter")
 IMAGE, MASK = "a" * 64, "b" * 64  # blob ids
 DEFAULTS: dict[str, Any] = {
     "prompt": "a red ball",

@@ -9,12 +9,15 @@ import pytest
 import torch
 from tests.engine.bench import Bench
 from tests.support.tiny_addons import write_controlnet, write_lora, write_transformer_lora
-from tests.support.tiny_flow_models import WRITERS
+from tests.support.tiny_flow_models import VARIANTS, WRITERS
+from tests.support.tiny_flow_nets import NETS, write_flow_net
 from tests.support.tiny_models import write_sd15, write_sdxl
 
 from pentimento.engine import quiet
 from pentimento.engine.worker import Worker
 from pentimento.models import Registry
+
+FLOW_NETS = ("sd3-canny", "flux-canny", "qwen-canny", "z-image-union")
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -31,7 +34,7 @@ def data_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("data")
     write_sd15(folder / "models" / "sd15")
     write_sdxl(folder / "models" / "sdxl")
-    for name, write in WRITERS.items():
+    for name, write in (WRITERS | VARIANTS).items():
         torch.manual_seed(0)
         write(folder / "models" / name)
         for seed in (1, 2):
@@ -42,6 +45,9 @@ def data_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
         for seed in (1, 2):
             file = folder / "loras" / f"{family}-{seed}.safetensors"
             write_lora(folder / "models" / family, file, seed)
+    for name in FLOW_NETS:
+        _model, kind, config = NETS[name]
+        write_flow_net(folder / "controlnets" / name, kind, config)
     return folder
 
 

@@ -1,4 +1,4 @@
-"""Regions: an area has its own prompt, on UNets and transformers alike."""
+"""Regions: an area has its own prompt. That each family takes them is in test_family_matrix.py."""
 
 from __future__ import annotations
 
@@ -11,9 +11,7 @@ import pytest
 from PIL import Image
 from tests.engine.bench import Bench, photo
 from tests.engine.test_controls import control
-from tests.support.tiny_flow_models import WRITERS
 
-MODELS = ("sd15", "sdxl", *WRITERS)
 SIDE = 64
 ASKED: dict[str, Any] = {
     "mode": "txt2img",
@@ -43,28 +41,18 @@ def difference(one: np.ndarray, other: np.ndarray) -> int:
     return int(np.abs(one.astype(int) - other).max())
 
 
-@pytest.mark.parametrize("model", MODELS)
-def test_a_region_of_the_whole_picture_is_its_prompt(bench: Bench, model: str) -> None:
-    plain = bench.make(model, **ASKED).pixels()
-    other = bench.make(model, **ASKED | {"prompt": OTHER}).pixels()
-    assert difference(plain, other) > 0
-    covered = bench.make(model, **ASKED, regions=[region(whole())]).pixels()
-    assert difference(covered, other) <= 1
-
-
-@pytest.mark.parametrize("model", MODELS)
-def test_a_region_with_the_same_prompt_or_without_weight_changes_nothing(
+@pytest.mark.parametrize("model", ["sd15", "flux"])
+def test_a_region_with_the_same_prompt_or_without_a_place_changes_nothing(
     bench: Bench, model: str
 ) -> None:
     plain = bench.make(model, **ASKED).pixels()
     same = bench.make(model, **ASKED, regions=[region(right_half(), ASKED["prompt"])]).pixels()
-    off = bench.make(model, **ASKED, regions=[region(right_half(), weight=0)]).pixels()
     empty = bench.make(model, **ASKED, regions=[region(right_half(0))]).pixels()
     assert difference(same, plain) <= 1
-    assert off.tobytes() == plain.tobytes() == empty.tobytes()
+    assert plain.tobytes() == empty.tobytes()
 
 
-@pytest.mark.parametrize("model", ["sd15", *WRITERS])
+@pytest.mark.parametrize("model", ["sd15", "sd3", "flux", "flux2-klein"])
 def test_the_first_step_changes_only_the_region(bench: Bench, model: str) -> None:
     """Seen in the preview, which is the estimate of that step without the VAE."""
     asked = ASKED | {"steps": 1, "preview": True}
@@ -97,7 +85,7 @@ def test_regions_that_overlap_share_the_place(bench: Bench) -> None:
     assert difference(mixed, once) > 1
 
 
-@pytest.mark.parametrize("span", [{}, {"end": 0.5}, {"start": 0.5}])
+@pytest.mark.parametrize("span", [{"end": 0.5}, {"start": 0.5}])
 def test_a_control_steers_regions_as_well_and_keeps_its_range(
     bench: Bench, span: dict[str, float]
 ) -> None:

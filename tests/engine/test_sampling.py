@@ -108,6 +108,24 @@ def test_levels_start_exactly_at_the_strength_also_with_karras_spacing() -> None
         assert np.all(np.diff(karras.timesteps) < 0)
 
 
+@pytest.mark.parametrize("steps", [1, 4, 8, 20])
+@pytest.mark.parametrize("name", SAMPLERS)
+@pytest.mark.parametrize("config", [EPS, ZERO_SNR_V], ids=["eps", "zero-snr-v"])
+def test_every_strength_has_a_step_and_noise_rises_with_it(
+    config: dict[str, Any], name: str, steps: int
+) -> None:
+    strengths = [round(0.05 * index, 2) for index in range(1, 21)]
+    found = [
+        sampling.levels(Training.of(config), SAMPLERS[name], steps, strength)
+        for strength in strengths
+    ]
+    assert all(1 <= len(levels) <= steps for levels in found)
+    starts = [levels.timesteps[0] for levels in found]
+    assert starts == pytest.approx([1000 * strength - 1 for strength in strengths], abs=0.5)
+    noise = [levels.noise(0) for levels in found]
+    assert noise == sorted(set(noise))
+
+
 def test_karras_spends_one_step_on_almost_pure_noise() -> None:
     levels = sampling.levels(Training.of(ZERO_SNR_V), SAMPLERS["DPM++ 2M Karras"], 8, 1.0)
     assert levels.sigmas[0] > 4000

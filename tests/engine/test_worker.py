@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from tests.engine.bench import MODELS, Bench, photo
+from tests.engine.bench import Bench, photo
 
-from pentimento.backends.base import Event, Loading, Step
+from pentimento.backends.base import Loading
 from pentimento.engine import latents
 from pentimento.engine.components import Components
 from pentimento.engine.device import Device
@@ -24,25 +24,15 @@ from pentimento.engine.stop import StopFlag
 from pentimento.errors import Cancelled
 from pentimento.imaging import pixels
 from pentimento.imaging.geometry import Size
-from pentimento.jobs.record import SAMPLERS, PixelFormat
-
-
-@pytest.mark.parametrize("sampler", SAMPLERS)
-@pytest.mark.parametrize("model", MODELS)
-def test_the_same_record_gives_the_same_bytes(bench: Bench, model: str, sampler: str) -> None:
-    wanted = {"mode": "img2img", "source": photo(), "strength": 0.6, "sampler": sampler}
-    first = bench.make(model, **wanted).images[0].file.path.read_bytes()
-    bench.make("sd15", prompt="something else", seed=99)
-    second = bench.make(model, **wanted).images[0].file.path.read_bytes()
-    assert first == second
+from pentimento.jobs.record import PixelFormat
 
 
 @pytest.mark.parametrize("sampler", ["Euler a", "DPM++ 2M Karras", "LCM"])
 def test_picture_n_of_a_job_has_seed_plus_n(bench: Bench, sampler: str) -> None:
-    three = bench.make(count=3, seed=20, sampler=sampler)
+    three = bench.make(count=3, seed=20, sampler=sampler, steps=2)
     assert [image.seed for image in three.images] == [20, 21, 22]
-    for index in range(3):
-        alone = bench.make(seed=20 + index, sampler=sampler)
+    for index in (1, 2):
+        alone = bench.make(seed=20 + index, sampler=sampler, steps=2)
         np.testing.assert_array_equal(three.pixels(index), alone.pixels())
 
 
@@ -103,13 +93,6 @@ def test_previews_come_with_the_first_and_the_last_step(bench: Bench) -> None:
     assert not bench.make(preview=False).previews
 
 
-def test_the_last_preview_resembles_the_result(bench: Bench) -> None:
-    made = bench.make("starter", mode="img2img", source=photo(), strength=0.3, preview=True)
-    shown = Image.open(io.BytesIO(made.previews[-1].jpeg)).convert("RGB").resize((64, 64))
-    likeness = np.corrcoef(np.asarray(shown).ravel(), made.pixels()[..., :3].ravel())[0, 1]
-    assert likeness > 0.9
-
-
 def test_a_models_own_preview_map_counts(bench: Bench) -> None:
     """Red only, from the first latent; the VAE is not even asked for."""
     sheet = {"latent_rgb": {"matrix": [[1, 0], [0, 0], [0, 0]], "bias": [0, -1, -1]}}
@@ -126,22 +109,6 @@ def test_a_preview_map_is_fitted_where_a_model_brings_none(bench: Bench) -> None
     fitted = LatentRgb.of({}, lambda: vae, 4).picture(latents.encode(vae, picture))
     wanted = cv2.resize(picture, (16, 16), interpolation=cv2.INTER_AREA) * 255
     assert np.abs(fitted - wanted).mean() < 8
-
-
-def test_a_cancelled_job_ends_within_the_step_and_leaves_no_trace(bench: Bench) -> None:
-    before = bench.make(steps=8).pixels()
-    stop = StopFlag()
-    seen: list[Event] = []
-
-    def cancel_at_step_three(event: Event) -> None:
-        seen.append(event)
-        if isinstance(event, Step) and event.step == 3:
-            stop.set()
-
-    with pytest.raises(Cancelled):
-        bench.run(bench.job(steps=8), on_event=cancel_at_step_three, stop=stop)
-    assert seen[-1] == Step(3, 8)
-    np.testing.assert_array_equal(bench.make(steps=8).pixels(), before)
 
 
 def test_cancelling_takes_effect_inside_a_step(bench: Bench) -> None:

@@ -80,20 +80,24 @@ def write_lora(model: Path, file: Path, seed: int) -> Path:
 
 def write_transformer_lora(model: Path, file: Path, seed: int) -> Path:
     """On the attention of a model's transformer, rank 2."""
+    import diffusers
     import torch
-    from diffusers import DiffusionPipeline
     from peft import LoraConfig
     from peft.utils import get_peft_model_state_dict
 
     torch.manual_seed(seed)
-    pipe = DiffusionPipeline.from_pretrained(model)
+    index = diffusers.DiffusionPipeline.load_config(model)
+    kind = getattr(diffusers, index["transformer"][1])
+    transformer = kind.from_pretrained(model / "transformer")
     layers = ["to_q", "to_k", "to_v"]
-    config = LoraConfig(r=2, lora_alpha=8, init_lora_weights=False, target_modules=layers)
-    pipe.transformer.add_adapter(config)
-    weights = get_peft_model_state_dict(pipe.transformer)
+    transformer.add_adapter(
+        LoraConfig(r=2, lora_alpha=8, init_lora_weights=False, target_modules=layers)
+    )
     file.parent.mkdir(parents=True, exist_ok=True)
-    type(pipe).save_lora_weights(
-        file.parent, transformer_lora_layers=weights, weight_name=file.name
+    getattr(diffusers, index["_class_name"]).save_lora_weights(
+        file.parent,
+        transformer_lora_layers=get_peft_model_state_dict(transformer),
+        weight_name=file.name,
     )
     return file
 

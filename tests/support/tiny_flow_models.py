@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -41,7 +42,8 @@ def write_sd3(folder: Path) -> Path:
     return save(pipe, folder)
 
 
-def write_flux(folder: Path) -> Path:
+def write_flux(folder: Path, *, guided: bool = True) -> Path:
+    """FLUX.1 dev; `guided` off is schnell, whose transformer has no input for the guidance."""
     import diffusers
 
     transformer = diffusers.FluxTransformer2DModel(
@@ -54,7 +56,7 @@ def write_flux(folder: Path) -> Path:
         joint_attention_dim=32,
         pooled_projection_dim=32,
         axes_dims_rope=(4, 4, 8),
-        guidance_embeds=True,
+        guidance_embeds=guided,
     )
     pipe = diffusers.FluxPipeline(
         transformer=transformer,
@@ -204,6 +206,9 @@ WRITERS: dict[str, Callable[[Path], Path]] = {
     "z-image": write_z_image,
     "qwen-image": write_qwen_image,
     "chroma": write_chroma,
+}
+VARIANTS: dict[str, Callable[[Path], Path]] = {  # of families that are there already
+    "flux-schnell": partial(write_flux, guided=False),
 }
 
 

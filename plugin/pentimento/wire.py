@@ -138,11 +138,15 @@ def plan_request(
     source: Optional[Box] = None,
     selection: Optional[Box] = None,
 ) -> Dict[str, Any]:
-    """The body of POST /v1/plan: no pixels. What steers matters to the way through a service."""
+    """The body of POST /v1/plan: no pixels. What steers matters to the way through a service;
+    LoRAs, listed or named in the prompt, can bring steps and guidance of their own."""
     boxes = {"canvas": canvas, "source": source, "selection": selection}
     rects = {name: box.rect() for name, box in boxes.items() if box is not None}
-    steered = _controls(values, _planned(values)) if options.service_of(values) else []
-    return {"mode": mode, **_sampling(values), **_given(controls=steered), **rects}
+    if options.service_of(values):
+        steering = _given(controls=_controls(values, _planned(values)))
+    else:
+        steering = _given(prompt=values["prompt"], loras=options.loras_of(values))
+    return {"mode": mode, **_sampling(values), **steering, **rects}
 
 
 def _planned(values: Dict[str, Any]) -> List[Optional[Sent]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable, Iterator
 
 import openai
@@ -10,12 +11,15 @@ import pytest
 import webuiapi
 from tests.server.front import Front
 
+from pentimento.models.registry import STARTER_FOLDER
+
 FACES = ("a1111", "openai")
 
 
 @pytest.fixture(scope="session")
 def front(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Front]:
     data = tmp_path_factory.mktemp("faces")
+    shutil.copytree(STARTER_FOLDER / "vae", data / "vaes" / "other-vae")
     (data / "settings.json").write_text(json.dumps({"faces": list(FACES)}))
     running = Front(data, None)
     yield running

@@ -374,7 +374,8 @@ def test_every_list_answers(a1111):
     assert a1111.util_get_model_names() == ["starter"]
     assert a1111.util_get_current_model() == "starter"
     assert [lora["name"] for lora in a1111.get_loras()] == ["blueprint"]
-    assert a1111.get_sd_vae() == a1111.get_prompt_styles() == []
+    assert [vae["model_name"] for vae in a1111.get_sd_vae()] == ["other-vae"]
+    assert a1111.get_prompt_styles() == []
     assert a1111.get_scripts() == {"txt2img": [], "img2img": []}
     assert a1111.get_cmd_flags()["api"]
     assert a1111.refresh_checkpoints() is None
@@ -392,6 +393,26 @@ def test_options_are_kept_or_refused(front, a1111):
     answer = front.call("POST", "/sdapi/v1/options", {"cross_attention": "xformers"})
     assert answer.status == 400
     assert "cross_attention" in answer.json["detail"]
+
+
+def test_another_vae_is_chosen_by_its_name(front, a1111):
+    def jobs_vae():
+        return front.call("GET", "/v1/jobs?limit=1").json["jobs"][0]["record"]["facts"]["vae"]
+
+    paint(a1111)
+    assert jobs_vae() == "model"
+    a1111.set_options({"sd_vae": "Other-VAE.safetensors"})
+    try:
+        assert a1111.get_options()["sd_vae"] == "other-vae"
+        paint(a1111)
+        assert jobs_vae() == "other-vae"
+        paint(a1111, override_settings={"sd_vae": "Automatic"})
+        assert jobs_vae() == "model"
+    finally:
+        a1111.set_options({"sd_vae": "None"})
+    assert a1111.get_options()["sd_vae"] == "Automatic"
+    answer = front.call("POST", "/sdapi/v1/options", {"sd_vae": "nobody"})
+    assert answer.status == 404
 
 
 def test_a_picture_is_enlarged(a1111):

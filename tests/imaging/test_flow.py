@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pentimento.imaging import flow
+from pentimento.imaging.schedules import Spacing
 
 CONFIGS = {
     "fixed": {"shift": 3.0},
@@ -69,6 +70,22 @@ def test_every_strength_starts_at_its_own_noise_and_falls(
 
 def test_strength_0_runs_nothing() -> None:
     assert flow.times(20, 0.0) == []
+
+
+def test_distilled_models_get_the_times_they_know() -> None:
+    assert flow.times(4, 0.6, grid=4) == [0.6, 0.25]
+    assert flow.times(4, 1.0, grid=4) == [1.0, 0.75, 0.5, 0.25]
+
+
+def test_a_shift_of_its_own_takes_the_place_of_the_schedulers() -> None:
+    """Qwen-Image-Lightning's card asks for a shift that grows from log 3 to log 3."""
+    config = CONFIGS["ending"]
+    growing = {"base_shift": np.log(3), "max_shift": np.log(3), "shift_terminal": None}
+    times = flow.times(4, 1.0)
+    ours = flow.sigmas(flow.respaced(config, Spacing(shift=3.0)), times, 4, 4096, "linear")
+    theirs = flow.sigmas(config | growing, times, 4, 4096, "linear")
+    assert ours == pytest.approx(theirs)
+    assert flow.respaced(config, Spacing()) is config
 
 
 @pytest.mark.parametrize(

@@ -58,6 +58,40 @@ def test_timesteps_fall_and_run(steps: int, strength: float) -> None:
     assert abs((found[0] + 1) / 1000 - strength) <= 0.001
 
 
+@pytest.mark.parametrize(
+    ("steps", "strength", "grid", "expected"),
+    [
+        (4, 1.0, 4, [999, 749, 499, 249]),
+        (4, 0.9, 4, [899, 749, 499, 249]),
+        (4, 0.7, 4, [699, 499, 249]),
+        (4, 0.6, 4, [599, 249]),
+        (4, 0.4, 4, [399, 249]),
+        (4, 0.1, 4, [99]),
+        (2, 1.0, 4, [999, 499]),
+        (3, 1.0, 4, [999, 749, 249]),
+        (8, 1.0, 4, [999, 874, 749, 624, 499, 374, 249, 124]),  # more than the grid has
+        (4, 1.0, 50, [999, 759, 499, 259]),
+        (4, 0.55, 50, [549, 279]),
+    ],
+)
+def test_distilled_models_get_the_timesteps_they_know(
+    steps: int, strength: float, grid: int, expected: list[int]
+) -> None:
+    assert schedules.timesteps(ALPHAS["sd15"], steps, strength, grid) == expected
+
+
+@given(st.integers(1, 100), st.floats(0.001, 1), st.sampled_from([1, 2, 4, 8, 50]))
+def test_a_grid_changes_neither_the_start_nor_the_number_of_steps(
+    steps: int, strength: float, grid: int
+) -> None:
+    even = schedules.timesteps(ALPHAS["sd15"], steps, strength)
+    found = schedules.timesteps(ALPHAS["sd15"], steps, strength, grid)
+    assert (found[0], len(found)) == (even[0], len(even))
+    assert all(high > low >= 0 for high, low in pairwise(found))
+    if len(found) - 1 < (found[0] + 1) * grid / 1000:
+        assert all((t + 1) * grid % 1000 == 0 for t in found[1:])
+
+
 @given(st.integers(1, 200))
 def test_weaker_strength_is_the_tail_of_text_to_image_where_it_divides(steps: int) -> None:
     whole = schedules.timesteps(ALPHAS["sd15"], 2 * steps, 1.0)

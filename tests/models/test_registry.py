@@ -42,7 +42,7 @@ def test_family_and_sizes_come_from_the_configurations(
 def test_few_step_models_bring_their_own_defaults(tmp_path: Path) -> None:
     write_model(tmp_path / "models" / "lcm", unet={"time_cond_proj_dim": 256})
     info = only(tmp_path)
-    assert (info.default_steps, info.default_guidance, info.default_sampler) == (4, 1.0, "LCM")
+    assert (info.default_steps, info.default_guidance, info.default_sampler) == (6, 8.0, "LCM")
 
 
 def test_the_data_sheet_wins_over_the_guess(tmp_path: Path) -> None:

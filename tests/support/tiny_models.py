@@ -21,13 +21,22 @@ SCHEDULE = {
 }
 
 
-def write_sd15(folder: Path, *, seed: int = 0, native: int = NATIVE, **schedule: Any) -> Path:
-    """A Stable Diffusion 1.5 class folder; `schedule` changes its scheduler configuration."""
+def write_sd15(
+    folder: Path,
+    *,
+    seed: int = 0,
+    native: int = NATIVE,
+    unet: dict[str, Any] | None = None,
+    **schedule: Any,
+) -> Path:
+    """A Stable Diffusion 1.5 class folder; `schedule` changes its scheduler configuration, `unet`
+    adds to its UNet's."""
     import torch
     from diffusers import DDIMScheduler, StableDiffusionPipeline, UNet2DConditionModel
 
     torch.manual_seed(seed)
-    unet = UNet2DConditionModel(
+    denoiser = UNet2DConditionModel(
+        **(unet or {}),
         block_out_channels=(32, 64),
         layers_per_block=1,
         sample_size=native // 8,
@@ -41,7 +50,7 @@ def write_sd15(folder: Path, *, seed: int = 0, native: int = NATIVE, **schedule:
     )
     options = SCHEDULE | {"clip_sample": False, "set_alpha_to_one": False} | schedule
     pipe = StableDiffusionPipeline(
-        unet=unet,
+        unet=denoiser,
         scheduler=DDIMScheduler(**options),
         vae=vae(0.18215),
         text_encoder=clip_text_encoder(),

@@ -49,10 +49,17 @@ class LoraAdder(Gtk.ComboBoxText):
         default = (one["id"] for one in self._lists["models"] if one["default"])
         return self._config.get_property("model").strip() or next(default, "")
 
+    def _weight(self, chosen: str) -> float:
+        """What the LoRA was made for; few ask for another one than 1."""
+        loras = self._lists.get("loras", ())
+        suggested = next((one.get("suggests") for one in loras if one["id"] == chosen), None)
+        return suggested["weight"] if suggested else 1.0
+
     def _chosen(self) -> None:
         chosen = self.get_active_id()
         if not chosen:
             return
         used = self._config.get_property("loras").strip().rstrip(",")
-        self._config.set_property("loras", f"{used}, {chosen}:1" if used else f"{chosen}:1")
+        added = f"{chosen}:{self._weight(chosen):g}"
+        self._config.set_property("loras", f"{used}, {added}" if used else added)
         self.set_active(0)

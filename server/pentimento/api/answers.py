@@ -114,6 +114,19 @@ class Addon(Found):
     triggers: list[str]
 
 
+class Suggestion(Strict):
+    """What a LoRA for few steps wants, where a job leaves it open."""
+
+    sampler: str
+    steps: int
+    guidance: float
+    weight: float
+
+
+class LoraEntry(Addon):
+    suggests: Suggestion | None
+
+
 class ControlNet(Addon):
     control: str
 
@@ -128,7 +141,7 @@ class Vae(Lora):
 class Models(Strict):
     models: list[Model]
     controlnets: list[ControlNet]
-    loras: list[Addon]
+    loras: list[LoraEntry]
     embeddings: list[Found]
     upscalers: list[Found]
     ip_adapters: list[Lora]

@@ -1,5 +1,5 @@
-"""What a job brings besides its model: another VAE, a tiny one for previews, embeddings. No torch
-here."""
+"""What a job brings besides its model: another VAE, a tiny one for previews, embeddings, the noise
+levels of a model or LoRA for few steps. No torch here."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Any
 
 from pentimento.backends.base import Words
 from pentimento.engine.frames import Message
+from pentimento.imaging.schedules import EVEN, Spacing
 from pentimento.jobs.record import JobRequest
 
 
@@ -53,6 +54,7 @@ class Extras:
     vae: VaeFile | None = None  # None: the model's own
     preview_vae: VaeFile | None = None
     embeddings: tuple[EmbeddingFile, ...] = ()  # that the words of its pictures name
+    spacing: Spacing = EVEN
 
     @classmethod
     def of(
@@ -70,6 +72,7 @@ class Extras:
                 EmbeddingFile(one.name, one.item.place.path, one.tensors, one.mismatch(model))
                 for one in named
             ),
+            registry.defaults(model, request.loras).spacing,
         )
 
     def to_json(self) -> Message:
@@ -77,6 +80,7 @@ class Extras:
             "vae": self.vae and self.vae.to_json(),
             "preview_vae": self.preview_vae and self.preview_vae.to_json(),
             "embeddings": [embedding.to_json() for embedding in self.embeddings],
+            "spacing": asdict(self.spacing),
         }
 
     @classmethod
@@ -86,4 +90,5 @@ class Extras:
             vae and VaeFile.from_json(vae),
             preview and VaeFile.from_json(preview),
             tuple(EmbeddingFile.from_json(embedding) for embedding in data["embeddings"]),
+            Spacing(**data["spacing"]),
         )

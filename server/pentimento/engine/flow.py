@@ -17,6 +17,7 @@ from torch import Tensor
 from pentimento.engine.families.base import Family
 from pentimento.engine.sampling import Levels, Mix, Watch
 from pentimento.imaging import flow
+from pentimento.imaging.schedules import EVEN, Spacing
 
 TRAINED_STEPS = 1000  # what sigma 1 is called as a timestep
 
@@ -48,10 +49,13 @@ class FlowTraining:
     config: dict[str, Any]
     rule: str  # of the family
 
-    def levels(self, steps: int, strength: float, tokens: int) -> FlowLevels:
+    def levels(
+        self, steps: int, strength: float, tokens: int, spacing: Spacing = EVEN
+    ) -> FlowLevels:
         """The steps that run at this strength for a picture of so many tokens."""
-        times = flow.times(steps, strength)
-        sigmas = np.array(flow.sigmas(self.config, times, steps, tokens, self.rule))
+        times = flow.times(steps, strength, spacing.grid)
+        config = flow.respaced(self.config, spacing)
+        sigmas = np.array(flow.sigmas(config, times, steps, tokens, self.rule))
         return FlowLevels(sigmas * TRAINED_STEPS, np.append(sigmas, 0.0), np.append(times, 0.0))
 
 

@@ -136,7 +136,7 @@ class Generation:
             size=canvas.generation,
             controls=self._steering(model, canvas),
             areas=self._readings[0].areas,
-            references=[] if edits else self._references(guided=guidance > 1),
+            references=[] if edits else self._references(guided=model.guided(guidance)),
             shown=self._shown(model, canvas) if edits else [],
             viewer=model.viewer() if request.preview else None,
             images=request.count,

@@ -104,8 +104,15 @@ class LoadedModel:
     def levels(self, sampler: Sampler, steps: int, strength: float, size: Size) -> Levels:
         """The steps that run at this strength for a picture of `size` px."""
         if isinstance(self.training, FlowTraining):
-            return self.training.levels(steps, strength, size.pixels // self._token**2)
-        return sampling.levels(self.training, sampler, steps, strength)
+            tokens = size.pixels // self._token**2
+            return self.training.levels(steps, strength, tokens, self._extras.spacing)
+        return sampling.levels(self.training, sampler, steps, strength, self._extras.spacing)
+
+    def guided(self, guidance: float) -> bool:
+        """Whether the negative prompt counts. Latent consistency models of their own take the
+        guidance as a number and read the prompt once."""
+        embedded = self._folder.config(self.family.denoiser).get("time_cond_proj_dim")
+        return guidance > 1 and embedded is None
 
     def controlnets(self, folders: Sequence[Path]) -> dict[Path, nn.Module]:
         """On the device, together with the denoiser that they work with."""

@@ -36,7 +36,7 @@ def of_pictures(model: LoadedModel, job: EngineJob, size: Size) -> list[Reading]
     """One for each picture, in their order; the same words are read once. `size` in latents. The
     model's LoRAs are those of the first picture afterwards."""
     request = job.task.request
-    guided = float(request.guidance or 0) > 1
+    guided = model.guided(float(request.guidance or 0))
     said = [job.task.words_of(image) for image in range(request.count)]
     read: dict[Words, Reading] = {}
     for words in said:

@@ -25,8 +25,10 @@ from diffusers import (
 from torch import Tensor
 
 from pentimento.imaging import schedules
+from pentimento.imaging.schedules import Spacing
 
 KARRAS_TOP = 15.0  # sigma; above it a zero-terminal-SNR schedule (sigma 4096) is only noise
+LCM_GRID = 50  # timesteps that latent consistency models are distilled at
 SMALLEST_ALPHA = 2.0**-24  # diffusers' stand-in for the 0 of zero-terminal-SNR
 TRAINING_KEYS = (
     "num_train_timesteps",
@@ -95,6 +97,7 @@ class Sampler:
     divided: bool = False  # works on latents divided by their signal share
     random: bool = False  # draws noise in its steps
     whole: bool = False  # indexes the training schedule, so timesteps must be integers
+    grid: int | None = None  # of the models it was made for, where theirs is not known
 
 
 class Watch(Protocol):
@@ -209,13 +212,20 @@ SAMPLERS = {
     # (Lu et al. 2022, section 4.1), checked against it in tests/engine/test_sampling.py.
     "DDIM": Sampler(_DPMSolver, {"solver_order": 1}),
     "UniPC": Sampler(_UniPC, {"solver_order": 2}),
-    "LCM": Sampler(_LCM, random=True, whole=True),
+    "LCM": Sampler(_LCM, random=True, whole=True, grid=LCM_GRID),
 }
 
 
-def levels(training: Training, sampler: Sampler, steps: int, strength: float) -> Levels:
+def levels(
+    training: Training,
+    sampler: Sampler,
+    steps: int,
+    strength: float,
+    spacing: Spacing = schedules.EVEN,
+) -> Levels:
     """The steps that run at this strength, starting exactly at its noise level."""
-    planned = schedules.timesteps(training.alphas_cumprod.tolist(), steps, strength)
+    grid = spacing.grid or sampler.grid
+    planned = schedules.timesteps(training.alphas_cumprod.tolist(), steps, strength, grid)
     timesteps = np.array(planned, dtype=np.float64)
     known = training.sigmas
     sigmas = np.interp(timesteps, np.arange(len(known)), known)

@@ -1,6 +1,6 @@
 """Noise levels of rectified-flow models: exact strength at any number of steps. No numpy, no torch.
 
-- `times(steps, strength) -> list[float]`: the times that run, falling, 1 is pure noise
+- `times(steps, strength, grid) -> list[float]`: the times that run, falling, 1 is pure noise
 - `sigmas(config, times, steps, tokens, rule) -> list[float]`: the noise share at those times
 
 A noised latent is `(1 - sigma) * z + sigma * n` (Esser et al. 2024, "Scaling Rectified Flow
@@ -14,7 +14,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from pentimento.imaging.schedules import steps_run
+from pentimento.imaging.schedules import Spacing, on_grid, steps_run
 
 LEAST = 1e-4  # sigma of a step; 0 is the clean picture
 # mu by the number of tokens and of steps, fitted by Black Forest Labs for FLUX.2; (slope, offset)
@@ -22,13 +22,21 @@ AT_10_STEPS, AT_200_STEPS = (8.73809524e-05, 1.89833333), (0.00016927, 0.4566666
 MANY_TOKENS = 4300  # beyond which the number of steps plays no part
 
 
-def times(steps: int, strength: float) -> list[float]:
+def times(steps: int, strength: float, grid: int | None = None) -> list[float]:
     """Strength is the share of the whole way, so the first time is the strength itself; the rest
-    follows evenly down to, but without, 0. Strength 0 gives an empty list."""
+    follows evenly down to, but without, 0, on a distilled model's `grid` as in `schedules`.
+    Strength 0 gives an empty list."""
     if strength <= 0:
         return []
-    start, count = min(strength, 1.0), steps_run(steps, strength)
-    return [start * (1 - index / count) for index in range(count)]
+    return on_grid(min(strength, 1.0), steps_run(steps, strength), 1 / grid if grid else None)
+
+
+def respaced(config: dict[str, Any], spacing: Spacing) -> dict[str, Any]:
+    """The scheduler's configuration with the shift that a model was distilled with."""
+    if spacing.shift is None:
+        return config
+    fixed = {"use_dynamic_shifting": False, "shift": spacing.shift, "shift_terminal": None}
+    return config | fixed
 
 
 def sigmas(

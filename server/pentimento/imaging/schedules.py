@@ -1,7 +1,7 @@
 """Which noise levels a job runs through: exact strength at any number of steps. No numpy, no torch.
 
 - `alphas_cumprod(config) -> list[float]`: abar_t of a diffusers `scheduler_config.json`
-- `timesteps(alphas_cumprod, steps, strength) -> list[int]`: the training timesteps that run
+- `timesteps(alphas_cumprod, steps, strength, grid) -> list[int]`: the training timesteps that run
 - `start_noise(alphas_cumprod, t) -> float`: the noise share sqrt(1 - abar_t), 0..1
 - `karras_sigmas(first, last, count) -> list[float]`: the spacing of "DPM++ 2M Karras"
 
@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import accumulate
 from operator import mul
 from typing import Any
@@ -19,6 +20,20 @@ from typing import Any
 KARRAS_RHO = 7.0  # Karras et al. 2022, equation 5 and table 1
 COSINE_OFFSET = 0.008  # Nichol and Dhariwal 2021, equation 17
 COSINE_MAX_BETA = 0.999
+TINY = 1e-9  # of rounding
+
+
+@dataclass(frozen=True, slots=True)
+class Spacing:
+    """Where a model that was distilled to few steps knows its way. `grid`: it was trained at this
+    many evenly spaced noise levels only, None for all levels. `shift`: for rectified flow, the one
+    it was distilled with, in place of the one its scheduler has."""
+
+    grid: int | None = None
+    shift: float | None = None
+
+
+EVEN = Spacing()
 
 
 def steps_run(steps: int, strength: float) -> int:
@@ -28,7 +43,9 @@ def steps_run(steps: int, strength: float) -> int:
     return max(1, math.floor(steps * min(strength, 1.0) + 0.5))
 
 
-def timesteps(alphas_cumprod: Sequence[float], steps: int, strength: float) -> list[int]:
+def timesteps(
+    alphas_cumprod: Sequence[float], steps: int, strength: float, grid: int | None = None
+) -> list[int]:
     """Falling timesteps, the first of which is the strength's own, whatever `steps` is.
 
     Strength is the share of the training process, so the start is t = strength * T - 1 (T
@@ -36,13 +53,32 @@ def timesteps(alphas_cumprod: Sequence[float], steps: int, strength: float) -> l
     "trailing" spacing (Lin et al. 2024, "Common Diffusion Noise Schedules and Sample Steps are
     Flawed", table 2), applied to the part below the start. Strength 1 starts at T - 1: it is the
     list of text to image. Strength 0 gives an empty list, every other at least one step.
+
+    With a `grid` those after the first are moved to the nearest of that many trailing timesteps,
+    the only ones that a distilled model has seen (Luo et al. 2023, "Latent Consistency Models",
+    section 4.3, for 50).
     """
     if strength <= 0:
         return []
     total = len(alphas_cumprod)
     start = max(1, min(total, math.floor(strength * total + 0.5)))
     count = min(steps_run(steps, strength), start)
-    return [math.floor(start - index * start / count + 0.5) - 1 for index in range(count)]
+    places = on_grid(start, count, total / grid if grid else None)
+    return [math.floor(place + 0.5) - 1 for place in places]
+
+
+def on_grid(start: float, count: int, step: float | None) -> list[float]:
+    """`count` falling numbers: `start` itself, then evenly down to, but without, 0; on multiples of
+    `step` where there are enough of them below the start."""
+    even = [start - index * start / count for index in range(count)]
+    below = math.ceil(start / step - TINY) - 1 if step else 0
+    if not step or count - 1 > below:
+        return even
+    found: list[int] = []
+    for index in range(count - 1, 0, -1):  # from the cleanest, so that each keeps its own place
+        lowest, highest = (found[-1] + 1 if found else 1), below - (index - 1)
+        found.append(min(max(math.floor(even[index] / step + 0.5), lowest), highest))
+    return [start, *(place * step for place in reversed(found))]
 
 
 def start_noise(alphas_cumprod: Sequence[float], t: int) -> float:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pentimento.errors import BadInput
-from pentimento.jobs.record import Control, JobRequest
+from pentimento.jobs.record import Control, JobRequest, PlanRequest
 from pentimento.models import ModelInfo, Registry
 from pentimento.models.addons import Addon
 from pentimento.models.recognise import UNKNOWN
@@ -18,7 +18,7 @@ def chosen_controls(request: JobRequest, model: ModelInfo, registry: Registry) -
     ]
 
 
-def check_loras(request: JobRequest, model: ModelInfo, registry: Registry) -> None:
+def check_loras(request: JobRequest | PlanRequest, model: ModelInfo, registry: Registry) -> None:
     """Raises BadInput for a LoRA that was made for models of another kind."""
     for number, lora in enumerate(request.loras):
         addon = registry.addons.get("lora", lora.id)

@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 from pentimento.errors import BadInput, TooLarge
 from pentimento.imaging import flow, schedules, sizing
 from pentimento.imaging.geometry import Box, Size
+from pentimento.imaging.schedules import Spacing
 from pentimento.jobs import addons, editing, prompt_loras, wording
 from pentimento.jobs.record import (
     FROM_NOISE,
@@ -61,13 +62,14 @@ def resolve(request: JobRequest, registry: Registry, source_size: Size | None) -
     request = prompt_loras.taken_out(request, model, registry)
     addons.check_loras(request, model, registry)
     addons.check_vae(request, model, registry)
+    defaults = registry.defaults(model, request.loras)
     strength = strength_of(request)
     chosen: dict[str, Any] = {
         "model": model.id,
         "strength": strength,
-        "steps": _or(request.steps, model.default_steps),
-        "guidance": _or(request.guidance, model.default_guidance),
-        "sampler": _or(request.sampler, model.default_sampler),
+        "steps": _or(request.steps, defaults.steps),
+        "guidance": _or(request.guidance, defaults.guidance),
+        "sampler": _or(request.sampler, defaults.sampler),
         "seed": _or(request.seed, secrets.randbelow(SEED_RANGE)),
         "controls": addons.chosen_controls(request, model, registry),
         "references": references_of(request, model, registry),
@@ -97,9 +99,11 @@ def make_plan(request: PlanRequest, registry: Registry, timings: Timings | None 
     box = box_of(request, model)
     refuse_huge(box.size)
     generation = sizing.generation_size(box.size, model)
+    addons.check_loras(request, model, registry)
+    defaults = registry.defaults(model, request.loras)
     strength = strength_of(request)
-    steps = _or(request.steps, model.default_steps)
-    levels, start_noise = _levels(model, generation, steps, strength)
+    steps = _or(request.steps, defaults.steps)
+    levels, start_noise = _levels(model, generation, steps, strength, defaults.spacing)
     timed_as = editing.timed_as(model.id, request.mode)
     seconds = timings(timed_as, generation, levels) if timings and levels else None
     notices = _notices(request, model, box, generation, strength, levels)
@@ -109,11 +113,11 @@ def make_plan(request: PlanRequest, registry: Registry, timings: Timings | None 
         box=Rect(x=box.x, y=box.y, width=box.width, height=box.height),
         generation=SizeOut(width=generation.width, height=generation.height),
         model=model.id,
-        sampler=_or(request.sampler, model.default_sampler),
+        sampler=_or(request.sampler, defaults.sampler),
         strength=strength,
         steps=steps,
         steps_run=levels,
-        guidance=_or(request.guidance, model.default_guidance),
+        guidance=_or(request.guidance, defaults.guidance),
         start_noise=start_noise,
         seconds=None if seconds is None else seconds * request.count,
         memory_mb=_memory_mb(model, generation, request.mode) if levels else 0,
@@ -179,13 +183,16 @@ def _inpaint_box(request: PlanRequest, selection: Box, source: Box, model: sizin
     return sizing.context_box(inside.pad(reach), bounds, model)
 
 
-def _levels(model: ModelInfo, generation: Size, steps: int, strength: float) -> tuple[int, float]:
+def _levels(
+    model: ModelInfo, generation: Size, steps: int, strength: float, spacing: Spacing
+) -> tuple[int, float]:
     """How many steps run and the noise share at the first one."""
     family = FAMILIES.get(model.family)
     if family and family.flow:
         times = flow.times(steps, strength)
         tokens = generation.pixels // (2 * model.latent_scale) ** 2
-        sigmas = flow.sigmas(model.scheduler, times, steps, tokens, family.shift)
+        config = flow.respaced(model.scheduler, spacing)
+        sigmas = flow.sigmas(config, times, steps, tokens, family.shift)
         return len(sigmas), sigmas[0] if sigmas else 0.0
     alphas = schedules.alphas_cumprod(model.scheduler)
     timesteps = schedules.timesteps(alphas, steps, strength)

@@ -15,13 +15,14 @@ from typing import Any, Literal
 
 from pentimento.errors import NotFound
 from pentimento.jobs.record import JobRequest
-from pentimento.models import control_kinds, transformer_loras, weights
+from pentimento.models import control_kinds, denoisers, few_step, transformer_loras, weights
 from pentimento.models.families import FAMILIES
+from pentimento.models.few_step import Defaults
 from pentimento.models.info import ModelInfo
 from pentimento.models.inspect import TOKEN_LATENTS, read_json, transformer_width
 from pentimento.models.inventory import Inventory, Item
 from pentimento.models.names import free_id
-from pentimento.models.recognise import UNKNOWN, recognise
+from pentimento.models.recognise import UNKNOWN, Recognised, recognise
 from pentimento.models.signatures.base import CONTEXT_FAMILIES
 from pentimento.models.weights import Damaged, check_component, check_file
 
@@ -54,6 +55,7 @@ class Addon:
     precision: str = UNKNOWN
     source: str = ""  # whose folder it lies in; empty: our own
     triggers: tuple[str, ...] = ()  # words that a LoRA was trained with
+    suggests: Defaults | None = None  # what a LoRA for few steps wants
     ok: bool = True
     problem: str = ""
 
@@ -76,9 +78,11 @@ class Addon:
 
     def as_json(self, models: Sequence[ModelInfo]) -> dict[str, Any]:
         """An entry of `GET /v1/models`; `fits` names the models it can be used with."""
-        told = {"id": self.id, "title": self.title, "note": self.note}
+        told: dict[str, Any] = {"id": self.id, "title": self.title, "note": self.note}
         if self.kind == "controlnet":
             told["control"] = self.control
+        else:
+            told["suggests"] = self.suggests and self.suggests.as_json()
         return told | {
             "family": self.family,
             "precision": self.precision,
@@ -213,7 +217,22 @@ def _lora(bare: Addon) -> Addon:
     )
     stat = file.stat()
     families, width, context = _made_for(file, stat.st_size, stat.st_mtime_ns)
-    return replace(bare, families=families, width=width, context_dim=context)
+    bare = replace(bare, families=families, width=width, context_dim=context)
+    return replace(bare, suggests=_suggested(bare, told))
+
+
+def _suggested(lora: Addon, told: Recognised) -> Defaults | None:
+    known = lora.families or told.families
+    few = few_step.named("lora", known, (lora.path.name, lora.id, told.note))
+    return few_step.of_sheet(_sheet(lora.path), few)
+
+
+def _sheet(path: Path) -> dict[str, Any]:
+    """A LoRA's own data sheet: in its folder, or beside its file."""
+    if path.is_dir():
+        return control_kinds.sheet_of(path)
+    file = denoisers.sheet_of(path)
+    return read_json(file) if file.is_file() else {}
 
 
 @lru_cache(maxsize=4096)

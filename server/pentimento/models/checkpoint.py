@@ -11,12 +11,12 @@ from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 
-from pentimento.models import families
+from pentimento.models import families, few_step
 from pentimento.models.builds import ROWS
 from pentimento.models.denoisers import inspect_denoiser
 from pentimento.models.families import Family
 from pentimento.models.info import ModelInfo
-from pentimento.models.inspect import from_configs, read_json
+from pentimento.models.inspect import from_configs, read_json, with_defaults
 from pentimento.models.recognise import UNKNOWN, Recognised, recognise
 from pentimento.models.tensors import Damaged, Shape
 from pentimento.models.weights import check_file, shapes, whole
@@ -51,7 +51,9 @@ def inspect_file(file: Path, model_id: str) -> ModelInfo:
         folder = CONFIGS / family.name
         unet, vae = (read_json(folder / part / "config.json") for part in ("unet", "vae"))
         scheduler = read_json(folder / "scheduler" / "scheduler_config.json")
-        return from_configs(bare, family, unet, vae, scheduler)
+        info = from_configs(bare, family, unet, vae, scheduler)
+        names = (file.stem, model_id, told.note)
+        return with_defaults(info, few_step.named("model", [family.name], names))
     except (Damaged, OSError, ValueError) as problem:
         return replace(bare, ok=False, problem=f"{str(problem).rstrip('.')}.")
 

@@ -13,11 +13,11 @@ from functools import lru_cache
 from importlib.util import find_spec
 from pathlib import Path
 
-from pentimento.models import builds, headers
+from pentimento.models import builds, few_step, headers
 from pentimento.models.catalogue import load
 from pentimento.models.families import FAMILIES
 from pentimento.models.info import ModelInfo
-from pentimento.models.inspect import read_json, with_sheet
+from pentimento.models.inspect import read_json, with_defaults, with_sheet
 from pentimento.models.recognise import Recognised
 from pentimento.models.tensors import Damaged
 from pentimento.models.weights import shapes
@@ -62,7 +62,9 @@ def completed(info: ModelInfo, models: Sequence[ModelInfo]) -> ModelInfo:
             bytes=info.bytes + base.bytes - _denoiser_bytes(base),
             default=False,
         )
-        return with_sheet(whole, named)
+        names = (info.path.stem, info.id, info.note)
+        few = few_step.named("model", [info.family], names)
+        return with_sheet(with_defaults(whole, few), named)
     except (Damaged, OSError, ValueError) as problem:
         return replace(info, problem=f"{str(problem).rstrip('.')}.")
 

@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from pentimento.imaging.schedules import EVEN, Spacing
 from pentimento.jobs.record import Mode
 from pentimento.models import families
 
@@ -24,6 +25,7 @@ PRIVATE = (
     "prediction_type",
     "latent_rgb",
     "scheduler",
+    "spacing",
 )
 
 
@@ -62,6 +64,7 @@ class ModelInfo:
     prediction_type: str = "epsilon"
     latent_rgb: dict[str, Any] | None = field(default=None, hash=False)  # matrix (3, c), bias (3,)
     scheduler: dict[str, Any] = field(default_factory=dict, hash=False)  # scheduler_config.json
+    spacing: Spacing = EVEN  # of a model distilled to few steps
 
     def as_json(self) -> dict[str, Any]:
         """The entry of `GET /v1/models`: no paths, nothing that only the engine needs."""

@@ -11,8 +11,9 @@ from typing import Any
 
 from pentimento.imaging import flow
 from pentimento.imaging.schedules import alphas_cumprod
-from pentimento.models import families
+from pentimento.models import families, few_step
 from pentimento.models.families import Family
+from pentimento.models.few_step import Defaults
 from pentimento.models.info import ModelInfo
 from pentimento.models.weights import PICKLE_SUFFIXES, Damaged, check_component, precision_of
 
@@ -66,10 +67,9 @@ def _read(folder: Path, bare: ModelInfo) -> ModelInfo:
     _check_channels(family, denoiser, vae)
     _check_noise(family, scheduler)
     guessed = from_configs(bare, family, denoiser, vae, scheduler)
-    if _takes_few_steps(family, index, denoiser, scheduler):
-        guessed = replace(guessed, default_steps=4, default_guidance=1.0)
-        if not family.flow:
-            guessed = replace(guessed, default_sampler="LCM")
+    few = few_step.of_configs(family, index, denoiser, scheduler)
+    names = (folder.name, bare.id, str(index.get("_name_or_path", "")))
+    guessed = with_defaults(guessed, few or few_step.named("model", [family.name], names))
     editing = families.editing_of(str(index["_class_name"]))
     guessed = replace(guessed, editing=editing.name if editing else "")
     info = with_sheet(guessed, folder / DATA_SHEET)
@@ -174,16 +174,17 @@ def _sample_size(unet: dict[str, Any]) -> int:
     return sample
 
 
-def _takes_few_steps(
-    family: Family, index: dict[str, Any], denoiser: dict[str, Any], scheduler: dict[str, Any]
-) -> bool:
-    """Models distilled to a few steps without guidance, where their files tell."""
-    if family is families.FLUX:
-        return denoiser.get("guidance_embeds") is False
-    if family is families.FLUX2_KLEIN:
-        return index.get("is_distilled") is True
-    named_lcm = str(scheduler.get("_class_name", "")).startswith("LCM")
-    return not family.flow and (named_lcm or denoiser.get("time_cond_proj_dim") is not None)
+def with_defaults(info: ModelInfo, few: Defaults | None) -> ModelInfo:
+    """The same with what suits a model for few steps."""
+    if few is None:
+        return info
+    return replace(
+        info,
+        default_sampler=few.sampler,
+        default_steps=few.steps,
+        default_guidance=few.guidance,
+        spacing=few.spacing,
+    )
 
 
 def _width(family: Family, denoiser: dict[str, Any]) -> int:

@@ -9,11 +9,14 @@ from functools import partial
 from pathlib import Path
 
 from pentimento.errors import NotFound
+from pentimento.jobs.record import Lora
 from pentimento.models.addons import Addons
 from pentimento.models.annotators import Annotators
 from pentimento.models.checkpoint import SUFFIX, inspect_file
 from pentimento.models.denoisers import GGUF_SUFFIX, completed, is_waiting
 from pentimento.models.embeddings import Embeddings
+from pentimento.models.families import FAMILIES
+from pentimento.models.few_step import Defaults
 from pentimento.models.info import ModelInfo
 from pentimento.models.inspect import INDEX, inspect
 from pentimento.models.inventory import MODELS, Inventory, Item
@@ -67,6 +70,23 @@ class Registry:
             f"There is no model called “{model_id}”.",
             f"Installed: {', '.join(readers) or 'none'}. `pentimento models add FOLDER` adds one.",
         )
+
+    def defaults(self, model: ModelInfo, loras: Iterable[Lora] = ()) -> Defaults:
+        """What suits a job: as the first of its LoRAs for few steps wants, else as the model does.
+        Raises NotFound for an unknown LoRA."""
+        own = Defaults(
+            model.default_sampler,
+            model.default_steps,
+            model.default_guidance,
+            spacing=model.spacing,
+        )
+        for lora in loras:
+            few = self.addons.get("lora", lora.id).suggests
+            if few and lora.weight > 0:
+                family = FAMILIES.get(model.family)
+                able = family is None or few.sampler in family.samplers
+                return few if able else replace(few, sampler=own.sampler)
+        return own
 
     @property
     def default_id(self) -> str:

@@ -100,6 +100,7 @@ def _common(wanted: fields.Generation, options: Options) -> dict[str, Any]:
         "sampler": fields.sampler(wanted),
         "count": wanted.count,
         "model": options.model,
+        "vae": options.vae,
         "interactive": True,
         "client": CLIENT,
     }

@@ -15,7 +15,7 @@ from pentimento.jobs.record import SAMPLERS
 from pentimento.models import Registry
 
 EMPTY = (
-    *("hypernetworks", "sd-vae", "prompt-styles", "face-restorers", "realesrgan-models"),
+    *("hypernetworks", "prompt-styles", "face-restorers", "realesrgan-models"),
     *("script-info", "latent-upscale-modes", "extensions"),
 )
 
@@ -41,6 +41,11 @@ async def models(request: Request) -> Response:
             if info.ok
         ]
     )
+
+
+async def vaes(request: Request) -> Response:
+    found = await asyncio.to_thread(services.of(request).registry.vaes.list)
+    return JSONResponse([{"model_name": vae.id, "filename": vae.id} for vae in found if vae.ok])
 
 
 async def refresh(request: Request) -> Response:

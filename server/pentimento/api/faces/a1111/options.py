@@ -18,10 +18,10 @@ from pentimento.api.faces.running import read_body
 from pentimento.api.services import Services
 from pentimento.errors import BadInput, NotFound
 
+OWN_VAE = ("Automatic", "None")
 FORMATS = ("png", "jpg", "jpeg", "webp")
 NEUTRAL: dict[str, tuple[Any, ...]] = {  # options that mean nothing here, at these values
     "CLIP_stop_at_last_layers": (1,),
-    "sd_vae": ("Automatic", "None", None, ""),
     "eta_noise_seed_delta": (0,),
     "face_restoration": (False,),
 }
@@ -34,6 +34,7 @@ async def show(request: Request) -> Response:
         {
             "sd_model_checkpoint": options.model or server.registry.default_id,
             "sd_checkpoint_hash": None,
+            "sd_vae": options.vae or OWN_VAE[0],
             "samples_format": options.samples_format,
             "enable_pnginfo": options.enable_pnginfo,
             "jpeg_quality": options.jpeg_quality,
@@ -89,6 +90,18 @@ def _model(server: Services, value: Any) -> str | None:
     raise NotFound("model_not_found", "Checkpoint not found.", "GET sd-models lists them.")
 
 
+def _vae(server: Services, value: Any) -> str | None:
+    """By id or title, with or without the ending of its file; None for the model's own."""
+    name = str(value or "").strip()
+    if not name or name in OWN_VAE:
+        return None
+    wanted = name.casefold().removesuffix(".safetensors")
+    for vae in server.registry.vaes.list():
+        if vae.ok and wanted in (vae.id.casefold(), vae.title.casefold()):
+            return vae.id
+    raise NotFound("model_not_found", "VAE not found.", "GET sd-vae lists them.")
+
+
 def _format(_: Services, value: Any) -> str:
     return str(_one_of("samples_format", str(value).lower(), FORMATS))
 
@@ -115,6 +128,7 @@ def _one_of(name: str, value: Any, values: Iterable[Any]) -> Any:
 Reader = Callable[[Services, Any], Any]
 READERS: dict[str, tuple[str, Reader]] = {
     "sd_model_checkpoint": ("model", _model),
+    "sd_vae": ("vae", _vae),
     "samples_format": ("samples_format", _format),
     "enable_pnginfo": ("enable_pnginfo", _flag),
     "jpeg_quality": ("jpeg_quality", _quality),

@@ -15,9 +15,11 @@ MOST_TASKS = 256
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """The options that have an effect here; `model` None is the server's default."""
+    """The options that have an effect here; `model` None is the server's default, `vae` None the
+    model's own."""
 
     model: str | None = None
+    vae: str | None = None
     samples_format: str = "png"
     enable_pnginfo: bool = True
     jpeg_quality: int = 80

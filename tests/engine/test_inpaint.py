@@ -46,6 +46,7 @@ def plan(model: LoadedModel, sampler: str, strength: float, mask: np.ndarray) ->
         controls=[],
         areas=[],
         references=[],
+        shown=[],
         size=size,
         viewer=None,
         images=1,

@@ -8,6 +8,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 from tests.support.single_file import write_single_file
+from tests.support.tiny_inpaint_models import write_sd15_inpaint, write_sdxl_inpaint
 
 from pentimento.engine.folder import ModelFolder
 from pentimento.engine.single_file import CONFIGS, ModelFile, clip_tokenizer
@@ -17,6 +18,8 @@ PARTS = {
     "sd15": ("unet", "vae", "text_encoder"),
     "sdxl": ("unet", "vae", "text_encoder", "text_encoder_2"),
 }
+
+INPAINTING = {"sd15": write_sd15_inpaint, "sdxl": write_sdxl_inpaint}
 
 
 @pytest.fixture(scope="module")
@@ -38,6 +41,20 @@ def test_every_part_is_that_of_the_folder(
     assert wanted.keys() == found.keys()
     for name, weight in wanted.items():
         assert torch.equal(weight, found[name]), name
+
+
+@pytest.mark.parametrize("family", PARTS)
+def test_an_inpainting_unet_is_read_with_the_ordinary_configuration(
+    data_dir: Path, tmp_path: Path, family: str
+) -> None:
+    """It is the only one that is bundled, and differs in the channels that the UNet takes."""
+    folder = INPAINTING[family](tmp_path / "model")
+    file = write_single_file(folder, tmp_path / "model.safetensors")
+    wanted = ModelFolder(folder).read("unet", torch.float32)
+    found = ModelFile(file, family, data_dir / "models" / family).read("unet", torch.float32)
+    assert found.config["in_channels"] == 9
+    for name, weight in wanted.state_dict().items():
+        assert torch.equal(weight, found.state_dict()[name]), name
 
 
 def test_a_file_without_a_part_says_so(

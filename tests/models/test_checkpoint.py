@@ -48,13 +48,21 @@ def write(file: Path, shapes: dict[str, list[int]]) -> None:
 @pytest.mark.parametrize(
     ("shapes", "family", "native"), [(SD15, "sd15", 512), (SDXL, "sdxl", 1024)]
 )
-def test_a_checkpoint_is_listed_with_its_family(
-    tmp_path: Path, shapes: dict[str, list[int]], family: str, native: int
+@pytest.mark.parametrize(("channels", "variant"), [(4, ""), (9, "inpaint")])
+def test_a_checkpoint_is_listed_with_its_family_and_variant(
+    tmp_path: Path,
+    shapes: dict[str, list[int]],
+    family: str,
+    native: int,
+    channels: int,
+    variant: str,
 ) -> None:
-    write(tmp_path / "models" / "my model.safetensors", shapes)
+    first = {UNET + "input_blocks.0.0.weight": [2, channels, 3, 3]}
+    write(tmp_path / "models" / "my model.safetensors", shapes | first)
     info = Registry(tmp_path).get("my-model")
     assert info.ok, info.problem
     assert (info.family, info.native_size, info.title) == (family, native, "my model")
+    assert info.variant == variant
     assert info.default_sampler == "DPM++ 2M Karras"
 
 
@@ -62,7 +70,8 @@ def test_a_checkpoint_is_listed_with_its_family(
     ("shapes", "problem"),
     [
         ({"lora_unet_down.weight": [2, 2]}, "holds no UNet"),
-        (SD15 | {UNET + "input_blocks.0.0.weight": [2, 9, 3, 3]}, "inpainting or edit checkpoint"),
+        (SD15 | {UNET + "input_blocks.0.0.weight": [2, 5, 3, 3]}, "takes 5 channels"),
+        (SDXL | {UNET + "input_blocks.0.0.weight": [2, 8, 3, 3]}, "a picture to edit"),
         (without(SD15, "first_stage"), "no weights called first_stage_model."),
         (without(SDXL, "conditioner.embedders.1"), "no weights called conditioner.embedders.1."),
         (

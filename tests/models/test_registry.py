@@ -69,6 +69,7 @@ def test_the_public_entry_has_the_protocols_fields_and_no_path(tmp_path: Path) -
         "default_sampler",
         "licence",
         "note",
+        "variant",
         "precision",
         "source",
         "bytes",
@@ -108,8 +109,12 @@ def other_family(folder: Path) -> None:
     write_json(folder / "model_index.json", {"_class_name": "PixArtSigmaPipeline"})
 
 
-def nine_channels(folder: Path) -> None:
-    write_json(folder / "unet" / "config.json", {"in_channels": 9, "sample_size": 64})
+def five_channels(folder: Path) -> None:
+    write_json(folder / "unet" / "config.json", {"in_channels": 5, "sample_size": 64})
+
+
+def eight_channels(folder: Path) -> None:
+    write_json(folder / "unet" / "config.json", {"in_channels": 8, "sample_size": 64})
 
 
 def no_vae(folder: Path) -> None:
@@ -162,7 +167,8 @@ def linked_weights(folder: Path) -> None:
         (not_json, "unet/config.json is not valid JSON"),
         (list_for_object, "model_index.json is not a JSON object"),
         (other_family, "PixArtSigmaPipeline are not supported"),
-        (nine_channels, "takes 9 channels"),
+        (five_channels, "takes 5 channels and its VAE makes 4; models that are given a depth map"),
+        (eight_channels, "takes 8 channels"),
         (no_vae, "vae/config.json is missing"),
         (no_tokenizer, "folder tokenizer is missing"),
         (missing_shard, "model-00001-of-00002.safetensors is missing"),

@@ -28,7 +28,7 @@ class InstalledChooser(Gtk.ComboBoxText):
         self.append("", default)
         for entry in entries:
             if entry.get("ok", True):
-                self.append(entry["id"], entry.get("title") or entry["id"])
+                self.append(entry["id"], _label(entry))
         if keep and keep not in {entry["id"] for entry in entries}:
             self.append(
                 keep, _("{model} (not on the server)").format(model=keep) if entries else keep
@@ -74,6 +74,12 @@ class VaeChooser(InstalledChooser):
     def fill_for(self, vaes: Sequence[Dict[str, Any]], model: str) -> None:
         """`model` is an id of GET /v1/models."""
         self.fill([vae for vae in vaes if model in vae["fits"]], _("The model's own"))
+
+
+def _label(entry: Dict[str, Any]) -> str:
+    title = entry.get("title") or entry["id"]
+    inpaints = entry.get("variant") == "inpaint"
+    return _("{model} (inpainting)").format(model=title) if inpaints else title
 
 
 def _default_label(models: Sequence[Dict[str, Any]]) -> str:

@@ -69,6 +69,8 @@ class Status(Strict):
 
 
 class Model(Strict):
+    """`variant`: "inpaint" for models that were trained to fill holes, else empty."""
+
     id: str
     title: str
     family: str
@@ -81,6 +83,7 @@ class Model(Strict):
     default_sampler: str
     licence: str
     note: str
+    variant: str
     precision: str
     source: str
     bytes: int

@@ -39,7 +39,7 @@ def list_models(data: DataDir = None, as_json: AsJson = False) -> None:
         table.add_row(
             f"{info.id} (default)" if info.default else info.id,
             "model",
-            info.family,
+            f"{info.family} {info.variant}".strip(),
             info.precision,
             f"{info.bytes / 1e6:.0f} MB",
             info.source,

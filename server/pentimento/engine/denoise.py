@@ -13,6 +13,7 @@ from pentimento.engine import (
     controls,
     editing,
     flow,
+    holes,
     latents,
     nets,
     preview,
@@ -52,6 +53,7 @@ class Plan:
     size: Size  # px at which the model works
     viewer: Viewer | None  # None: no previews wanted
     images: int
+    beside: Tensor | None = None  # what an inpainting model sees besides its latents
 
 
 class Onlooker:
@@ -142,6 +144,7 @@ def denoise(
             *(denoiser, steering, lambda: scheduler.current, steps, plan.guidance),
         ),
         editing.reading(denoiser, model.family, plan.shown),  # after what steers the noise
+        holes.seen(denoiser, plan.beside),
         stoppable([denoiser, *networks.values()], stop),
     ):
         found = _run(model, plan, scheduler, plan.controls, plan.embeddings, first, generator)

@@ -18,6 +18,7 @@ from pentimento.engine import (
     drawing,
     editing,
     failures,
+    holes,
     latents,
     nets,
     observe,
@@ -41,7 +42,7 @@ from pentimento.imaging import drift
 from pentimento.imaging.geometry import Size
 from pentimento.imaging.sizing import generation_size
 from pentimento.jobs.record import FROM_NOISE, Control, Mode
-from pentimento.models.families import EDITS
+from pentimento.models.families import EDITS, INPAINT
 
 OWN_VAE = "model"  # what the record calls the one that a model brings
 
@@ -140,6 +141,7 @@ class Generation:
             shown=self._shown(model, canvas) if edits else [],
             viewer=model.viewer() if request.preview else None,
             images=request.count,
+            beside=self._beside(model, canvas),
         )
 
     def _steering(self, model: LoadedModel, canvas: Canvas) -> list[Steering]:
@@ -190,6 +192,14 @@ class Generation:
         if picture is None or (self._request.mode is Mode.EDIT and not self._request.observe):
             return None
         return self._encode(model, picture)
+
+    def _beside(self, model: LoadedModel, canvas: Canvas) -> Tensor | None:
+        """What an inpainting model sees besides its latents."""
+        if self._spec.variant != INPAINT:
+            return None
+        hole = holes.of(canvas)
+        cut = self._encode(model, holes.cut(canvas, hole))
+        return model.family.beside(cut, hole, model.factor)
 
     def _encode(self, model: LoadedModel, picture: np.ndarray) -> Tensor:
         vae = model.vae()

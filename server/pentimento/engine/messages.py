@@ -33,6 +33,7 @@ class ModelSpec:
     multiple: int
     min_size: int
     max_pixels: int
+    variant: str = ""
     editing: str = ""  # how it edits by instruction, a name of families.EDITS
     base: Path | None = None  # folder of the parts that a denoiser's file does not hold
 
@@ -47,6 +48,7 @@ class ModelSpec:
             multiple=entry.multiple,
             min_size=entry.min_size,
             max_pixels=entry.max_pixels,
+            variant=entry.variant,
             editing=entry.editing,
             base=entry.base,
         )

@@ -18,7 +18,7 @@ from safetensors import safe_open
 from pentimento.engine.failures import is_out_of_memory, model_damaged
 from pentimento.engine.folder import CLASSES, file_fingerprint, file_identity, first_line
 from pentimento.models import weights
-from pentimento.models.checkpoint import CONFIGS
+from pentimento.models.checkpoint import CONFIGS, FIRST
 from pentimento.models.inspect import INDEX, read_json
 
 MERGES = CONFIGS / "clip_merges.txt"
@@ -94,10 +94,16 @@ class ModelFile:
         part = self._weights(self._prefixes[name])
         if not part:
             raise ValueError(f"the file has no weights called {self._prefixes[name]}…")
-        where = {"config": str(self._configs), "subfolder": name, "local_files_only": True}
+        where: dict[str, Any] = {
+            "config": str(self._configs),
+            "subfolder": name,
+            "local_files_only": True,
+        }
         if name.startswith("text_encoder"):
             encoder = create_diffusers_clip_model_from_ldm(kind, part, torch_dtype=dtype, **where)
             return encoder.to(dtype)
+        if name == "unet":  # the bundled configuration is that of the ordinary variant
+            where["in_channels"] = part[FIRST].shape[1]
         return kind.from_single_file(part, dtype=dtype, **where)
 
     def _weights(self, prefix: str) -> dict[str, torch.Tensor]:

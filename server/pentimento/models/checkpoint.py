@@ -25,6 +25,7 @@ CONFIGS = Path(__file__).resolve().parent.parent / "configs"
 SUFFIX = ".safetensors"
 UNET = "model.diffusion_model."
 FIRST = UNET + "input_blocks.0.0.weight"  # (320, channels of the latents, 3, 3)
+USABLE_VARIANTS = {4: "", 9: families.INPAINT}  # by the channels the UNet takes
 PARTS = {  # what a whole checkpoint has besides its UNet, and how wide its prompts are
     families.SD15: (768, ("first_stage_model.", "cond_stage_model.")),
     families.SDXL: (
@@ -45,13 +46,14 @@ def inspect_file(file: Path, model_id: str) -> ModelInfo:
             return inspect_denoiser(bare, told)
         check_file(file)
         stat = file.stat()
-        family = _known_family(file, stat.st_size, stat.st_mtime_ns)
-        if isinstance(family, Damaged):
-            raise family
+        known = _known_kind(file, stat.st_size, stat.st_mtime_ns)
+        if isinstance(known, Damaged):
+            raise known
+        family, variant = known
         folder = CONFIGS / family.name
         unet, vae = (read_json(folder / part / "config.json") for part in ("unet", "vae"))
         scheduler = read_json(folder / "scheduler" / "scheduler_config.json")
-        info = from_configs(bare, family, unet, vae, scheduler)
+        info = from_configs(replace(bare, variant=variant), family, unet, vae, scheduler)
         names = (file.stem, model_id, told.note)
         return with_defaults(info, few_step.named("model", [family.name], names))
     except (Damaged, OSError, ValueError) as problem:
@@ -65,23 +67,18 @@ def _is_denoiser(told: Recognised) -> bool:
 
 
 @lru_cache(maxsize=4096)
-def _known_family(file: Path, size: int, mtime_ns: int) -> Family | Damaged:
-    """Remembered until the file changes, the damage too."""
+def _known_kind(file: Path, size: int, mtime_ns: int) -> tuple[Family, str] | Damaged:
+    """Family and variant; remembered until the file changes, the damage too."""
     try:
-        return _family(shapes(file), recognise(file))
+        found, told = shapes(file), recognise(file)
+        return _family(found, told), _variant(found)
     except Damaged as damage:
         return damage
 
 
 def _family(found: Mapping[str, Shape], told: Recognised) -> Family:
-    first = found.get(FIRST)
-    if first is None:
+    if FIRST not in found:
         raise Damaged(f"It holds no UNet of a Stable Diffusion checkpoint{_instead(told)}")
-    if first[1] != 4:
-        raise Damaged(
-            "It is an inpainting or edit checkpoint, which is not supported; the ordinary "
-            "checkpoint of the same model does inpainting too"
-        )
     if found.get(UNET + "out.2.weight", [4])[0] != 4:
         raise Damaged("Its UNet is of a kind that is not supported")
     wide = next((s[1] for name, s in found.items() if name.endswith("attn2.to_k.weight")), None)
@@ -92,6 +89,17 @@ def _family(found: Mapping[str, Shape], told: Recognised) -> Family:
                     raise Damaged(f"It is not whole: there are no weights called {prefix}…")
             return family
     raise Damaged(f"Its prompts are {wide} wide; only SD 1.5 (768) and SDXL (2048) can be read")
+
+
+def _variant(found: Mapping[str, Shape]) -> str:
+    taken = found[FIRST][1]
+    if taken not in USABLE_VARIANTS:
+        raise Damaged(
+            f"Its UNet takes {taken} channels: models that are given a depth map or a picture to "
+            "edit in this way are not supported, the ordinary and the inpainting checkpoint of "
+            "the same kind are"
+        )
+    return USABLE_VARIANTS[taken]
 
 
 def _instead(told: Recognised) -> str:

@@ -14,6 +14,22 @@ from pentimento.imaging.geometry import Size
 
 DIFFUSION_SAMPLERS = ("Euler", "Euler a", "DPM++ 2M Karras", "DDIM", "UniPC", "LCM")
 FLOW_SAMPLERS = ("Euler",)
+INPAINT = "inpaint"  # the variant of models that were trained to fill holes
+
+
+@dataclass(frozen=True, slots=True)
+class Inpainting:
+    """What those models of a family that were trained to fill holes see besides the noisy latents:
+    the latents of the picture with a hole in it, and where the hole is, for each latent or for
+    each of its pixels. Steps and guidance are the family's own where they are None."""
+
+    each_pixel: bool = False
+    steps: int | None = None
+    guidance: float | None = None
+
+    def channels(self, latents: int, scale: int) -> int:
+        """How many more they take than the others; `scale` is px per latent."""
+        return latents + (scale**2 if self.each_pixel else 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,11 +62,19 @@ class Family:
     sampler: str = "Euler"
     samplers: tuple[str, ...] = FLOW_SAMPLERS
     edits: tuple[Editing, ...] = ()  # those of its pipelines that edit by instruction
+    inpainting: Inpainting | None = None
 
     @property
     def flow(self) -> bool:
         """Rectified flow instead of a diffusion process."""
         return bool(self.shift)
+
+    def defaults(self, variant: str) -> tuple[int, float]:
+        """Steps and guidance."""
+        own = self.inpainting if variant == INPAINT else None
+        steps = own.steps if own else None
+        guidance = own.guidance if own else None
+        return steps or self.steps, self.guidance if guidance is None else guidance
 
 
 SD15 = Family(
@@ -64,6 +88,7 @@ SD15 = Family(
     largest_share=2.25,
     sampler="DPM++ 2M Karras",
     samplers=DIFFUSION_SAMPLERS,
+    inpainting=Inpainting(),
 )
 SDXL = Family(
     "sdxl",
@@ -75,6 +100,7 @@ SDXL = Family(
     denoiser="unet",
     sampler="DPM++ 2M Karras",
     samplers=DIFFUSION_SAMPLERS,
+    inpainting=Inpainting(),
 )
 SD3 = Family(
     "sd3",
@@ -88,7 +114,7 @@ SD3 = Family(
 )
 FLUX = Family(
     "flux",
-    ("FluxPipeline", "FluxImg2ImgPipeline", "FluxInpaintPipeline"),
+    ("FluxPipeline", "FluxImg2ImgPipeline", "FluxInpaintPipeline", "FluxFillPipeline"),
     ("text_encoder", "text_encoder_2"),
     ("tokenizer", "tokenizer_2"),
     28,
@@ -96,6 +122,7 @@ FLUX = Family(
     native_size=1024,
     patch=2,
     shift="linear",
+    inpainting=Inpainting(each_pixel=True, steps=50, guidance=30.0),
 )
 FLUX2_KLEIN = Family(
     "flux2-klein",

@@ -48,6 +48,7 @@ class ModelInfo:
     default_sampler: str = "DPM++ 2M Karras"
     licence: str = ""
     note: str = ""
+    variant: str = ""  # "inpaint": was trained to fill holes; empty: the ordinary kind
     precision: str = "unknown"  # of most of its weights, where a header told
     source: str = ""  # whose folder it lies in; empty: our own
     bytes: int = 0

@@ -64,7 +64,7 @@ def _read(folder: Path, bare: ModelInfo) -> ModelInfo:
     denoiser = read_json(folder / family.denoiser / "config.json")
     vae = read_json(folder / "vae" / "config.json")
     scheduler = read_json(folder / "scheduler" / "scheduler_config.json")
-    _check_channels(family, denoiser, vae)
+    bare = replace(bare, variant=_variant(family, denoiser, vae))
     _check_noise(family, scheduler)
     guessed = from_configs(bare, family, denoiser, vae, scheduler)
     few = few_step.of_configs(family, index, denoiser, scheduler)
@@ -107,15 +107,23 @@ def _family(index: dict[str, Any]) -> Family:
     return family
 
 
-def _check_channels(family: Family, denoiser: dict[str, Any], vae: dict[str, Any]) -> None:
+def _variant(family: Family, denoiser: dict[str, Any], vae: dict[str, Any]) -> str:
+    """By the channels that its denoiser takes; raises Damaged for those that nothing here can
+    give it."""
     taken, made = denoiser.get("in_channels"), latent_channels(vae)
-    if taken != (made * family.patch**2 if isinstance(made, int) else None):
-        what = "UNet" if family.denoiser == "unet" else "transformer"
-        raise Damaged(
-            f"Its {what} takes {taken} channels and its VAE makes {made}; inpainting and edit "
-            "checkpoints of this kind are not supported, the ordinary checkpoint of the same model "
-            "does inpainting too"
-        )
+    if isinstance(made, int):
+        more = {"": 0}
+        if family.inpainting:
+            more[families.INPAINT] = family.inpainting.channels(made, latent_scale(vae))
+        for variant, count in more.items():
+            if taken == (made + count) * family.patch**2:
+                return variant
+    what = "UNet" if family.denoiser == "unet" else "transformer"
+    raise Damaged(
+        f"Its {what} takes {taken} channels and its VAE makes {made}; models that are given a "
+        "depth map or a picture to edit in this way are not supported, the ordinary and the "
+        "inpainting model of the same kind are"
+    )
 
 
 def latent_channels(vae: dict[str, Any]) -> Any:
@@ -140,8 +148,9 @@ def from_configs(
     vae: dict[str, Any],
     scheduler: dict[str, Any],
 ) -> ModelInfo:
-    """What the configurations of a model's parts say, and what suits its family."""
+    """What the configurations of a model's parts say, and what suits its family and variant."""
     scale = latent_scale(vae)
+    steps, guidance = family.defaults(bare.variant)
     native = family.native_size or _sample_size(denoiser) * scale
     multiple = scale * LATENT_STEP
     vae_kind = str(vae.get("_class_name"))
@@ -152,8 +161,8 @@ def from_configs(
         multiple=multiple,
         min_size=max(multiple, native // 2 // multiple * multiple),
         max_pixels=int(native**2 * family.largest_share),
-        default_steps=family.steps,
-        default_guidance=family.guidance,
+        default_steps=steps,
+        default_guidance=guidance,
         default_sampler=family.sampler,
         latent_scale=scale,
         latent_channels=latent_channels(vae),

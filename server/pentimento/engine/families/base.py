@@ -49,6 +49,12 @@ class Family(ABC):
         """The same with ControlNets; only for families whose row says they take them."""
         raise NotImplementedError
 
+    def beside(self, picture: Tensor, hole: Tensor, factor: int) -> Tensor:
+        """What a model that was trained to fill holes sees besides the latents of each step, with
+        as many axes as these: `picture` are latents `(1, c, h, w)`, `hole` is `(1, 1, H, W)` in
+        px, 1 where the picture has none. Only for families whose row has `inpainting`."""
+        raise NotImplementedError
+
     @abstractmethod
     def lora_host(self, part: GetPart) -> Any:
         """A pipeline of the parts that LoRAs change."""

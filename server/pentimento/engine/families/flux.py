@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+import torch
 from diffusers import ChromaPipeline, FluxPipeline
+from torch import Tensor
+from torch.nn import functional
 
 from pentimento.engine.families.base import Embeddings, Family, GetPart, Patched, with_factor
 from pentimento.engine.families.flux_nets import FluxNets
@@ -23,6 +26,11 @@ class Flux(Patched, Family):
 
     def pipeline(self, denoiser: Any, scheduler: Any, factor: int) -> Any:
         return with_factor(_flux(transformer=denoiser, scheduler=scheduler), factor)
+
+    def beside(self, picture: Tensor, hole: Tensor, factor: int) -> Tensor:
+        """The pixels of each latent are channels."""
+        pixels = functional.pixel_unshuffle(hole, factor)
+        return torch.cat([self.pack(picture), self.pack(pixels)], -1)
 
     def lora_host(self, part: GetPart) -> Any:
         return _flux(transformer=part("transformer"), text_encoder=part("text_encoder"))

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+import torch
 from diffusers import (
     StableDiffusionControlNetPipeline,
     StableDiffusionPipeline,
     StableDiffusionXLControlNetPipeline,
     StableDiffusionXLPipeline,
 )
+from torch import Tensor
 
 from pentimento.engine.families import clip_words
 from pentimento.engine.families.base import Embeddings, Family, GetPart, with_factor
@@ -18,10 +20,14 @@ from pentimento.engine.inserted import NOTHING, Inserted
 
 
 class Clip(Family):
-    """Families that read their prompts with CLIP alone."""
+    """Families with a UNet that read their prompts with CLIP alone."""
 
     reads_all = True
     layer: int
+
+    def beside(self, picture: Tensor, hole: Tensor, factor: int) -> Tensor:
+        """A latent counts as its upper left pixel, as in the models' training."""
+        return torch.cat([hole[..., ::factor, ::factor], picture], 1)
 
     def embed(self, part: GetPart, prompt: str, negative: str, guided: bool) -> Embeddings:
         return self.embed_with(part, prompt, negative, guided, NOTHING)

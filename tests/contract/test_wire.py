@@ -25,7 +25,7 @@ MODES = {
     "text_to_image": wire.TXT2IMG,
 }
 # What the plug-in leaves to the server's defaults or does not offer yet.
-UNUSED = {"references", "regions", "observe_steps", "preview", "drift_correction"}
+UNUSED = {"style", "references", "regions", "observe_steps", "preview", "drift_correction"}
 
 
 def values_for(option):

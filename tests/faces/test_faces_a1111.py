@@ -253,7 +253,7 @@ def test_who_hangs_up_ends_the_job(front, a1111, made):
         ({"enable_hr": True}, "second pass"),
         ({"tiling": True}, "Tiling"),
         ({"restore_faces": True}, "restored"),
-        ({"styles": ["mine"]}, "styles"),
+        ({"styles": ["mine"]}, "no style called"),
         ({"subseed_strength": 0.5}, "Variation"),
         ({"script_name": "X/Y/Z"}, "scripts"),
         ({"sampler_name": "Heun"}, "Sampler not found"),
@@ -375,7 +375,7 @@ def test_every_list_answers(a1111):
     assert a1111.util_get_current_model() == "starter"
     assert [lora["name"] for lora in a1111.get_loras()] == ["blueprint"]
     assert [vae["model_name"] for vae in a1111.get_sd_vae()] == ["other-vae"]
-    assert a1111.get_prompt_styles() == []
+    assert "Blueprint" in [style["name"] for style in a1111.get_prompt_styles()]
     assert a1111.get_scripts() == {"txt2img": [], "img2img": []}
     assert a1111.get_cmd_flags()["api"]
     assert a1111.refresh_checkpoints() is None
@@ -393,6 +393,15 @@ def test_options_are_kept_or_refused(front, a1111):
     answer = front.call("POST", "/sdapi/v1/options", {"cross_attention": "xformers"})
     assert answer.status == 400
     assert "cross_attention" in answer.json["detail"]
+
+
+def test_styles_go_around_the_words_one_after_the_other(front, a1111):
+    paint(a1111, styles=["Blueprint", "Film photograph"])
+    record = front.call("GET", "/v1/jobs?limit=1").json["jobs"][0]["record"]
+    words = record["request"]["prompt"]
+    blueprint = words.index("blueprint, technical drawing")
+    assert words.index("analog film photograph of") < words.index(PROMPT) < blueprint
+    assert record["facts"]["style"] == "Film photograph"
 
 
 def test_another_vae_is_chosen_by_its_name(front, a1111):

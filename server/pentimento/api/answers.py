@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Literal
 
 from pentimento.jobs.record import JobRequest, Mode, Plan, Strict
+from pentimento.jobs.styles import Style
 
 __all__ = ["Plan"]
 
@@ -90,6 +91,8 @@ class Model(Strict):
     default: bool
     ok: bool
     problem: str
+    modes: list[str]
+    edit_references: int
 
 
 class Lora(Strict):
@@ -425,6 +428,23 @@ class Pull(Strict):
 
 class Pulls(Strict):
     pulls: list[Pull]
+
+
+class StyleEntry(Style):
+    """`builtin`: came with the program."""
+
+    builtin: bool
+    ok: bool
+    problem: str
+
+
+class StyleList(Strict):
+    styles: list[StyleEntry]
+
+
+class StyleRemoved(Strict):
+    name: str
+    removed: bool
 
 
 class Removed(Strict):

@@ -23,9 +23,11 @@ from pentimento.api import (
     plan,
     pulls,
     stages,
+    styles,
 )
 from pentimento.backends.remote.settings import Change
 from pentimento.jobs.record import JobRequest, PlanRequest
+from pentimento.jobs.styles import StyleFields
 
 Endpoint = Callable[[Request], Awaitable[Response]]
 
@@ -88,6 +90,12 @@ CALLS = (
     ),
     Call("DELETE", "/v1/backends/{id}/key", backends.delete_key, "Forget a key", 200, "Backend"),
     Call("POST", "/v1/backends/{id}/check", backends.check, "Does it work", 200, "Checked"),
+    Call("GET", "/v1/styles", styles.listing, "Styles", answer="StyleList"),
+    Call(
+        *("PUT", "/v1/styles/{name}", styles.save, "Save a style", 200, "StyleEntry"),
+        body=StyleFields,
+    ),
+    Call("DELETE", "/v1/styles/{name}", styles.remove, "Remove a style", 200, "StyleRemoved"),
     Call("POST", "/v1/plan", plan.plan, "What a job would do", answer="Plan", body=PlanRequest),
     Call("PUT", "/v1/blobs", blobs.put, "Send a picture", 201, "BlobAnswer"),
     Call("HEAD", "/v1/blobs/{id}", blobs.head, "Whether a picture is there", answer=""),

@@ -13,6 +13,7 @@ from pentimento.api.services import Services
 from pentimento.jobs import remote
 from pentimento.jobs.plan import make_plan
 from pentimento.jobs.record import Plan, PlanRequest
+from pentimento.jobs.styles import applied
 
 
 async def plan(request: Request) -> Response:
@@ -23,6 +24,7 @@ async def plan(request: Request) -> Response:
 
 
 def _made(wanted: PlanRequest, server: Services) -> Plan:
+    wanted = applied(wanted, server.styles)
     if wanted.backend:
         return remote.make_plan(wanted, server.remotes)
     return make_plan(wanted, server.registry, server.timings.estimate)

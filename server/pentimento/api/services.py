@@ -22,6 +22,7 @@ from pentimento.jobs.blobs import BlobLimits, Blobs
 from pentimento.jobs.queue import JobQueue, QueueLimits
 from pentimento.jobs.results import Results
 from pentimento.jobs.store import Store
+from pentimento.jobs.styles import Styles
 from pentimento.jobs.sweeper import Sweeper
 from pentimento.jobs.timings import Timings
 from pentimento.models import Registry
@@ -43,6 +44,7 @@ class Services:
     queue: JobQueue
     remotes: Remotes
     pulls: Pulls
+    styles: Styles
     sweeper: Sweeper
     stop: Callable[[], None]  # asks the process to end
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
@@ -93,15 +95,17 @@ def build(settings: Settings, backend: Backend | None, stop: Callable[[], None])
     remotes = Remotes(data)
     local = backend or _local_backend(settings, registry)
     backend = Dispatcher(local, RemoteBackend(remotes))
+    admission = Admission(registry, blobs, remotes, data, limits.disk_reserve)
     queue = JobQueue(
-        *(store, results, Admission(registry, blobs, remotes, data, limits.disk_reserve)),
+        *(store, results, admission),
         *(backend, timings),
         QueueLimits(limits.queued, limits.lease, limits.result_age),
     )
     sweeper = Sweeper(store, blobs, results, queue, limits.result_bytes)
     return Services(
         *(settings, backend, registry, store, blobs, results, timings, queue, remotes),
-        *(Pulls(data, lambda: hub_settings(data), limits.disk_reserve), sweeper, stop),
+        Pulls(data, lambda: hub_settings(data), limits.disk_reserve),
+        *(admission.styles, sweeper, stop),
     )
 
 

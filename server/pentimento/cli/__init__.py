@@ -15,7 +15,17 @@ from typer.core import TyperGroup
 from pentimento import __version__
 from pentimento.errors import PentimentoError
 
-COMMANDS = ("serve", "run", "preprocess", "status", "models", "backends", "doctor", "bench")
+COMMANDS = (
+    "serve",
+    "run",
+    "preprocess",
+    "status",
+    "models",
+    "styles",
+    "backends",
+    "doctor",
+    "bench",
+)
 
 
 class LazyGroup(TyperGroup):

@@ -43,6 +43,9 @@ def command(
     steps: Annotated[int | None, typer.Option(help="1 to 200; else the model's own.")] = None,
     guidance: Annotated[float | None, typer.Option(help="How closely to follow the words.")] = None,
     seed: Annotated[int | None, typer.Option(help="Same seed, same picture.")] = None,
+    style: Annotated[
+        str | None, typer.Option(help="See `pentimento styles list`; what is given here counts.")
+    ] = None,
     sampler: Annotated[str | None, typer.Option(help='For example "DPM++ 2M Karras".')] = None,
     model: Annotated[str | None, typer.Option(help="See `pentimento models list`.")] = None,
     vae: Annotated[str | None, typer.Option(help="Another VAE than the model's own.")] = None,
@@ -100,6 +103,7 @@ def command(
         "steps": steps,
         "guidance": guidance,
         "seed": seed,
+        "style": style,
         "sampler": sampler,
         "model": model,
         "vae": vae,

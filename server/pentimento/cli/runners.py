@@ -24,6 +24,7 @@ from pentimento.imaging.contact_sheet import Frame
 from pentimento.jobs import results
 from pentimento.jobs.plan import resolve
 from pentimento.jobs.record import JobRequest, JobStatus, Mode
+from pentimento.jobs.styles import Styles, applied
 from pentimento.jobs.words import of_pictures
 from pentimento.models import Registry
 from pentimento.models.annotators import BY_ARITHMETIC
@@ -102,8 +103,10 @@ class LocalRunner:
         registry = Registry(self._data_dir)
         request, files = _with_blobs(job, inputs, folder)
         size = inputs["source"].size if "source" in inputs else None
-        request = resolve(request, registry, size)
-        record = {"request": request.compact(), "server_version": __version__}
+        styled = applied(request, Styles(self._data_dir))
+        told = {"style": request.style} if request.style else {}
+        request = resolve(styled, registry, size)
+        record = {"request": request.compact(), "server_version": __version__, "facts": told}
         if request.strength == 0 and request.source:
             source = pixels.load(files[request.source.blob])
             return Outcome([source] * request.count, record, stages.unchanged(request, source))
@@ -119,7 +122,7 @@ class LocalRunner:
         finally:
             await backend.close()
         made = [pixels.load(result.file) for result in made_of if result.kind == "image"]
-        return Outcome(made, record | {"facts": facts}, stages.from_results(made_of))
+        return Outcome(made, record | {"facts": told | facts}, stages.from_results(made_of))
 
 
 def _with_blobs(

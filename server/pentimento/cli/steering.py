@@ -67,7 +67,7 @@ def read(
         parts = _parts(REGION, text, "--region", REGION_FORM)
         found.add("regions", {"prompt": parts["prompt"], **_numbers(parts)}, parts["file"])
     for text in loras:
-        found.add("loras", _lora(text), None)
+        found.add("loras", lora(text), None)
     return found
 
 
@@ -89,7 +89,7 @@ def _existing(name: str) -> Path:
     return file
 
 
-def _lora(text: str) -> dict[str, Any]:
+def lora(text: str) -> dict[str, Any]:
     name, _, weight = text.partition(":")
     try:
         return {"id": name, "weight": float(weight or 1)}

@@ -15,6 +15,7 @@ from pentimento.imaging.geometry import Size
 from pentimento.jobs import plan, remote, space, words
 from pentimento.jobs.blobs import Blobs
 from pentimento.jobs.record import JobRequest, Mode, PixelFormat
+from pentimento.jobs.styles import Styles, applied
 from pentimento.models import Registry
 from pentimento.models.annotators import BY_ARITHMETIC
 
@@ -28,6 +29,7 @@ class Admitted:
 
     request: JobRequest
     inputs: dict[str, PixelFile]
+    style: str | None = None  # that the request was filled in from
 
     @property
     def changes_nothing(self) -> bool:
@@ -50,6 +52,7 @@ class Admission:
         self._blobs = blobs
         self._data_dir = data_dir
         self._reserve = reserve
+        self.styles = Styles(data_dir)
 
     async def admit(self, request: JobRequest) -> Admitted:
         """Raises BadInput, TooLarge, NotFound or disk_full for a job that is not taken, and
@@ -60,10 +63,11 @@ class Admission:
         if request.mask and size:
             _check_mask(inputs[request.mask.blob], size)
         _check_sizes(request, inputs, size)
-        resolved = await asyncio.to_thread(self._resolve, request, size)
+        styled = await asyncio.to_thread(applied, request, self.styles)
+        resolved = await asyncio.to_thread(self._resolve, styled, size)
         await self.words(resolved)
         await asyncio.to_thread(self._check_space, resolved, source)
-        return Admitted(resolved, inputs)
+        return Admitted(resolved, inputs, request.style)
 
     async def inputs(self, request: JobRequest) -> dict[str, PixelFile]:
         """The pictures of a request; their blobs live on from now."""

@@ -180,6 +180,7 @@ class JobQueue:
             created_at=time.time(),
             max_age=self._limits.result_age,
             progress=Progress(images=admitted.request.count),
+            facts={"style": admitted.style} if admitted.style else {},
         )
         job = Job(state)
         if not admitted.needs_engine:

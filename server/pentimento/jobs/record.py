@@ -20,6 +20,7 @@ MAX_SEED = 2**53 - 1  # JSON numbers stay exact up to here
 BLOB_ID = r"^[0-9a-f]{64}$"
 MODEL_ID = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$"
 REMOTE_MODEL = r"^[A-Za-z0-9][A-Za-z0-9 ._/:@+()\[\]-]{0,199}$"  # as services name theirs
+STYLE_NAME = r"^[^\x00-\x1f\x7f/\\\s]([^\x00-\x1f\x7f/\\]{0,62}[^\x00-\x1f\x7f/\\\s])?$"
 BACKEND_ID = r"^[a-z0-9][a-z0-9-]{0,31}$"
 LOCAL = "local"
 
@@ -70,6 +71,7 @@ class PixelFormat(StrEnum):
         return {"rgba-u8": 4, "rgb-u8": 3, "rgba-u16": 8, "rgba-f32": 16, "y-u8": 1}[self.value]
 
 
+Sampler = Literal["Euler", "Euler a", "DPM++ 2M Karras", "DDIM", "UniPC", "LCM"]
 Alpha = Literal["source", "opaque"]
 TransparentFill = Literal["surroundings", "white", "black", "gray"]
 
@@ -148,7 +150,8 @@ class JobRequest(Strict):
     mask: BlobRef | None = None
     model: Annotated[str, Field(pattern=REMOTE_MODEL)] | None = None
     vae: Annotated[str, Field(pattern=MODEL_ID)] | None = None
-    sampler: Literal["Euler", "Euler a", "DPM++ 2M Karras", "DDIM", "UniPC", "LCM"] | None = None
+    sampler: Sampler | None = None
+    style: Annotated[str, Field(pattern=STYLE_NAME)] | None = None
     loras: Annotated[list[Lora], Field(max_length=16)] = []
     controls: Annotated[list[Control], Field(max_length=8)] = []
     references: Annotated[list[Reference], Field(max_length=4)] = []
@@ -255,12 +258,13 @@ class PlanRequest(Strict):
     strength: Annotated[float, Field(ge=0, le=1)] | None = None
     steps: Annotated[int, Field(ge=1, le=200)] | None = None
     guidance: Annotated[float, Field(ge=0, le=50)] | None = None
-    sampler: Literal["Euler", "Euler a", "DPM++ 2M Karras", "DDIM", "UniPC", "LCM"] | None = None
+    sampler: Sampler | None = None
     model: Annotated[str, Field(pattern=REMOTE_MODEL)] | None = None
     width: Annotated[int, Field(ge=1, le=MAX_SIDE)] | None = None
     height: Annotated[int, Field(ge=1, le=MAX_SIDE)] | None = None
     count: Annotated[int, Field(ge=1, le=16)] = 1
     mask_options: MaskOptions = MaskOptions()
+    style: Annotated[str, Field(pattern=STYLE_NAME)] | None = None
     loras: Annotated[list[Lora], Field(max_length=16)] = []
     controls: Annotated[list[Control], Field(max_length=8)] = []
     backend: Annotated[str, Field(pattern=BACKEND_ID)] | None = None

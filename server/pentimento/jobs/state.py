@@ -88,7 +88,7 @@ class JobState:
             progress=replace(
                 self.progress, phase="done", message="", fraction=fraction, eta_seconds=None
             ),
-            facts=facts or {},
+            facts=self.facts | (facts or {}),
             error=error,
         )
 

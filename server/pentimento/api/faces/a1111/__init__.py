@@ -59,6 +59,7 @@ FACE = Face(
         Route(f"{API}/options", options.change, methods=["POST"]),
         Route(f"{API}/sd-models", lists.models, methods=["GET"]),
         Route(f"{API}/sd-vae", lists.vaes, methods=["GET"]),
+        Route(f"{API}/prompt-styles", lists.styles, methods=["GET"]),
         Route(f"{API}/refresh-checkpoints", lists.refresh, methods=["POST"]),
         Route(f"{API}/samplers", lists.samplers, methods=["GET"]),
         Route(f"{API}/schedulers", lists.schedulers, methods=["GET"]),

@@ -15,6 +15,7 @@ from pentimento.jobs.record import MAX_PROMPT, MAX_SEED, MAX_SIDE, SAMPLERS
 Prompt = Annotated[str, Field(max_length=MAX_PROMPT)]
 Side = Annotated[int, Field(ge=1, le=MAX_SIDE)]
 MOST_PICTURES = 16
+MOST_STYLES = 16
 KARRAS = "Karras"
 SCHEDULERS = ("automatic", "karras")
 
@@ -28,7 +29,7 @@ class Generation(Lenient):
 
     prompt: Prompt = ""
     negative_prompt: Prompt | None = ""
-    styles: list[str] | None = None
+    styles: Annotated[list[str], Field(max_length=MOST_STYLES)] | None = None
     seed: Annotated[int, Field(ge=-1, le=MAX_SEED)] | None = -1
     subseed_strength: float | None = 0
     sampler_name: str | None = None
@@ -73,7 +74,6 @@ class Img2Img(Generation):
 
 Test = Callable[[Any], bool]
 REFUSED: tuple[tuple[str, Test, str], ...] = (
-    ("styles", bool, "There are no styles here"),
     ("subseed_strength", bool, "Variation seeds do not exist here"),
     ("restore_faces", bool, "Faces cannot be restored here"),
     ("tiling", bool, "Tiling pictures cannot be made here"),

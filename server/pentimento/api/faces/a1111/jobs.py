@@ -19,6 +19,7 @@ from pentimento.errors import NotFound
 from pentimento.imaging.geometry import Box, Size
 from pentimento.jobs.job import Job
 from pentimento.jobs.record import Control, JobRequest, JobStatus, Mode
+from pentimento.jobs.styles import applied
 
 G = TypeVar("G", bound=fields.Generation)
 ECHO_WITHOUT = ("init_images", "mask", "alwayson_scripts")
@@ -110,12 +111,19 @@ async def _run(
     request: Request, server: Services, wanted: fields.Generation, asked: JobRequest
 ) -> Job:
     """The finished job; an interrupted one counts as finished, with what it has."""
-    job = await server.queue.submit(asked)
+    job = await server.queue.submit(await asyncio.to_thread(_styled, server, wanted, asked))
     state.of(request).note_task(wanted.force_task_id, job)
     await running.until_final(request, server, job)
     if job.state.status is not JobStatus.CANCELLED:
         running.require_success(job)
     return job
+
+
+def _styled(server: Services, wanted: fields.Generation, asked: JobRequest) -> JobRequest:
+    """With its styles one after the other, as A1111 does it; the record tells the last one."""
+    for name in wanted.styles or ():
+        asked = applied(asked, server.styles).model_copy(update={"style": name})
+    return asked
 
 
 async def _answer(

@@ -15,7 +15,7 @@ from pentimento.jobs.record import SAMPLERS
 from pentimento.models import Registry
 
 EMPTY = (
-    *("hypernetworks", "prompt-styles", "face-restorers", "realesrgan-models"),
+    *("hypernetworks", "face-restorers", "realesrgan-models"),
     *("script-info", "latent-upscale-modes", "extensions"),
 )
 
@@ -46,6 +46,21 @@ async def models(request: Request) -> Response:
 async def vaes(request: Request) -> Response:
     found = await asyncio.to_thread(services.of(request).registry.vaes.list)
     return JSONResponse([{"model_name": vae.id, "filename": vae.id} for vae in found if vae.ok])
+
+
+async def styles(request: Request) -> Response:
+    found = await asyncio.to_thread(services.of(request).styles.list)
+    return JSONResponse(
+        [
+            {
+                "name": entry.name,
+                "prompt": entry.style.prompt,
+                "negative_prompt": entry.style.negative_prompt,
+            }
+            for entry in found
+            if not entry.problem
+        ]
+    )
 
 
 async def refresh(request: Request) -> Response:

@@ -18,6 +18,9 @@ IN_THE_IMAGE = [
     "gray",
     "adobe",
 ]
+# Each job's own process has babl choose a way to convert by how fast it just was, so that the last
+# bit of 16 may differ between two jobs.
+CONVERTED = {"adobe": 2}
 
 
 @pytest.fixture
@@ -45,7 +48,7 @@ def test_the_stages_lie_in_a_hidden_group_right_above_the_result(facts, case):
 @pytest.mark.parametrize("case", IN_THE_IMAGE)
 def test_the_result_is_the_same_and_nothing_else_is_touched(facts, case):
     found = facts(case)
-    assert found["same_result"]
+    assert found["furthest"] <= CONVERTED.get(case, 0)
     assert found["same_view"]
     assert found["selected"]
     assert found["returned"] == [False]

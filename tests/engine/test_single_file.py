@@ -9,6 +9,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from tests.support.single_file import write_single_file
 from tests.support.tiny_inpaint_models import write_sd15_inpaint, write_sdxl_inpaint
+from tests.support.tiny_models import write_sd2
 
 from pentimento.engine.folder import ModelFolder
 from pentimento.engine.single_file import CONFIGS, ModelFile, clip_tokenizer
@@ -16,34 +17,46 @@ from pentimento.errors import JobFailed
 
 PARTS = {
     "sd15": ("unet", "vae", "text_encoder"),
+    "sd2": ("unet", "vae", "text_encoder"),
     "sdxl": ("unet", "vae", "text_encoder", "text_encoder_2"),
 }
 
 INPAINTING = {"sd15": write_sd15_inpaint, "sdxl": write_sdxl_inpaint}
 
 
+def like(family: str) -> str:
+    """Whose row of our table it has."""
+    return "sd15" if family == "sd2" else family
+
+
 @pytest.fixture(scope="module")
-def files(data_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+def folders(data_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    known = {family: data_dir / "models" / family for family in PARTS}
+    return known | {"sd2": write_sd2(tmp_path_factory.mktemp("folders") / "sd2")}
+
+
+@pytest.fixture(scope="module")
+def files(folders: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     place = tmp_path_factory.mktemp("files")
     return {
-        family: write_single_file(data_dir / "models" / family, place / f"{family}.safetensors")
+        family: write_single_file(folders[family], place / f"{family}.safetensors")
         for family in PARTS
     }
 
 
 @pytest.mark.parametrize(("family", "part"), [(f, p) for f, parts in PARTS.items() for p in parts])
 def test_every_part_is_that_of_the_folder(
-    files: dict[str, Path], data_dir: Path, family: str, part: str
+    files: dict[str, Path], folders: dict[str, Path], family: str, part: str
 ) -> None:
-    folder = data_dir / "models" / family
+    folder = folders[family]
     wanted = ModelFolder(folder).read(part, torch.float32).state_dict()
-    found = ModelFile(files[family], family, folder).read(part, torch.float32).state_dict()
+    found = ModelFile(files[family], like(family), folder).read(part, torch.float32).state_dict()
     assert wanted.keys() == found.keys()
     for name, weight in wanted.items():
         assert torch.equal(weight, found[name]), name
 
 
-@pytest.mark.parametrize("family", PARTS)
+@pytest.mark.parametrize("family", INPAINTING)
 def test_an_inpainting_unet_is_read_with_the_ordinary_configuration(
     data_dir: Path, tmp_path: Path, family: str
 ) -> None:
@@ -92,10 +105,11 @@ def test_the_tokenizer_has_clips_own_numbers() -> None:
     assert clip_tokenizer("<|endoftext|>")(words).input_ids == [49406, *ids, 49407]
 
 
-@pytest.mark.parametrize("family", PARTS)
-def test_the_bundled_configurations_are_a_models(family: str) -> None:
+@pytest.mark.parametrize("name", ["sd15", "sd2", "sd2-v", "sdxl"])
+def test_the_bundled_configurations_are_a_models(name: str) -> None:
     """All but the weights that a folder of this family has."""
-    model = ModelFile(CONFIGS / "clip_merges.txt", family)  # no weights are read here
+    family = name.removesuffix("-v")
+    model = ModelFile(CONFIGS / "clip_merges.txt", like(family), CONFIGS / name)  # reads no weights
     assert model.config("unet")["in_channels"] == model.config("vae")["latent_channels"] == 4
     for part in PARTS[family]:
         assert model.config(part)
@@ -113,3 +127,12 @@ def test_weights_stored_in_fp8_are_read_as_what_is_computed_in(
         assert found[name].dtype == weight.dtype
         if weight.is_floating_point():
             assert torch.equal(found[name], weight.to(eight).to(weight.dtype)), name
+
+
+def test_sd2_pads_its_prompts_as_it_was_trained() -> None:
+    file = CONFIGS / "clip_merges.txt"
+    padding = [
+        ModelFile(file, "sd15", CONFIGS / name).read("tokenizer", torch.float32).pad_token_id
+        for name in ("sd15", "sd2", "sd2-v")
+    ]
+    assert padding == [49407, 0, 0]

@@ -19,6 +19,10 @@ SD15: dict[str, list[int]] = {
     "first_stage_model.decoder.conv_in.weight": [2, 2],
     "cond_stage_model.transformer.text_model.final_layer_norm.weight": [2],
 }
+SD2 = {name: shape for name, shape in SD15.items() if not name.startswith("cond")} | {
+    UNET + "input_blocks.1.1.transformer_blocks.0.attn2.to_k.weight": [2, 1024],
+    "cond_stage_model.model.ln_final.weight": [2],
+}
 SDXL = {name: shape for name, shape in SD15.items() if not name.startswith("cond")} | {
     UNET + "input_blocks.1.1.transformer_blocks.0.attn2.to_k.weight": [1, 2048],
     "conditioner.embedders.0.transformer.text_model.final_layer_norm.weight": [2],
@@ -30,9 +34,9 @@ def without(shapes: dict[str, list[int]], start: str) -> dict[str, list[int]]:
     return {name: shape for name, shape in shapes.items() if not name.startswith(start)}
 
 
-def write(file: Path, shapes: dict[str, list[int]]) -> None:
+def write(file: Path, shapes: dict[str, list[int]], **metadata: str) -> None:
     """A whole file with weights of these shapes, all 0."""
-    header: dict[str, Any] = {"__metadata__": {"format": "pt"}}
+    header: dict[str, Any] = {"__metadata__": {"format": "pt"} | metadata}
     at = 0
     for name, shape in shapes.items():
         size = 2
@@ -75,9 +79,11 @@ def test_a_checkpoint_is_listed_with_its_family_and_variant(
         (without(SD15, "first_stage"), "no weights called first_stage_model."),
         (without(SDXL, "conditioner.embedders.1"), "no weights called conditioner.embedders.1."),
         (
-            SD15 | {UNET + "input_blocks.1.1.transformer_blocks.0.attn2.to_k.weight": [2, 1024]},
-            "1024 wide",
+            SD15 | {UNET + "input_blocks.1.1.transformer_blocks.0.attn2.to_k.weight": [2, 640]},
+            "640 wide",
         ),
+        (SD2, "nothing says what it predicts"),
+        (without(SD2, "cond_stage"), "no weights called cond_stage_model.model."),
     ],
 )
 def test_what_cannot_be_read_is_listed_with_its_problem(
@@ -87,6 +93,41 @@ def test_what_cannot_be_read_is_listed_with_its_problem(
     info = Registry(tmp_path).get("strange")
     assert not info.ok
     assert problem in info.problem
+
+
+@pytest.mark.parametrize(
+    ("metadata", "sheet", "prediction", "native"),
+    [
+        ({"modelspec.prediction_type": "v"}, None, "v_prediction", 768),
+        ({"modelspec.architecture": "stable-diffusion-v2-512"}, None, "epsilon", 512),
+        ({}, {"prediction_type": "v_prediction"}, "v_prediction", 768),
+        ({"modelspec.prediction_type": "v"}, {"prediction_type": "epsilon"}, "epsilon", 512),
+    ],
+)
+def test_what_a_checkpoint_of_sd2_predicts_is_told(
+    tmp_path: Path,
+    metadata: dict[str, str],
+    sheet: dict[str, str] | None,
+    prediction: str,
+    native: int,
+) -> None:
+    write(tmp_path / "models" / "mine.safetensors", SD2, **metadata)
+    if sheet:
+        (tmp_path / "models" / "mine.pentimento.json").write_text(json.dumps(sheet))
+    info = Registry(tmp_path).get("mine")
+    assert info.ok, info.problem
+    assert (info.family, info.context_dim, info.native_size) == ("sd15", 1024, native)
+    assert info.prediction_type == info.scheduler["prediction_type"] == prediction
+
+
+def test_a_data_sheet_beside_a_checkpoint_corrects_it(tmp_path: Path) -> None:
+    write(tmp_path / "models" / "mine.safetensors", SDXL)
+    sheet = tmp_path / "models" / "mine.pentimento.json"
+    sheet.write_text(json.dumps({"title": "Lightning", "default_steps": 4}))
+    info = Registry(tmp_path).get("mine")
+    assert (info.title, info.default_steps) == ("Lightning", 4)
+    sheet.write_text(json.dumps({"default_steps": -4}))
+    assert "do not fit together" in Registry(tmp_path).get("mine").problem
 
 
 def test_a_pickle_and_a_cut_file_are_refused(tmp_path: Path) -> None:

@@ -119,6 +119,19 @@ def test_without_a_base_the_remedy_is_said(models: Path) -> None:
     assert of(models.parent).ok
 
 
+def test_a_folder_without_its_denoisers_weights_is_a_base(models: Path) -> None:
+    write_base(models / "rest", "z-image")
+    (models / "rest" / "transformer" / "model.safetensors").unlink()
+    write(models / "mine.safetensors", Z_IMAGE)
+    info, rest = of(models.parent), of(models.parent, "rest")
+    assert info.ok, info.problem
+    assert info.base == models / "rest"
+    assert not rest.ok
+    assert info.bytes == rest.bytes + info.path.stat().st_size
+    added = install.add(Registry(models.parent), models / "rest", "again", lambda file: None)
+    assert "can be the base" in added.problem
+
+
 def test_a_base_that_is_built_otherwise_is_none(models: Path) -> None:
     write_base(models / "larger", "z-image", n_layers=30)
     write(models / "mine.safetensors", Z_IMAGE)

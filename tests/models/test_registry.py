@@ -5,16 +5,24 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from tests.models.folders import safetensors, write_json, write_model
 
 from pentimento.errors import NotFound
-from pentimento.models import ModelInfo, Registry
+from pentimento.models import ModelInfo, Registry, machine
 
 NO_STARTER = Path("/nonexistent")
+
+
+@pytest.fixture(autouse=True)
+def without_a_card(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setenv("PENTIMENTO_DEVICE", "cpu")
+    machine.look.cache_clear()
+    yield
+    machine.look.cache_clear()
 
 
 def only(tmp_path: Path) -> ModelInfo:
@@ -143,6 +151,21 @@ def wavy_noise(folder: Path) -> None:
     write_json(folder / "scheduler" / "scheduler_config.json", {"beta_schedule": "wavy"})
 
 
+def packed_encoder(folder: Path) -> None:
+    packing = {"quantization_config": {"quant_method": "bitsandbytes", "load_in_4bit": True}}
+    write_json(folder / "text_encoder" / "config.json", packing)
+
+
+def packed_by_another_library(folder: Path) -> None:
+    file = folder / "unet" / "config.json"
+    told = json.loads(file.read_text("utf-8"))
+    write_json(file, told | {"quantization_config": {"quant_method": "torchao"}})
+
+
+def no_weights_of_the_denoiser(folder: Path) -> None:
+    (folder / "unet" / "diffusion_pytorch_model.safetensors").unlink()
+
+
 def impossible_sheet(folder: Path) -> None:
     write_json(folder / "pentimento.json", {"min_size": 100_000})
 
@@ -156,6 +179,18 @@ def linked_weights(folder: Path) -> None:
     moved = folder.parent.parent / "elsewhere.safetensors"
     file.rename(moved)
     file.symlink_to(moved)
+
+
+def test_sd2_folders_are_of_their_own_size_and_prediction(tmp_path: Path) -> None:
+    unet = {"sample_size": 96, "cross_attention_dim": 1024}
+    noise = {"prediction_type": "v_prediction"}
+    write_model(tmp_path / "models" / "mine", unet=unet, scheduler=noise)
+    info = only(tmp_path)
+    assert info.ok, info.problem
+    assert (info.native_size, info.context_dim, info.prediction_type) == (
+        *(768, 1024),
+        "v_prediction",
+    )
 
 
 @pytest.mark.parametrize(
@@ -174,6 +209,9 @@ def linked_weights(folder: Path) -> None:
         (missing_shard, "model-00001-of-00002.safetensors is missing"),
         (shard_elsewhere, "is missing"),
         (wavy_noise, "unknown beta schedule"),
+        (packed_encoder, "text_encoder is packed with bitsandbytes, which needs a graphics card"),
+        (packed_by_another_library, "unet is packed with torchao, which is not supported"),
+        (no_weights_of_the_denoiser, "can be the base of a denoiser's file"),
         (impossible_sheet, "do not fit together"),
         (sheet_of_strings, "wrong value for native_size"),
         (linked_weights, "is a link to a place outside"),

@@ -40,7 +40,7 @@ OPEN_CLIP = {
 
 
 def write_single_file(folder: Path, file: Path, dtype: torch.dtype = torch.float32) -> Path:
-    """Works for the SD1.5 and SDXL kinds."""
+    """Works for the SD1.5, SD2 and SDXL kinds."""
     two = (folder / "text_encoder_2").is_dir()
     first = "conditioner.embedders.0." if two else "cond_stage_model."
     found: Weights = {}
@@ -49,7 +49,10 @@ def write_single_file(folder: Path, file: Path, dtype: torch.dtype = torch.float
     vae = AutoencoderKL.from_pretrained(folder / "vae", dtype=dtype)
     found |= _vae_weights(vae)
     text = CLIPTextModel.from_pretrained(folder / "text_encoder", dtype=dtype)
-    found |= _named(text, first + "transformer.text_model.", _without_wrapper)
+    if not two and unet.config.use_linear_projection:  # SD 2
+        found |= _open_clip(text.state_dict(), first + "model.")
+    else:
+        found |= _named(text, first + "transformer.text_model.", _without_wrapper)
     if two:
         second = CLIPTextModelWithProjection.from_pretrained(folder / "text_encoder_2", dtype=dtype)
         found |= _open_clip(second.state_dict(), "conditioner.embedders.1.model.")

@@ -62,6 +62,19 @@ def write_sd15(
     return save(pipe, folder, native)
 
 
+def write_sd2(folder: Path, *, native: int = NATIVE) -> Path:
+    """As the 1.5 class, but linear projections and a UNet that predicts v."""
+    write_sd15(folder, native=native, prediction_type="v_prediction")
+    import torch
+    from diffusers import UNet2DConditionModel
+
+    torch.manual_seed(0)
+    config = UNet2DConditionModel.load_config(folder / "unet")
+    unet = UNet2DConditionModel.from_config(config | {"use_linear_projection": True})
+    unet.save_pretrained(folder / "unet")
+    return folder
+
+
 def write_sdxl(folder: Path, *, seed: int = 0, native: int = NATIVE) -> Path:
     """An SDXL class folder: two text encoders, time ids, a VAE that wants float32."""
     import torch

@@ -17,7 +17,7 @@ import torch
 import transformers
 
 from pentimento.engine.failures import is_out_of_memory, model_damaged
-from pentimento.models import weights
+from pentimento.models import quantised, weights
 from pentimento.models.inspect import read_json
 
 CLASSES: dict[str, type[Any]] = {
@@ -73,7 +73,7 @@ class ModelFolder:
 
     def quantised(self, name: str) -> bool:
         """Whether a part's weights stay packed in memory."""
-        return False
+        return bool(quantised.method_of(self.path / name))
 
     def fingerprint(self) -> str:
         """SHA-256 over the files' names, sizes and ends: which model a record was made with."""
@@ -92,7 +92,9 @@ class ModelFolder:
 
     def size(self, name: str, dtype: torch.dtype) -> int:
         """Of a part in memory, in bytes, by its files' headers; 0 where they cannot be read."""
-        files = (self.path / name).glob("*.safetensors")
+        files = list((self.path / name).glob("*.safetensors"))
+        if self.quantised(name):
+            return sum(file.stat().st_size for file in files)
         return sum(weights.elements(file) for file in files) * dtype.itemsize
 
     def read(self, name: str, dtype: torch.dtype) -> Any:

@@ -36,6 +36,7 @@ class ModelSpec:
     variant: str = ""
     editing: str = ""  # how it edits by instruction, a name of families.EDITS
     base: Path | None = None  # folder of the parts that a denoiser's file does not hold
+    configs: str = ""  # which of pentimento/configs is that of a checkpoint in one file
 
     @classmethod
     def of(cls, entry: Any) -> ModelSpec:
@@ -51,6 +52,7 @@ class ModelSpec:
             variant=entry.variant,
             editing=entry.editing,
             base=entry.base,
+            configs=entry.configs,
         )
 
 

@@ -41,6 +41,7 @@ from pentimento.engine.single_file import ModelFile
 from pentimento.engine.stop import StopFlag
 from pentimento.errors import JobFailed
 from pentimento.imaging.geometry import Size
+from pentimento.models.checkpoint import CONFIGS
 from pentimento.models.inspect import latent_scale
 
 log = logging.getLogger("pentimento.engine")
@@ -284,4 +285,6 @@ class LoadedModel:
 def _opened(spec: ModelSpec) -> ModelFolder | ModelFile | DenoiserFile:
     if spec.base:
         return DenoiserFile(spec.path, spec.family, ModelFolder(spec.base))
-    return ModelFile(spec.path, spec.family) if spec.path.is_file() else ModelFolder(spec.path)
+    if spec.path.is_file():
+        return ModelFile(spec.path, spec.family, CONFIGS / (spec.configs or spec.family))
+    return ModelFolder(spec.path)

@@ -72,7 +72,7 @@ class ModelFile:
     def read(self, name: str, dtype: torch.dtype) -> Any:
         """One part as a module (on the CPU, frozen) or a tokenizer; raises model_damaged."""
         if name in PADDING:
-            return clip_tokenizer(PADDING[name])
+            return clip_tokenizer(self._padding(name))
         try:
             weights.check_file(self.path)
             module = self._module(name, dtype)
@@ -88,6 +88,10 @@ class ModelFile:
             reason = f"{name} lacks {len(missing)} weights, e.g. {missing[0]}"
             raise model_damaged(self.path, reason)
         return module.eval().requires_grad_(False)
+
+    def _padding(self, name: str) -> str:
+        told = self._configs / name / "tokenizer_config.json"
+        return str(read_json(told)["pad_token"]) if told.is_file() else PADDING[name]
 
     def _module(self, name: str, dtype: torch.dtype) -> Any:
         kind = CLASSES[self._index[name][1]]

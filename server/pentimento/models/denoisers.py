@@ -51,7 +51,6 @@ def completed(info: ModelInfo, models: Sequence[ModelInfo]) -> ModelInfo:
         return info
     try:
         base = _base(info, models)
-        named = sheet_of(info.path)
         whole = replace(
             base,
             **{key: getattr(info, key) for key in ("id", "title", "path", "precision", "note")},
@@ -59,12 +58,14 @@ def completed(info: ModelInfo, models: Sequence[ModelInfo]) -> ModelInfo:
             base=base.path,
             source=info.source,
             licence="",
+            ok=True,
+            problem="",
             bytes=info.bytes + base.bytes - _denoiser_bytes(base),
             default=False,
         )
         names = (info.path.stem, info.id, info.note)
         few = few_step.named("model", [info.family], names)
-        return with_sheet(with_defaults(whole, few), named)
+        return with_sheet(with_defaults(whole, few), sheet_of(info.path))
     except (Damaged, OSError, ValueError) as problem:
         return replace(info, problem=f"{str(problem).rstrip('.')}.")
 
@@ -93,7 +94,7 @@ def _check_types(file: Path) -> None:
 
 def _base(info: ModelInfo, models: Sequence[ModelInfo]) -> ModelInfo:
     """Raises Damaged with what to do where there is not exactly one."""
-    known = [model for model in models if model.ok and model.path.is_dir()]
+    known = [m for m in models if (m.ok or m.role == "rest") and m.path.is_dir()]
     chosen = _named_base(info, known)
     if chosen:
         return chosen

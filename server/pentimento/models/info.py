@@ -16,6 +16,7 @@ PRIVATE = (
     "editing",
     "role",
     "base",
+    "configs",
     "latent_scale",
     "latent_channels",
     "latent_scaling",
@@ -37,8 +38,10 @@ class ModelInfo:
     title: str
     family: str  # a name of families.FAMILIES; "unknown" only where not ok
     path: Path
-    role: str = "checkpoint"  # or "denoiser", a file to which `base` gives all other parts
+    role: str = "checkpoint"  # "denoiser": a file to which `base` gives all other parts; "rest":
+    # a folder that has all but the denoiser's weights, and can be such a base
     base: Path | None = None
+    configs: str = ""  # of a checkpoint in one file: which of pentimento/configs is its own
     native_size: int = 512  # side of the squares it was trained on
     multiple: int = 16  # sides of a generation are multiples of this
     min_size: int = 256

@@ -11,7 +11,7 @@ from typing import Any
 
 from pentimento.imaging import flow
 from pentimento.imaging.schedules import alphas_cumprod
-from pentimento.models import families, few_step
+from pentimento.models import families, few_step, quantised
 from pentimento.models.families import Family
 from pentimento.models.few_step import Defaults
 from pentimento.models.info import ModelInfo
@@ -20,6 +20,7 @@ from pentimento.models.weights import PICKLE_SUFFIXES, Damaged, check_component,
 INDEX = "model_index.json"
 DATA_SHEET = "pentimento.json"
 KL, KL_SCALING = "AutoencoderKL", 0.18215  # diffusers' default, which old configurations leave out
+NO_DENOISER = "The weights of its denoiser are not there; it can be the base of a denoiser's file."
 MOST_TIMESTEPS = 100_000
 JSON_LIMIT = 1_000_000  # bytes; configurations are a few kB
 
@@ -76,11 +77,19 @@ def _read(folder: Path, bare: ModelInfo) -> ModelInfo:
     for name in family.tokenizers:
         if not (folder / name).is_dir():
             raise Damaged(f"The folder {name} is missing")
-    for name in (family.denoiser, "vae", *family.encoders):
+    for name in ("vae", *family.encoders, family.denoiser):
         if not (folder / name).is_dir():
             raise Damaged(f"The folder {name} is missing")
+        quantised.check(folder / name)
+        if name == family.denoiser and _has_no_weights(folder / name):
+            return replace(info, role="rest", ok=False, problem=NO_DENOISER)
         check_component(folder / name)
     return replace(info, precision=precision_of(folder / family.denoiser))
+
+
+def _has_no_weights(folder: Path) -> bool:
+    """Neither weights nor anything that stands for them."""
+    return not any(file.suffix in (".safetensors", *PICKLE_SUFFIXES) for file in folder.iterdir())
 
 
 def read_json(file: Path) -> dict[str, Any]:

@@ -47,7 +47,7 @@ def add(registry: Registry, source: Path, name: str | None, tell: Tell) -> Model
     try:
         _take(source, incoming, tell)
         info = inspect(incoming, model_id)
-        if not info.ok:
+        if not info.ok and info.role != "rest":
             raise _unusable(source, info)
         sums = {path: _sha256(incoming / path, tell) for path in _weights(incoming)}
         (incoming / SUMS).write_text(json.dumps(sums, indent=2), "utf-8")

@@ -8,11 +8,12 @@ import subprocess
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import psutil
 
-from pentimento.models.catalogue import Entry
+if TYPE_CHECKING:  # what inspects models needs to know the machine
+    from pentimento.models.catalogue import Entry
 
 GB = 2**30
 SLACK = 0.6  # GB that a card of a size lacks: drivers and displays take some

@@ -11,8 +11,7 @@ RAW = {"Accept": "application/x-pixels"}
 JOB = {"prompt": "seen", "steps": 2, "width": 12, "height": 8, "observe": True}
 
 
-def test_stages_are_told_one_by_one_and_kept(launch):
-    front = launch()
+def test_stages_are_told_one_by_one_and_kept(front):
     job_id = front.start(JOB)
     with front.events(job_id) as stream:
         events = stream.rest()
@@ -46,14 +45,12 @@ def test_stages_and_their_sheet_outlive_a_crash_and_go_with_their_job(launch):
     until(lambda: not (third.data / "jobs" / job_id).exists())
 
 
-def test_a_job_that_begins_again_has_its_stages_once(launch):
-    front = launch()
+def test_a_job_that_begins_again_has_its_stages_once(front):
     job = front.finished(front.start(JOB | {"prompt": "again"}))
     assert [stage["code"] for stage in job["stages"]] == ["noised_start", "estimate", "result"]
 
 
-def test_a_sheet_has_a_place_for_every_stage(launch):
-    front = launch()
+def test_a_sheet_has_a_place_for_every_stage(front):
     job_id = front.start(JOB)
     front.finished(job_id)
     body = front.call("GET", f"/v1/jobs/{job_id}/contact-sheet").body
@@ -63,8 +60,7 @@ def test_a_sheet_has_a_place_for_every_stage(launch):
     assert all(column.getbbox() for column in columns)
 
 
-def test_what_is_not_there_is_told(launch):
-    front = launch()
+def test_what_is_not_there_is_told(front):
     plain = front.start({"steps": 1})
     front.finished(plain)
     for path in ("stages/0", "contact-sheet"):
@@ -84,8 +80,7 @@ def test_what_is_not_there_is_told(launch):
         assert front.call("GET", f"/v1/jobs/{done}/stages/{index}").status == 404
 
 
-def test_at_strength_0_the_source_is_all_there_is_to_see(launch):
-    front = launch()
+def test_at_strength_0_the_source_is_all_there_is_to_see(front):
     pixels = bytes(range(64))
     request = {
         "mode": "img2img",
@@ -104,6 +99,6 @@ def test_at_strength_0_the_source_is_all_there_is_to_see(launch):
     assert front.call("GET", f"/v1/jobs/{job['id']}/contact-sheet").status == 200
 
 
-def test_capabilities_no_longer_miss_it(launch):
-    missing = launch().call("GET", "/v1/capabilities").json["missing"]
+def test_capabilities_no_longer_miss_it(front):
+    missing = front.call("GET", "/v1/capabilities").json["missing"]
     assert "observe" not in [entry["what"] for entry in missing]

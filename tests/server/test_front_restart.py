@@ -13,7 +13,9 @@ RAW = {"Accept": "application/x-pixels"}
 
 def test_after_a_crash_results_are_there_and_waiting_jobs_run(launch):
     first = launch()
-    done = first.start({"prompt": "kept", "steps": 2, "count": 2, "width": 4, "height": 4})
+    kept = {"prompt": "kept", "steps": 2, "count": 2, "width": 4, "height": 4}
+    key = {"Idempotency-Key": "through"}
+    done = first.start(kept, **key)
     before = first.finished(done)
     picture = first.call("GET", before["images"][1]["url"], headers=RAW).body
     running = first.start({"prompt": "slow", "steps": 200})
@@ -25,6 +27,7 @@ def test_after_a_crash_results_are_there_and_waiting_jobs_run(launch):
     second = launch()
     assert second.token == first.token
     assert second.job(done) == before
+    assert second.start(kept, **key) == done
     assert second.call("GET", before["images"][1]["url"], headers=RAW).body == picture
     failed = second.job(running)
     assert (failed["status"], failed["error"]["code"]) == ("failed", "server_restarted")
@@ -46,19 +49,14 @@ def test_a_polite_end_in_the_middle_of_a_job_is_quick_and_clean(launch):
         assert (code, errors) == (0, "")
         assert time.monotonic() - started < 3
     assert not (first.data / "server.json").exists()
+    stray = first.data / "jobs" / ("f" * 32)
+    stray.mkdir(parents=True)
+    (stray / "0.raw").write_bytes(b"of a job that nobody knows")
 
     second = launch()
+    assert not stray.exists()
     assert second.job(running)["error"]["code"] == "server_restarted"
     assert second.finished(waiting)["status"] == "succeeded"
-
-
-def test_keys_are_remembered_through_a_restart(launch):
-    first = launch()
-    key = {"Idempotency-Key": "through"}
-    job_id = first.call("POST", "/v1/jobs", {"steps": 1}, key).json["id"]
-    first.finished(job_id)
-    first.kill()
-    assert launch().call("POST", "/v1/jobs", {"steps": 1}, key).json["id"] == job_id
 
 
 def test_a_full_queue_says_when_to_come_back(launch):
@@ -119,36 +117,23 @@ def test_head_renews_a_blob(front):
     assert front.call("HEAD", f"/v1/blobs/{blob}").status == 200
 
 
-def test_folders_of_unknown_jobs_are_removed(launch):
+def test_what_is_damaged_is_told_or_put_aside_and_the_server_goes_on(launch):
+    """First a job's record, then the whole database."""
     first = launch()
-    first.stop()
-    stray = first.data / "jobs" / ("f" * 32)
-    stray.mkdir(parents=True)
-    (stray / "0.raw").write_bytes(b"lost")
-    launch()
-    assert not stray.exists()
-
-
-def test_a_damaged_store_is_put_aside(launch):
-    first = launch()
-    first.stop()
+    job_id = first.start({"steps": 1})
+    first.finished(job_id)
+    first.kill()
+    with closing(sqlite3.connect(first.data / "jobs.sqlite")) as db, db:
+        db.execute("UPDATE jobs SET state = '{'")
+    second = launch()
+    answer = second.call("GET", f"/v1/jobs/{job_id}")
+    assert (answer.status, answer.code) == (500, "internal")
+    assert "Traceback" in second.log()
+    assert second.finished(second.start({"steps": 1}))["status"] == "succeeded"
+    second.stop()
     for name in ("jobs.sqlite-wal", "jobs.sqlite-shm"):
         (first.data / name).unlink(missing_ok=True)
     (first.data / "jobs.sqlite").write_bytes(b"not a database at all" * 500)
-    second = launch()
-    assert second.finished(second.start({"steps": 1}))["status"] == "succeeded"
-    assert (second.data / "jobs.sqlite.damaged").exists()
-
-
-def test_an_unexpected_error_is_told_without_its_trace(launch):
-    front = launch()
-    job_id = front.start({"steps": 1})
-    front.finished(job_id)
-    front.kill()
-    with closing(sqlite3.connect(front.data / "jobs.sqlite")) as db, db:
-        db.execute("UPDATE jobs SET state = '{'")
-    again = launch()
-    answer = again.call("GET", f"/v1/jobs/{job_id}")
-    assert (answer.status, answer.code) == (500, "internal")
-    assert "Traceback" in again.log()
-    assert again.finished(again.start({"steps": 1}))["status"] == "succeeded"
+    third = launch()
+    assert third.finished(third.start({"steps": 1}))["status"] == "succeeded"
+    assert (third.data / "jobs.sqlite.damaged").exists()

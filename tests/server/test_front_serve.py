@@ -11,10 +11,11 @@ import stat
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from contextlib import suppress
 
 import pytest
-from front import ENVIRONMENT, until
+from front import ENVIRONMENT, Front, until
 
 READY_SECONDS = 1.0
 RESIDENT_MB = 80
@@ -36,8 +37,15 @@ def cpu_seconds(pid):
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
-def test_it_is_ready_soon_and_light(launch):
-    front = launch(real=True)
+@pytest.fixture(scope="module")
+def real(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Front]:
+    running = Front(tmp_path_factory.mktemp("serve"), None)
+    yield running
+    running.stop()
+
+
+def test_it_is_ready_soon_and_light(real):
+    front = real
     # Processor time, which a busy machine does not stretch.
     assert cpu_seconds(front.process.pid) < READY_SECONDS
     for path in ("/v1/health", "/v1/status", "/v1/models", "/v1/capabilities"):
@@ -48,8 +56,8 @@ def test_it_is_ready_soon_and_light(launch):
     assert not [name for name in ("torch", "numpy", "cv2", "_imaging") if f"/{name}" in loaded]
 
 
-def test_it_prints_one_line_and_tells_where_it_is(launch):
-    front = launch(real=True)
+def test_it_prints_one_line_and_tells_where_it_is(real):
+    front = real
     version = front.call("GET", "/v1/health").json["version"]
     assert front.line == f"pentimento {version} listening on http://127.0.0.1:{front.port}\n"
     told = json.loads((front.data / "server.json").read_text())
@@ -60,18 +68,6 @@ def test_it_prints_one_line_and_tells_where_it_is(launch):
         "version": version,
     }
     assert stat.S_IMODE((front.data / "server.json").stat().st_mode) == 0o600
-    assert front.process.stdout
-    front.process.send_signal(signal.SIGINT)
-    assert front.process.stdout.read() == ""
-
-
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_it_ends_cleanly_when_told_to(launch, number):
-    front = launch(real=True)
-    started = time.monotonic()
-    assert front.stop(number) == (0, "")
-    assert time.monotonic() - started < 3
-    assert not (front.data / "server.json").exists()
 
 
 def test_it_ends_when_a_client_asks_for_it(launch):
@@ -82,8 +78,8 @@ def test_it_ends_when_a_client_asks_for_it(launch):
     assert not (front.data / "server.json").exists()
 
 
-def test_a_second_one_says_that_there_is_one(launch):
-    front = launch(real=True)
+def test_a_second_one_says_that_there_is_one(real):
+    front = real
     second = serve("--data-dir", front.data)
     assert second.returncode == 1
     assert "is running already" in second.stderr
@@ -92,11 +88,22 @@ def test_a_second_one_says_that_there_is_one(launch):
     assert front.call("GET", "/v1/status").status == 200
 
 
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_it_ends_cleanly_when_told_to(launch, number):
+    front = launch(real=True)
+    started = time.monotonic()
+    front.process.send_signal(number)
+    assert front.process.stdout.read() == ""
+    assert front.stop() == (0, "")
+    assert time.monotonic() - started < 3
+    assert not (front.data / "server.json").exists()
+
+
 def test_a_crash_does_not_keep_the_next_one_from_starting(launch):
-    first = launch(real=True)
+    first = launch()
     first.kill()
     assert (first.data / "server.json").exists()
-    second = launch(real=True)
+    second = launch()
     assert json.loads((second.data / "server.json").read_text())["pid"] == second.process.pid
 
 

@@ -10,12 +10,12 @@ from dataclasses import dataclass, replace
 
 from pentimento.backends.remote.services import Capabilities, Operation, Service
 from pentimento.errors import BadInput
-from pentimento.imaging import control_maps
 from pentimento.jobs.record import Control, JobRequest, Mode, PlanRequest, RouteKind
+from pentimento.models.annotators import BY_ARITHMETIC
 
 SUBSTITUTES = ("canny", "structure", "softedge", "lineart", "scribble", "sketch")  # best first
 FOR_LINE_ART = ("scribble", "sketch", "lineart", "canny")
-DRAWN = (*control_maps.DRAWERS, "sketch")  # maps that this program makes of a picture
+DRAWN = (*BY_ARITHMETIC, "sketch")  # maps that this program makes of a picture
 SURROUNDINGS_WEIGHT = 0.8  # of a map that has lines around the selection only
 
 SENTENCES = {  # the plug-in has the same ones for its translators (tests/contract)

@@ -9,6 +9,7 @@ Needs the private GIMP root (tools/gimp-root.sh) and the server's packages.
 from __future__ import annotations
 
 import json
+import shutil
 import sys
 import tempfile
 import time
@@ -25,6 +26,7 @@ from tests.gui.session import Session, wait
 from tests.models.hub.server import serving
 from tests.models.hub.test_pull import safetensors
 from tests.remote.standins.horde import Horde
+from tests.support.tiny_flow_models import write_flux2_klein
 
 GAP = 16  # px between two dialogs on one picture
 IMAGES = REPO / "docs" / "images"
@@ -49,6 +51,7 @@ Gimp.Selection.none(image)
 image.set_selected_layers(image.get_layers()[:1])
 Gimp.displays_flush()
 """
+STAND_IN = {"title": "FLUX.2 Klein 4B", "default_steps": 4, "default_guidance": 1}
 REDRAW_SECONDS = 3  # until the canvas has caught up; nothing tells of it
 COUNT = "sum(1 + len(i.get_children() if i.is_group() else ()) for i in image.get_layers())"
 SELECTED = "image.get_selected_layers()[0].get_name()"
@@ -199,6 +202,24 @@ def loras_and_vae(session: Session) -> None:
     gui.gone(title)
 
 
+def edit(session: Session) -> None:
+    """Takes the picture of Edit by Instruction, with a tiny stand-in for the model."""
+    gui, title = session.gui, "Edit by Instruction"
+    folder = write_flux2_klein(session.data / "models" / "flux2-klein-4b")
+    (folder / "pentimento.json").write_text(json.dumps(STAND_IN))
+    gui.python(SELECT)
+    session.open_dialog(title)
+    session.wait_for_status(title, "Sends")
+    gui.set_text(title, "Instruction", "make the sky stormy")
+    gui.press(title, "References and LoRAs")
+    gui.widget_showing(title, "LoRAs")
+    take(session, title, "edit-by-instruction")
+    gui.keys(title, "Escape")
+    gui.gone(title)
+    gui.python(DESELECT)
+    shutil.rmtree(folder)
+
+
 def map_layer(session: Session) -> None:
     """Takes the picture of Make Control Layer."""
     gui, title = session.gui, session.open_dialog("Make Control Layer")
@@ -293,6 +314,7 @@ def main() -> None:
         guides(session)
         write_parts(session.data)
         loras_and_vae(session)
+        edit(session)
         how_it_was_made(session)
         map_layer(session)
         show(session, "Server", "The server runs at")

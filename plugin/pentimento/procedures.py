@@ -110,6 +110,33 @@ ACTIONS = (
         IMAGE_RETURNS,
     ),
     Action(
+        "edit",
+        "plug-in-pentimento-edit",
+        N_("_Edit by Instruction..."),
+        N_("Edit by Instruction"),
+        (MENU, "<Image>/Layer"),
+        N_("Change a layer, the visible canvas or the selection as told in words, as a new layer"),
+        N_(
+            "Sends the source and an instruction such as “make it winter” to the Pentimento "
+            "server and places the result as a new layer above the source. Within a selection the "
+            "layer has the selection as its mask. It takes a model that can follow instructions, "
+            "such as FLUX.2 Klein; Models downloads one."
+        ),
+        (
+            options.INSTRUCTION,
+            options.ONLY_SELECTION,
+            options.EDITOR,
+            options.STEPS,
+            options.GUIDANCE,
+            options.LORAS,
+            *options.READ_ALONG,
+            *options.SEEDS,
+            options.SOURCE,
+            *options.PLACE,
+        ),
+        IMAGE_RETURNS,
+    ),
+    Action(
         "text_to_image",
         "plug-in-pentimento-txt2img",
         N_("_Text to Image..."),

@@ -11,7 +11,7 @@ from typing import Any, Dict, List, NamedTuple, Optional, Sequence
 import choices
 import options
 
-TXT2IMG, IMG2IMG, INPAINT = "txt2img", "img2img", "inpaint"
+TXT2IMG, IMG2IMG, INPAINT, EDIT = "txt2img", "img2img", "inpaint", "edit"
 PREPROCESS = "preprocess"
 SUCCEEDED, FAILED, CANCELLED = "succeeded", "failed", "cancelled"
 FINAL = (SUCCEEDED, FAILED, CANCELLED)
@@ -171,11 +171,11 @@ def job_request(
     `references` and `regions`."""
     request = {
         "mode": mode,
-        **_given(prompt=values["prompt"], negative_prompt=values["negative-prompt"]),
+        **_given(prompt=values["prompt"], negative_prompt=values.get("negative-prompt")),
         **_sampling(values),
         **(_appearance(mode, values) if source else {}),
         **_given(loras=options.loras_of(values), controls=_controls(values, controls)),
-        **_given(vae=values["vae"].strip()),
+        **_given(vae=values.get("vae", "").strip()),
         **_given(observe=options.observed(values) or None),
         **(guides or {}),
         "seed": seed,
@@ -184,8 +184,10 @@ def job_request(
 
 
 def controls_used(values: Dict[str, Any]) -> List[str]:
-    """The names of the controls that steer; each has options of its own that begin with it."""
-    return [name for name in options.CONTROLS if values[name] != choices.NO_CONTROL]
+    """The names of the controls that steer; each has options of its own that begin with it. An
+    action without controls has none."""
+    nothing = choices.NO_CONTROL
+    return [name for name in options.CONTROLS if values.get(name, nothing) != nothing]
 
 
 def _controls(values: Dict[str, Any], pictures: Sequence[Optional[Sent]]) -> List[Dict[str, Any]]:
@@ -225,7 +227,7 @@ def _appearance(mode: str, values: Dict[str, Any]) -> Dict[str, Any]:
     return _given(
         color_match=bool(values["color-match"]) if mode == INPAINT else None,
         alpha=options.alpha_of(values),
-        transparent_fill=values["transparent-fill"],
+        transparent_fill=values.get("transparent-fill"),
     )
 
 

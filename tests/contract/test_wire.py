@@ -23,7 +23,9 @@ MODES = {
     "image_to_image": wire.IMG2IMG,
     "regenerate_selection": wire.INPAINT,
     "text_to_image": wire.TXT2IMG,
+    "edit": wire.EDIT,
 }
+MASKED = (wire.INPAINT, wire.EDIT)
 # What the plug-in leaves to the server's defaults or does not offer yet.
 UNUSED = {"style", "references", "regions", "observe_steps", "preview", "drift_correction"}
 
@@ -50,12 +52,14 @@ def values_for(option):
 
 def any_values(key):
     named = {option.name: values_for(option) for option in procedures.BY_KEY[key].options}
+    if key == "edit":
+        named["prompt"] = named["prompt"].filter(str.strip)
     return st.fixed_dictionaries(named)
 
 
 def pictures(mode):
     source = wire.Pixels("rgba-u8", 2, 1, bytes(8)) if mode != wire.TXT2IMG else None
-    mask = wire.Pixels("y-u8", 2, 1, bytes(2)) if mode == wire.INPAINT else None
+    mask = wire.Pixels("y-u8", 2, 1, bytes(2)) if mode in MASKED else None
     return source, mask
 
 
@@ -69,8 +73,8 @@ def test_every_job_is_accepted(key, data):
     assert accepted.mode == mode
     assert accepted.prompt == values["prompt"]
     assert accepted.interactive
-    assert accepted.composite is (mode != wire.INPAINT)
-    if mode != wire.TXT2IMG:
+    assert accepted.composite is (mode not in MASKED)
+    if "strength" in values:
         assert accepted.strength == options.strength_of(values)
 
 

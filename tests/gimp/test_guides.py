@@ -70,10 +70,15 @@ def test_a_picture_from_text_has_regions_where_it_will_lie(facts):
     assert region["prompt"] == "snow"
 
 
-def test_a_reference_layer_is_read_whole(facts):
+def test_two_reference_layers_are_read_whole(facts):
     found = facts("reference")
     assert found["error"] == ""
-    (reference,) = found["request"]["references"]
-    assert (reference["kind"], reference["weight"], reference["model"]) == ("style", 0.7, "tiny")
-    data = np.array(found["pixels"], np.uint8).tobytes()
-    assert reference["image"]["blob"] == wire.Pixels("rgba-u8", 40, 30, data).blob_id
+    assert found["differs"]
+    first, second = found["request"]["references"]
+    assert (first["kind"], first["weight"], first["model"]) == ("style", 0.7, "tiny")
+    assert (second.get("kind", "reference"), second["weight"]) == ("reference", 0.4)
+    sizes = ((40, 30), (20, 10))
+    for reference, size, data in zip((first, second), sizes, found["pixels"], strict=True):
+        sent = wire.Pixels("rgba-u8", *size, np.array(data, np.uint8).tobytes())
+        assert reference["image"]["blob"] == sent.blob_id
+    assert found["again"]["references"] == found["request"]["references"]

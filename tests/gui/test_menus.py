@@ -5,7 +5,9 @@ from __future__ import annotations
 import pytest
 
 pytestmark = pytest.mark.gui
-WITH_IMAGE = ["Image to Image...", "Regenerate Selection...", "Generate Again"]
+WITH_IMAGE = [
+    *("Image to Image...", "Regenerate Selection...", "Edit by Instruction...", "Generate Again")
+]
 ALWAYS = ["Text to Image...", "Server...", "Doctor..."]
 
 

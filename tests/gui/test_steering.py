@@ -98,6 +98,10 @@ def test_a_map_is_made_in_the_dialog_and_a_second_control_is_chosen(gimp):
     gui.widget_showing(title, "Reference layer", "combo box")
     assert gui.choices(title, "Reference layer") == ["None", "scene"]
     assert not gui.sensitive(title, "Reference weight", "spin button")
+    gui.choose(title, "Second reference layer", "scene")
+    second = "Second reference weight"
+    wait(lambda: gui.sensitive(title, second, "spin button"), 5, "the second reference's weight")
+    gui.choose(title, "Second reference layer", "None")
     assert gui.nameless(title) == []
     fill_in(gimp, title, "hills", "New")
     gui.press(title, "Generate")

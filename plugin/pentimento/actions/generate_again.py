@@ -22,7 +22,7 @@ def run(context):
         source = sources.recorded(context.image, record["source"], _family(context.image, record))
     else:
         sources.check_image(context.image, Destination())
-    if request["mode"] == wire.INPAINT:
+    if request.get("mask"):
         mask, deep_mask = _mask_of(layer, box)
     work = Work(_("Generate Again"))
     sent = work.send(source.read(box)) if source else None

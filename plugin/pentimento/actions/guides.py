@@ -1,4 +1,4 @@
-"""What guides a job besides prompt and control layers: a reference layer, and layers whose names
+"""What guides a job besides prompt and control layers: reference layers, and layers whose names
 are the words for their areas."""
 
 from __future__ import annotations
@@ -6,6 +6,7 @@ from __future__ import annotations
 import re
 from typing import Any, Dict, List
 
+import options
 from errors import NotPossible
 from gimpio import sources
 from i18n import _
@@ -29,20 +30,13 @@ def tattoos_of(context: Any) -> Dict[str, List[int]]:
 
 def send(work: Any, context: Any, box: Box) -> Dict[str, Any]:
     """The references and regions of a job, their pictures given to the server. Regions are read
-    in a box of the canvas, the reference as a whole."""
+    in a box of the canvas, references as a whole."""
     values = context.values
     fields: Dict[str, Any] = {}
-    layer = values["reference-layer"]
-    if layer is not None:
-        _check_image(context.image, layer)
-        fields["references"] = [
-            {
-                "image": _picture(work, context.image, layer),
-                "kind": values["reference-kind"],
-                "weight": float(values["reference-weight"]),
-            }
-        ]
-    if values["regions"]:
+    references = [_reference(work, context, name) for name in _references_used(values)]
+    if references:
+        fields["references"] = references
+    if values.get("regions"):
         fields["regions"] = [_region(work, layer, box) for layer in region_layers(context.image)]
     return fields
 
@@ -52,8 +46,12 @@ def send_again(
 ) -> Dict[str, Any]:
     """The same of a recorded job, from the layers as they are now."""
     fields: Dict[str, Any] = {}
-    for layer, old in zip(_found(image, tattoos, "references"), request.get("references", ())):
-        fields["references"] = [{**old, "image": _picture(work, image, layer)}]
+    references = [
+        {**old, "image": _picture(work, image, layer)}
+        for layer, old in zip(_found(image, tattoos, "references"), request.get("references", ()))
+    ]
+    if references:
+        fields["references"] = references
     regions = [_region(work, layer, box) for layer in _found(image, tattoos, "regions")]
     return {**fields, "regions": regions} if regions else fields
 
@@ -90,10 +88,9 @@ def _region_layers(image: Any) -> List[Any]:
 
 
 def _tattoos(image: Any, values: Dict[str, Any]) -> Dict[str, List[int]]:
-    layer = values["reference-layer"]
-    regions = _region_layers(image) if values["regions"] else []
+    regions = _region_layers(image) if values.get("regions") else []
     return {
-        "references": [layer.get_tattoo()] if layer is not None else [],
+        "references": [values[name + "-layer"].get_tattoo() for name in _references_used(values)],
         "regions": [region.get_tattoo() for region in regions],
     }
 
@@ -116,6 +113,21 @@ def _check_image(image: Any, layer: Any) -> None:
             _("Choose a layer of the image that is worked on."),
             "foreign_layer",
         )
+
+
+def _references_used(values: Dict[str, Any]) -> List[str]:
+    return [name for name in options.REFERENCES if values.get(name + "-layer") is not None]
+
+
+def _reference(work: Any, context: Any, name: str) -> Dict[str, Any]:
+    """An action without kind and weight, whose model reads the reference itself, sends none."""
+    values, layer = context.values, context.values[name + "-layer"]
+    _check_image(context.image, layer)
+    found: Dict[str, Any] = {"image": _picture(work, context.image, layer)}
+    if name + "-kind" in values:
+        found["kind"] = values[name + "-kind"]
+        found["weight"] = float(values[name + "-weight"])
+    return found
 
 
 def _picture(work: Any, image: Any, layer: Any) -> Dict[str, str]:

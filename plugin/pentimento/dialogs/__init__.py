@@ -13,6 +13,7 @@ MODULES = {
     "image_to_image": "dialogs.generate",
     "regenerate_selection": "dialogs.generate",
     "text_to_image": "dialogs.generate",
+    "edit": "dialogs.edit",
     "make_control_layer": "dialogs.make_control_layer",
     "backends": "dialogs.places",
     "models": "dialogs.model_manager",

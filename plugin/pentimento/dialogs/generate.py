@@ -10,16 +10,17 @@ import dialogs.native as native
 
 native.start()
 
-from gi.repository import Gdk, GimpUi, GObject, Gtk
+from gi.repository import GimpUi, GObject, Gtk
 
 import choices
 import dialogs.edges as edges
+import dialogs.rows as rows
 import dialogs.steering as steering
 import options
 from actions.steering import check as check_steering
 from context import values_of
 from dialogs.backend import PlaceChooser
-from dialogs.fields import BOTH, OPPOSITE, Fields
+from dialogs.fields import Fields
 from dialogs.loras import LoraAdder
 from dialogs.models import ModelChooser, VaeChooser
 from dialogs.presets import PresetLink
@@ -29,7 +30,7 @@ from gimpio.destination import Destination
 from i18n import _
 
 WIDTH = 600
-PROMPT_LINES, NEGATIVE_LINES = 3, 2
+NEGATIVE_LINES = 2
 PLAIN = ("prompt", "negative-prompt", "random-seed", "seed")  # not what a plan depends on
 LINKS = (
     ("strength-preset", "strength", choices.STRENGTH_PRESETS),
@@ -119,13 +120,13 @@ class GenerateDialog:
 
     def _lay_out(self) -> None:
         fields = self.fields
-        box = _column_of(
-            self._prompt(),
+        box = rows.column_of(
+            rows.prompt(fields),
             self._negative(),
             fields.combos("strength-preset", "steps-preset"),
             self._strength(),
             fields.numbers("width", "height"),
-            self._seed(),
+            rows.seeds(fields),
             fields.combo("source"),
             self._target(),
             self._place(),
@@ -137,15 +138,6 @@ class GenerateDialog:
         area = self.dialog.get_content_area()
         area.pack_start(box, True, True, 0)
         area.reorder_child(box, 0)
-
-    def _prompt(self) -> Gtk.Box:
-        view, scroll = self.fields.text_view("prompt", PROMPT_LINES)
-        view.connect("key-press-event", self._generate_on_control_return)
-        self.dialog.connect("map", lambda _dialog: view.grab_focus())
-        box = native.column(spacing=2)
-        box.pack_start(native.label(_(self.options["prompt"].label), view), False, False, 0)
-        box.pack_start(scroll, True, True, 0)
-        return box
 
     def _negative(self) -> Gtk.Expander:
         _view, scroll = self.fields.text_view("negative-prompt", NEGATIVE_LINES)
@@ -162,20 +154,6 @@ class GenerateDialog:
                 mark = f"<small>{_(choice.label)}</small>"
                 entry.get_range().add_mark(choice.value, Gtk.PositionType.BOTTOM, mark)
         return self.fields.labelled("strength", entry)
-
-    def _seed(self) -> Gtk.Box:
-        value = self.options["seed"]
-        check = self.fields.check("random-seed")
-        # ProcedureDialog has no widget for unsigned numbers; bindings convert them to double.
-        seed = Gtk.SpinButton.new_with_range(value.minimum, value.maximum, 1)
-        self.fields.name(seed, value)
-        self.config.bind_property("seed", seed, "value", BOTH)
-        label = native.label(_(value.label), seed)
-        for widget in (label, seed):
-            self.config.bind_property("random-seed", widget, "sensitive", OPPOSITE)
-        self.fields.align(check)
-        count = self.fields.number("count", aligned=False)
-        return native.row(check, native.row(label, seed), count, spacing=native.BORDER)
 
     def _target(self):
         """Without an image the result is a new one, and there is nothing to choose."""
@@ -205,7 +183,7 @@ class GenerateDialog:
 
     def _more(self) -> Gtk.Expander:
         fields = self.fields
-        box = _column_of(
+        box = rows.column_of(
             self._model(),
             self._numbers(),
             edges.transparency(fields, self.context),
@@ -233,19 +211,3 @@ class GenerateDialog:
             if isinstance(widget, (Gtk.Entry, Gtk.Button)):
                 self.fields.name(widget, sheet)
         return native.row(self.fields.check("observe"), chooser, spacing=2 * native.BORDER)
-
-    def _generate_on_control_return(self, _view: Gtk.TextView, event: Gdk.EventKey) -> bool:
-        control = event.state & Gdk.ModifierType.CONTROL_MASK
-        if control and event.keyval in (Gdk.KEY_Return, Gdk.KEY_KP_Enter):
-            self.dialog.response(Gtk.ResponseType.OK)
-            return True
-        return False
-
-
-def _column_of(*parts: Any) -> Gtk.Box:
-    """The parts from top to bottom, without those that are None."""
-    box = native.column()
-    for part in parts:
-        if part is not None:
-            box.pack_start(part, False, False, 0)
-    return box

@@ -8,21 +8,25 @@ from gi.repository import Gtk
 
 import dialogs.native as native
 import options
+from dialogs.models import default_of
 from i18n import _
 
 
 class LoraAdder(Gtk.ComboBoxText):
-    """Shows those that fit the chosen model; its first entry is only a title."""
+    """Shows those that fit the chosen model; its first entry is only a title. `mode` is one that
+    not every model can do."""
 
-    def __init__(self, config: Any) -> None:
+    def __init__(self, config: Any, mode: str = "") -> None:
         super().__init__()
         self._config = config
+        self._mode = mode
+        self._runs_elsewhere = config.find_property("backend") is not None
         self._lists: Dict[str, Sequence[Dict[str, Any]]] = {}
         native.name(self, _("Add a LoRA"), _("Those on the server that fit the model"))
         self.set_tooltip_text(_("Those on the server that fit the model"))
         self._show()
         self.connect("changed", lambda *_args: self._chosen())
-        for changing in ("model", "backend"):
+        for changing in ("model", "backend") if self._runs_elsewhere else ("model",):
             config.connect("notify::" + changing, lambda *_args: self._show())
 
     def fill(self, lists: Dict[str, Sequence[Dict[str, Any]]]) -> None:
@@ -40,14 +44,15 @@ class LoraAdder(Gtk.ComboBoxText):
         self.set_sensitive(bool(fitting))
 
     def _fits(self, lora: Dict[str, Any]) -> bool:
-        backend = self._config.get_property("backend").strip()
-        if not lora["ok"] or backend not in ("", options.LOCAL):
-            return False
-        return self._model() in lora["fits"]
+        here = not self._runs_elsewhere or self._backend() in ("", options.LOCAL)
+        return here and lora["ok"] and self._model() in lora["fits"]
+
+    def _backend(self) -> str:
+        return self._config.get_property("backend").strip()
 
     def _model(self) -> str:
-        default = (one["id"] for one in self._lists["models"] if one["default"])
-        return self._config.get_property("model").strip() or next(default, "")
+        default = default_of(self._lists["models"], self._mode)
+        return self._config.get_property("model").strip() or (default["id"] if default else "")
 
     def _weight(self, chosen: str) -> float:
         """What the LoRA was made for; few ask for another one than 1."""

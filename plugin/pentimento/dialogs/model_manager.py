@@ -3,7 +3,7 @@ Downloads belong to the server and go on when it is closed."""
 
 from __future__ import annotations
 
-from typing import Any, Dict, List, Set
+from typing import Any, Dict, List, Optional, Set
 
 import dialogs.native as native
 
@@ -28,12 +28,17 @@ def ask(_procedure: Any, _config: Any, _context: Any) -> bool:
 
 
 class ModelManager:
-    def __init__(self) -> None:
+    """`parent` is the dialog that it was opened from."""
+
+    def __init__(self, parent: Optional[Gtk.Window] = None) -> None:
         self.background = Background()
         self.rows: Dict[str, ModelRow] = {}
         self.asking = True
         self.active: List[str] = []
         self.dialog = native.window(_("Models"), "pentimento-models")
+        if parent is not None:
+            self.dialog.set_transient_for(parent)
+            self.dialog.set_modal(True)
         self.dialog.set_default_size(WIDTH, HEIGHT)
         self.dialog.add_button(_("_Close"), Gtk.ResponseType.CLOSE)
         self.dialog.set_default_response(Gtk.ResponseType.CLOSE)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Dict, Sequence
+from typing import Any, Dict, Optional, Sequence
 
 from gi.repository import Gtk
 
@@ -48,13 +48,15 @@ class InstalledChooser(Gtk.ComboBoxText):
 
 
 class ModelChooser(InstalledChooser):
-    """The models of this machine, or those of a service."""
+    """The models of this machine, or those of a service. With a mode those that can do it."""
 
-    def __init__(self, config: Any) -> None:
-        super().__init__(config, "model", _default_label(()))
+    def __init__(self, config: Any, mode: str = "") -> None:
+        super().__init__(config, "model", _default_label(None))
+        self._mode = mode
 
     def fill_with_models(self, models: Sequence[Dict[str, Any]]) -> None:
-        self.fill(models, _default_label(models))
+        able = [model for model in models if can(model, self._mode)]
+        self.fill(able, _default_label(default_of(able, self._mode)))
 
     def fill_with_service(self, place: Dict[str, Any]) -> None:
         """Shows the models of a service (entry of GET /v1/backends)."""
@@ -82,8 +84,20 @@ def _label(entry: Dict[str, Any]) -> str:
     return _("{model} (inpainting)").format(model=title) if inpaints else title
 
 
-def _default_label(models: Sequence[Dict[str, Any]]) -> str:
-    for model in models:
-        if model.get("default"):
-            return _("Server's default: {model}").format(model=model.get("title") or model["id"])
+def can(model: Dict[str, Any], mode: str) -> bool:
+    """Whether an entry of GET /v1/models can be used in a mode; all of them in no special one."""
+    return model.get("ok", True) and (not mode or mode in model.get("modes", ()))
+
+
+def default_of(models: Sequence[Dict[str, Any]], mode: str) -> Optional[Dict[str, Any]]:
+    """The one that counts where none is named: the server's default, or for a mode that it cannot
+    do the first that can."""
+    able = [model for model in models if can(model, mode)]
+    default = next((model for model in able if model.get("default")), None)
+    return default or (able[0] if able and mode else None)
+
+
+def _default_label(model: Optional[Dict[str, Any]]) -> str:
+    if model is not None:
+        return _("Server's default: {model}").format(model=model.get("title") or model["id"])
     return _("Server's default")

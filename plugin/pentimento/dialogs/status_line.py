@@ -21,16 +21,18 @@ RETRY_MS = 3000  # a server that was just started by hand is noticed by itself
 class StatusLine(Gtk.Box):
     """`request()` gives the body for /v1/plan (main thread); `known(lists, places)` hears of the
     server's models and LoRAs and of where jobs can run, when it first answers and whenever they
-    change."""
+    change; `explain(error)` puts a failure into words."""
 
     def __init__(
         self,
         request: Callable[[], Dict[str, Any]],
         known: Callable[[Dict[str, List[Dict[str, Any]]], List[Dict[str, Any]]], None],
+        explain: Callable[[Exception], str] = str,
     ) -> None:
         super().__init__(orientation=Gtk.Orientation.HORIZONTAL, spacing=native.SPACING)
         self._request = request
         self._known = known
+        self._explain = explain
         self._lists: Dict[str, List[Dict[str, Any]]] = {"models": []}
         self._places: List[Dict[str, Any]] = []
         self.plan: Optional[Dict[str, Any]] = None  # the newest one
@@ -110,7 +112,7 @@ class StatusLine(Gtk.Box):
     def _failed(self, question: int, error: Exception) -> None:
         if question == self._question:
             self.plan = None
-            self._say(str(error) or type(error).__name__, "dialog-warning")
+            self._say(self._explain(error) or type(error).__name__, "dialog-warning")
             self._ask_in(RETRY_MS)
 
     def _say(self, text: str, icon: str) -> None:

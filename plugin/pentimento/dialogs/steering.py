@@ -4,64 +4,72 @@ from __future__ import annotations
 
 from typing import Any, List
 
-from gi.repository import Gtk
+from gi.repository import GimpUi, Gtk
 
 import choices
 import dialogs.native as native
+import dialogs.rows as rows
 import options
-from dialogs.fields import BOTH, Fields
-from gimpio import sources
+from dialogs.fields import Fields
+from dialogs.layer_chooser import LayerChooser
 from i18n import _
 
 TIGHT = 3  # px between lines
 SHORT = 5  # characters of a number
-SHOWN_WHEN_USED = (*options.CONTROLS, "loras", "reference-layer", "regions")
+REFERENCE_LAYERS = tuple(name + "-layer" for name in options.REFERENCES)
+SHOWN_WHEN_USED = (*options.CONTROLS, "loras", *REFERENCE_LAYERS, "regions")
 
 
 def steering(fields: Fields, context: Any, adder: Gtk.ComboBox) -> Gtk.Box:
     """`adder` stands beside the LoRAs."""
-    entry = Gtk.Entry(placeholder_text=_("for example blueprint:0.8"))
-    fields.config.bind_property("loras", entry, "text", BOTH)
     pages = Gtk.Stack()
     for name, title in zip(options.CONTROLS, (_("First control"), _("Second control"))):
         pages.add_titled(_control(fields, context, name), name, title)
     pages.add_titled(_guides(fields, context), "guides", _("Reference and regions"))
     switcher = Gtk.StackSwitcher(stack=pages, halign=Gtk.Align.START)
-    loras = fields.row("loras", entry)
-    loras.pack_start(adder, False, False, 0)
     box = native.column(TIGHT)
-    for part in (switcher, pages, loras):
+    for part in (switcher, pages, rows.loras(fields, adder)):
         box.pack_start(part, False, False, 0)
     return box
 
 
 def _guides(fields: Fields, context: Any) -> Gtk.Box:
-    chooser = LayerChooser(fields.config, context, "reference-layer", _("None"))
-    kind, weight = (
-        fields.combo("reference-kind", aligned=False),
-        _numbers(fields, "reference-weight"),
-    )
+    """Four lines at most, so that the dialog stays within a small screen."""
+    weights = [_numbers(fields, name + "-weight")[0] for name in options.REFERENCES]
+    references = [
+        _reference(fields, context, name, weight)
+        for name, weight in zip(options.REFERENCES, weights)
+    ]
     box = native.column(TIGHT)
     for part in (
-        fields.row("reference-layer", chooser),
-        native.row(kind, *weight, spacing=2 * native.BORDER),
+        *references,
+        native.row(*weights, spacing=2 * native.BORDER),
         fields.check("regions"),
     ):
         box.pack_start(part, False, False, 0)
+    return box
+
+
+def _reference(fields: Fields, context: Any, name: str, weight: Gtk.Widget) -> Gtk.Box:
+    """A layer and beside it what of it counts, which goes with `weight` by the choice."""
+    kind = GimpUi.prop_choice_combo_box_new(fields.config, name + "-kind")
+    fields.name(kind, fields.options[name + "-kind"])
+    row = fields.row(name + "-layer", LayerChooser(fields.config, context, name + "-layer"))
+    row.pack_start(kind, False, False, 0)
 
     def follow(*_args: Any) -> None:
-        for part in (kind, *weight):
-            part.set_sensitive(fields.config.get_property("reference-layer") is not None)
+        for part in (kind, weight):
+            part.set_sensitive(fields.config.get_property(name + "-layer") is not None)
 
-    fields.config.connect("notify::reference-layer", follow)
+    fields.config.connect(f"notify::{name}-layer", follow)
     follow()
-    return box
+    return row
 
 
 def _control(fields: Fields, context: Any, name: str) -> Gtk.Box:
     """Four lines at most, so that the dialog stays within a small screen."""
     from_source = any(option.name == "source" for option in context.action.options)
-    nothing = _("The source itself") if from_source else _("None")
+    nothing = _("The source itself") if from_source else ""
     chooser = LayerChooser(fields.config, context, name + "-layer", nothing)
     is_map = fields.check(name + "-is-map")
     layer = fields.row(name + "-layer", chooser)
@@ -110,28 +118,3 @@ def _while_used(
     for changing in (name, name + "-layer", name + "-is-map"):
         config.connect("notify::" + changing, follow)
     follow()
-
-
-class LayerChooser(Gtk.ComboBoxText):
-    """The image's layers, bound to an option of the config; the first entry is none."""
-
-    def __init__(self, config: Any, context: Any, name: str, nothing: str) -> None:
-        super().__init__()
-        self._config, self._name = config, name
-        self._layers = [None] + (sources.tree(context.image) if context.image else [])
-        self.append_text(nothing)
-        for layer in self._layers[1:]:
-            self.append_text(layer.get_name())
-        if config.get_property(name) not in self._layers:
-            config.set_property(name, None)
-        self._show()
-        self.connect("changed", lambda *_args: self._chosen())
-        config.connect("notify::" + name, lambda *_args: self._show())
-
-    def _chosen(self) -> None:
-        layer = self._layers[self.get_active()]
-        if layer != self._config.get_property(self._name):
-            self._config.set_property(self._name, layer)
-
-    def _show(self) -> None:
-        self.set_active(self._layers.index(self._config.get_property(self._name)))

@@ -28,6 +28,9 @@ class Area:
         """The box of everything selected, however softly. Raises NotPossible for nothing."""
         return self._with_selection(_bounds) or self._nothing()
 
+    def is_empty(self) -> bool:
+        return self._with_selection(_bounds) is None
+
     def read(self, box: Box) -> Tuple[Pixels, Stored]:
         """The values in a box of the canvas: for the server, where 0 is kept and 255 is wholly
         regenerated, and as deep as the image for the layer mask."""

@@ -10,7 +10,8 @@ it; "custom" (the default, so that a script may give just the number) means the 
 
 from __future__ import annotations
 
-from options.guides import GUIDES
+from options.editing import EDITOR, INSTRUCTION, ONLY_SELECTION, READ_ALONG
+from options.guides import GUIDES, REFERENCES
 from options.managing import ACCEPT_LICENCE, MODEL_NAME, MODELS_COMMAND
 from options.mapping import MAP, MAP_HIGH, MAP_LOW
 from options.observing import CONTACT_SHEET, OBSERVE, OBSERVING

@@ -33,6 +33,33 @@ REFERENCE_WEIGHT = Option(
     2.0,
     advanced=True,
 )
+REFERENCE_2_LAYER = Option(
+    "reference-2-layer",
+    LAYER,
+    N_("Second reference layer"),
+    N_("Another picture that is read like a part of the prompt"),
+    None,
+    advanced=True,
+)
+REFERENCE_2_KIND = Option(
+    "reference-2-kind",
+    CHOICE,
+    N_("What of the second counts"),
+    N_("All of the second reference, only how it looks, or only how it is laid out"),
+    choices.REFERENCES[0].nick,
+    choices=choices.REFERENCES,
+    advanced=True,
+)
+REFERENCE_2_WEIGHT = Option(
+    "reference-2-weight",
+    DOUBLE,
+    N_("Second reference weight"),
+    N_("How much the second reference counts; 0 is not at all"),
+    1.0,
+    0.0,
+    2.0,
+    advanced=True,
+)
 REGIONS = Option(
     "regions",
     BOOLEAN,
@@ -45,4 +72,13 @@ REGIONS = Option(
     advanced=True,
 )
 
-GUIDES = (REFERENCE_LAYER, REFERENCE_KIND, REFERENCE_WEIGHT, REGIONS)
+REFERENCES = ("reference", "reference-2")  # each with a layer, a kind and a weight of its own
+GUIDES = (
+    REFERENCE_LAYER,
+    REFERENCE_KIND,
+    REFERENCE_WEIGHT,
+    REFERENCE_2_LAYER,
+    REFERENCE_2_KIND,
+    REFERENCE_2_WEIGHT,
+    REGIONS,
+)

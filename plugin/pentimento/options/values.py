@@ -70,9 +70,9 @@ def _number(text: str) -> Any:
 
 def observed(values: Dict[str, Any]) -> bool:
     """Whether the stages are wanted, as layers or on a sheet."""
-    return bool(values["observe"]) or values["contact-sheet"] is not None
+    return bool(values.get("observe")) or values.get("contact-sheet") is not None
 
 
 def sampler_of(values: Dict[str, Any]) -> Optional[str]:
     """The sampler's name in the protocol; None for the model's default."""
-    return _meaning(choices.SAMPLERS, values["sampler"])
+    return _meaning(choices.SAMPLERS, values.get("sampler", choices.MODEL_DEFAULT))

@@ -52,15 +52,19 @@ def guided(**options):
 def referred(kind):
     image, drawables = scenes.full()
     other = batch.add_layer(image, -5, 7, 40, 30, name="look", seed=8)
+    second = batch.add_layer(image, 3, 3, 20, 10, name="another look", seed=9)
     options = {"reference_layer": other, "reference_kind": kind, "reference_weight": 0.7}
+    options |= {"reference_2_layer": second, "reference_2_weight": 0.4}
     status, error, values = batch.call("img2img", image, drawables, **FIXED, **options)
     if status != "success":
         return {"error": error}
+    _status, error_again, again = batch.call("generate-again", image, [values["layer"]])
     _status, _error, plain = batch.call("img2img", image, drawables, **FIXED)
     return {
         "error": error,
         "request": record_of(values["layer"])["record"]["request"],
-        "pixels": list(bytes(batch.read(other))),
+        "again": record_of(again["layer"])["record"]["request"] if again else error_again,
+        "pixels": [list(bytes(batch.read(layer))) for layer in (other, second)],
         "differs": batch.read(values["layer"]) != batch.read(plain["layer"]),
     }
 

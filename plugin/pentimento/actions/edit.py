@@ -1,0 +1,50 @@
+"""Edit by Instruction: a source changed as told in words, all of it or within the selection."""
+
+from __future__ import annotations
+
+import wire
+from actions import guides
+from actions.work import Work
+from errors import NotPossible
+from gimpio import layers, sources
+from gimpio.destination import Destination
+from gimpio.selection import Area
+from i18n import _
+
+
+def _area(context, values):
+    """What is read, and the part of it that may change; None for all of it."""
+    destination = Destination.of(values)
+    source = sources.choose(context.image, context.drawables, values["source"], destination)
+    area = Area(source)
+    return source, None if not values["only-selection"] or area.is_empty() else area
+
+
+def plan_request(context, values):
+    source, area = _area(context, values)
+    canvas, selection = sources.canvas(context.image), area.bounds() if area else None
+    return wire.plan_request(wire.EDIT, values, canvas, source.extent, selection)
+
+
+def run(context):
+    values = context.values
+    if not values["prompt"].strip():
+        raise NotPossible(
+            _("There is no instruction."),
+            _("Say what to change, such as “make it winter”."),
+            "no_instruction",
+        )
+    source, area = _area(context, values)
+    work = Work(_("Edit by Instruction"))
+    box = work.box(plan_request(context, values))
+    sent = work.send(source.read(box))
+    mask, deep_mask = area.read(box) if area else (None, None)
+    sent_mask = work.send(mask) if mask else None
+    guiding = guides.send(work, context, box)
+    job = wire.job_request(wire.EDIT, values, wire.seed_of(values), sent, sent_mask, guides=guiding)
+    outcome = work.run(job)
+    made = work.pictures(
+        outcome, context.action.key, box, source, guides=guides.tattoos_of(context)
+    )
+    place = layers.Place(context.image, source.above, box, Destination.of(values))
+    return place.put(made, deep_mask, context.interactive)

@@ -1,0 +1,36 @@
+"""What an edit by instruction is told: the instruction, and whether it stays within the
+selection."""
+
+from __future__ import annotations
+
+from choices import N_
+from options.guides import REFERENCE_2_LAYER, REFERENCE_LAYER
+from options.option import BOOLEAN, LAYER, STRING, TEXT, Option
+from options.painting import MODEL
+
+INSTRUCTION = Option(
+    "prompt", TEXT, N_("_Instruction"), N_("What to change, such as “make it winter”"), ""
+)
+ONLY_SELECTION = Option(
+    "only-selection",
+    BOOLEAN,
+    N_("O_nly within the selection"),
+    N_("What lies outside stays as it is; without a selection all of the source is edited"),
+    True,
+)
+EDITOR = Option(
+    "model",
+    STRING,
+    MODEL.label,
+    N_("Which model, by its name on the server; empty for the first that can edit"),
+    "",
+)
+
+
+def _read_along(layer: Option) -> Option:
+    """The model itself reads such a layer, in full and without an adapter."""
+    blurb = N_("A further picture that the instruction may speak of")
+    return Option(layer.name, LAYER, layer.label, blurb, None, advanced=True)
+
+
+READ_ALONG = (_read_along(REFERENCE_LAYER), _read_along(REFERENCE_2_LAYER))

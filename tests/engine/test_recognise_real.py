@@ -72,7 +72,29 @@ REAL: dict[str, tuple[Callable[[], torch.nn.Module], str, str, str]] = {
         of("FluxControlNetModel", num_layers=2, num_single_layers=0),
         *("controlnet", "flux", ""),
     ),
+    "controlnet-flux-union": (
+        of("FluxControlNetModel", num_mode=10, **SHORT),
+        *("controlnet", "flux", "union"),
+    ),
+    "controlnet-flux-pixels": (
+        of("FluxControlNetModel", conditioning_embedding_channels=16, **SHORT),
+        *("controlnet", "flux", ""),
+    ),
     "controlnet-sd3": (of("SD3ControlNetModel", num_layers=2), "controlnet", "sd3", ""),
+    "controlnet-sd35-large": (
+        of(
+            "SD3ControlNetModel",
+            num_layers=2,
+            joint_attention_dim=None,
+            use_pos_embed=False,
+            pos_embed_type=None,
+        ),
+        *("controlnet", "sd3", ""),
+    ),
+    "controlnet-z-image": (
+        of("ZImageControlNetModel", control_layers_places=[0, 5], control_in_dim=33),
+        *("controlnet", "z-image", ""),
+    ),
     "controlnet-qwen": (
         of("QwenImageControlNetModel", num_layers=2),
         *("controlnet", "qwen-image", ""),

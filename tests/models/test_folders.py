@@ -198,6 +198,19 @@ def test_a_controlnet_in_a_hub_cache_is_told_by_its_repositorys_name(tmp_path: P
     assert (found.precision, found.title) == ("fp16", "maker/controlnet-depth")
 
 
+def test_a_union_in_a_hub_cache_takes_the_maps_of_its_family(tmp_path: Path) -> None:
+    name = "models--maker--Qwen-Image-ControlNet-Union"
+    folder = tmp_path / "hub" / name / "snapshots" / "0f1e"
+    config = {"_class_name": "QwenImageControlNetModel", "num_attention_heads": 24}
+    write_json(folder / "config.json", config | {"attention_head_dim": 128})
+    write(folder / "diffusion_pytorch_model.safetensors", {"a": [4]})
+    known = registry(tmp_path / "data")
+    known.inventory.folders.add(tmp_path)
+    found = known.addons.get("controlnet", "Qwen-Image-ControlNet-Union")
+    assert (found.ok, found.families, found.width) == (True, {"qwen-image"}, 768)
+    assert found.controls == ("canny", "softedge", "depth", "openpose")
+
+
 def test_a_folders_precision_is_its_denoisers(tmp_path: Path) -> None:
     folder = write_model(tmp_path / "models" / "mine")
     write(folder / "unet" / "diffusion_pytorch_model.safetensors", {"a": [4]}, "BF16")

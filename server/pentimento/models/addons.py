@@ -176,7 +176,7 @@ def _outside(item: Item, addon_id: str) -> Addon:
         )
     else:
         bare = _inspect(place.path, addon_id)
-    controls = bare.controls or control_kinds.types_named(place.title)
+    controls = bare.controls or control_kinds.types_named(place.title, bare.family)
     controls = controls if kind == "controlnet" else ()
     return replace(bare, title=place.title, source=place.source, controls=controls)
 

@@ -32,7 +32,7 @@ UNION_MODES = {
 FLUX_UNION_MODES = {"canny": 0, "tile": 1, "depth": 2, "openpose": 4}
 # What nets of several kinds take that need not be told which one: by the "union" in their names.
 UNTOLD_UNIONS = dict.fromkeys(
-    (FLUX, QWEN_IMAGE, Z_IMAGE), ("canny", "softedge", "depth", "openpose")
+    ("flux", "qwen-image", "z-image"), ("canny", "softedge", "depth", "openpose")
 )
 FILLS = ("extra_condition_channels", "extra_conditioning_channels")  # of nets that need the mask
 ADAPTER_FAMILIES = {  # T2I-Adapters don't say which UNet they are for, but their kinds do
@@ -63,10 +63,7 @@ def types_of(folder: Path, config: dict[str, Any], sheet: dict[str, Any]) -> tup
         return found
     if modes is not None:
         return tuple(modes)
-    kind = config["_class_name"]
-    if "union" in folder.name.lower() and kind in UNTOLD_UNIONS:
-        return UNTOLD_UNIONS[kind]
-    return types_named(folder.name)
+    return types_named(folder.name, TRANSFORMER_FAMILIES.get(config["_class_name"], ""))
 
 
 def modes_of(config: Mapping[str, Any]) -> dict[str, int] | None:
@@ -81,9 +78,11 @@ def modes_of(config: Mapping[str, Any]) -> dict[str, int] | None:
     return {kind: mode for kind, mode in table.items() if mode < count}
 
 
-def types_named(name: str) -> tuple[str, ...]:
-    """The type of maps that a name tells, if any."""
+def types_named(name: str, family: str = "") -> tuple[str, ...]:
+    """The type of maps that a name tells, if any; several for the unions of some families."""
     plain = name.lower().replace("_", "").replace("-", "")
+    if "union" in plain and family in UNTOLD_UNIONS:
+        return UNTOLD_UNIONS[family]
     return next(((kind,) for kind in TYPES if kind in plain), ())
 
 

@@ -87,8 +87,10 @@ def test_paints_what_diffusers_itself_paints(bench: Bench, data_dir: Path, net: 
         output_type="np",
     ).images[0]
     ours = pixels(bench, net, controls=[control(net)], steps=STEPS)
-    assert np.abs(ours - pixels(bench, net, steps=STEPS)).max() > 3
-    assert np.abs(ours - wanted * 255).max() < 1.0
+    white = control(net, image=np.full_like(drawing(), 255))
+    for other in ([], [white]):
+        assert np.abs(ours - pixels(bench, net, controls=other, steps=STEPS)).max() > 3
+    assert np.abs(ours - wanted * 255).max() < 0.6  # half of it is rounding
 
 
 @pytest.mark.parametrize("net", ONE_EACH)
@@ -199,11 +201,13 @@ def test_a_net_keeps_nothing_of_its_model(registry: Registry, tmp_path: Path) ->
     bench = Bench(Worker(Device(torch.device("cpu"), torch.float32, "cpu")), registry, tmp_path)
     net = "z-image-union-2"
     pixels(bench, net, controls=[control(net), control(net, type="depth")])
-    kept = [part for part in bench.worker._shared.components._parts.values() if net in part.name]
-    assert [part.name for part in kept] == [f"controlnet {net}"]
-    own = sum(weight.numel() * weight.element_size() for weight in kept[0].value.parameters())
-    assert kept[0].bytes == own
-    assert kept[0].value.noise_refiner is kept[0].value.x_pad_token is None
+    parts = bench.worker._shared.components._parts.values()
+    (kept,) = (part for part in parts if net in part.name)
+    own = sum(weight.numel() * weight.element_size() for weight in kept.value.parameters())
+    assert kept.bytes == own
+    assert kept.value.noise_refiner is kept.value.x_pad_token is None
+    (denoiser,) = (part.value for part in parts if part.name == "transformer")
+    assert not denoiser._forward_pre_hooks
 
 
 def test_blocks_get_their_residuals_by_the_familys_rule() -> None:

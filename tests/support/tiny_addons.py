@@ -15,7 +15,7 @@ def write_controlnet(model: Path, folder: Path) -> Path:
 
     torch.manual_seed(0)
     control = ControlNetModel.from_unet(UNet2DConditionModel.from_pretrained(model / "unet"))
-    return randomised(control, folder)
+    return _randomised(control, folder)
 
 
 def write_union(model: Path, folder: Path, kinds: int = 8) -> Path:
@@ -36,7 +36,7 @@ def write_union(model: Path, folder: Path, kinds: int = 8) -> Path:
         num_proj_channel=width,
         num_trans_head=4,
     )
-    return randomised(union, folder)
+    return _randomised(union, folder)
 
 
 def write_t2i_adapter(folder: Path) -> Path:
@@ -46,10 +46,10 @@ def write_t2i_adapter(folder: Path) -> Path:
 
     torch.manual_seed(0)
     adapter = T2IAdapter(3, [32, 64], 1, 16, "full_adapter_xl")
-    return randomised(adapter, folder)
+    return _randomised(adapter, folder)
 
 
-def randomised(net: Any, folder: Path) -> Path:
+def _randomised(net: Any, folder: Path) -> Path:
     import torch
 
     with torch.no_grad():

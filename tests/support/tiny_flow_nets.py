@@ -6,8 +6,11 @@ import inspect
 from pathlib import Path
 from typing import Any
 
-from tests.support.tiny_addons import randomised
-
+GAIN, HINT_GAIN = 1.0, 5.0
+HINTS = (
+    *("input_hint_block.", "controlnet_x_embedder.", "pos_embed_input.", "control_all_x_embedder."),
+    "controlnet_mode_embedder.",
+)
 FLUX: dict[str, Any] = {
     "in_channels": 16,
     "num_layers": 2,
@@ -89,12 +92,20 @@ NETS: dict[str, tuple[str, str, dict[str, Any]]] = {  # folder -> model, class, 
 
 
 def write_flow_net(folder: Path, kind: str, config: dict[str, Any]) -> Path:
-    """As they are made they do nothing, so every weight is drawn at random."""
+    """As they are made they do nothing, so every weight is drawn at random, large enough that the
+    map, its kind and the words all count."""
     import diffusers
     import torch
 
     torch.manual_seed(0)
-    return randomised(getattr(diffusers, kind)(**config), folder)
+    net = getattr(diffusers, kind)(**config)
+    with torch.no_grad():
+        for name, weight in net.named_parameters():
+            inputs = weight[0].numel() if weight.ndim > 1 else 1
+            gain = GAIN * (HINT_GAIN if name.startswith(HINTS) else 1)
+            weight.copy_(torch.randn_like(weight) * gain / inputs**0.5)
+    net.save_pretrained(folder)
+    return folder
 
 
 def write_all(folder: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +50,15 @@ def models(tmp_path: Path) -> Path:
     return tmp_path / "models"
 
 
+QWEN = {"temperal_downsample": [False, True, True], "z_dim": 4}
+EDITORS = {  # pipeline -> its VAE, references that it takes, guidance
+    "FluxKontextPipeline": (KL, 0, 2.5),
+    "QwenImageEditPipeline": (QWEN, 0, 4.0),
+    "QwenImageEditPlusPipeline": (QWEN, 4, 4.0),
+    "Flux2KleinPipeline": (KL, 4, 4.0),
+}
+
+
 @pytest.fixture
 def registry(models: Path) -> Registry:
     write_flow_model(models / "klein", "Flux2KleinPipeline", 16, KL)
@@ -67,6 +77,35 @@ def test_models_tell_what_they_can(registry: Registry) -> None:
     assert told["klein"]["modes"] == [*painting, "edit"]
     assert told["klein"]["edit_references"] == 4
     assert "editing" not in told["klein"]
+
+
+@pytest.mark.parametrize("pipeline", EDITORS)
+def test_every_pipeline_that_edits_is_known(models: Path, pipeline: str) -> None:
+    vae, references, guidance = EDITORS[pipeline]
+    write_flow_model(models / "editor", pipeline, 16, vae)
+    told = Registry(models.parent, starter=models / "none").get("editor")
+    assert told.ok, told.problem
+    assert "edit" in told.modes
+    assert (told.edit_references, told.default_guidance) == (references, guidance)
+
+
+def test_what_sees_words_and_pictures_needs_its_processor(models: Path) -> None:
+    folder = models / "editor"
+    write_flow_model(folder, "QwenImageEditPipeline", 16, QWEN)
+    shutil.rmtree(folder / "processor")
+    told = Registry(models.parent, starter=models / "none").get("editor")
+    assert told.problem == "The folder processor is missing."
+
+
+def test_a_result_is_about_as_large_as_its_source_was_read(models: Path) -> None:
+    """Kontext reads it at a megapixel; other modes may have more."""
+    write_flow_model(models / "kontext", "FluxKontextPipeline", 16, KL)
+    registry = Registry(models.parent, starter=models / "none")
+    found = plan(registry, mode="edit", source=CANVAS)
+    assert (found.generation.width, found.generation.height) == (1360, 768)
+    assert plan(registry, mode="img2img", model="kontext", source=CANVAS).generation.width == 1792
+    error = refused(registry, references=[{"image": BLOB}])
+    assert error.message == "kontext takes no picture besides the source."
 
 
 def test_the_plan_is_that_of_a_picture_from_noise(registry: Registry) -> None:

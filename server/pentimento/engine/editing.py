@@ -10,10 +10,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from torch import Tensor, nn
+from torch.nn import functional
 
 from pentimento.backends.base import PixelFile
 from pentimento.engine.families.base import Family
@@ -21,29 +23,40 @@ from pentimento.engine.pictures import Canvas
 from pentimento.imaging import pixels
 from pentimento.imaging.geometry import Size
 from pentimento.jobs.record import Reference
-from pentimento.models.families import Editing
+from pentimento.models.families import EDITS
 
-Encode = Callable[[np.ndarray], Tensor]  # (h, w, 3) float32 0..1 -> (1, c, h, w) latents
-
-
-def shown(
-    editing: Editing,
-    canvas: Canvas,
-    references: Sequence[Reference],
-    files: dict[str, PixelFile],
-    encode: Encode,
-) -> list[Tensor]:
-    """Latents of the source and of every reference, each at the size that the model reads it at."""
-    size = canvas.generation if editing.aligned else editing.encoded(canvas.size)
-    source = canvas.seen(size)
-    assert source is not None, "an edit has a source"
-    pictures = [pixels.load(files[reference.image.blob]) for reference in references]
-    return [encode(source), *(encode(_at_its_size(editing, picture)) for picture in pictures)]
+RESIDUALS = ("controlnet_block_samples", "controlnet_single_block_samples")
 
 
-def _at_its_size(editing: Editing, picture: np.ndarray) -> np.ndarray:
-    own = Size(picture.shape[1], picture.shape[0])
-    return pixels.model_rgb(picture, editing.encoded(own))
+@dataclass(frozen=True, slots=True)
+class Pictures:
+    """What an instruction speaks of: the source, and further pictures."""
+
+    editing: str  # a name of EDITS
+    canvas: Canvas
+    references: Sequence[Reference]
+    files: dict[str, PixelFile]
+
+    def encoded(self) -> list[np.ndarray]:
+        """`(h, w, 3)` float32 0..1 of each, at the size that the VAE reads it at."""
+        way = EDITS[self.editing]
+        at = (lambda _: self.canvas.generation) if way.aligned else way.encoded
+        return self._at(at, way.encoded)
+
+    def looked_at(self) -> list[np.ndarray]:
+        """`(h, w, 3)` u8 of each, as the text encoder sees it; none where it reads words only."""
+        way = EDITS[self.editing]
+        seen = self._at(way.looked_at, way.looked_at) if way.looked_at else []
+        return [pixels.to_depth(picture, np.uint8) for picture in seen]
+
+    def _at(self, source: Callable[[Size], Size], others: Callable[[Size], Size]) -> list[Any]:
+        first = self.canvas.seen(source(self.canvas.size))
+        further = [pixels.load(self.files[one.image.blob]) for one in self.references]
+        sizes = [Size(picture.shape[1], picture.shape[0]) for picture in further]
+        return [
+            first,
+            *(pixels.model_rgb(p, others(size)) for p, size in zip(further, sizes, strict=True)),
+        ]
 
 
 @contextmanager
@@ -57,7 +70,10 @@ def reading(denoiser: nn.Module, family: Family, pictures: Sequence[Tensor]) -> 
     def add(_: nn.Module, positional: Any, named: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
         nonlocal noise
         noise = named["hidden_states"].shape[1]
-        return positional, family.shown(named, pictures)
+        found = family.shown(named, pictures)
+        more = found["hidden_states"].shape[1] - noise
+        steered = {name: named[name] for name in RESIDUALS if named.get(name)}
+        return positional, found | {name: _longer(values, more) for name, values in steered.items()}
 
     def cut(_: nn.Module, __: Any, answer: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
         return answer[0][:, :noise], *answer[1:]
@@ -71,3 +87,8 @@ def reading(denoiser: nn.Module, family: Family, pictures: Sequence[Tensor]) -> 
     finally:
         for hook in hooks:
             hook.remove()
+
+
+def _longer(residuals: Sequence[Tensor], more: int) -> list[Tensor]:
+    """What ControlNets found for the noise, and nothing for the pictures behind it."""
+    return [functional.pad(one, (0, 0, 0, more)) for one in residuals]

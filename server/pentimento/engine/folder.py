@@ -43,6 +43,7 @@ CLASSES: dict[str, type[Any]] = {
     "Qwen2TokenizerFast": transformers.Qwen2Tokenizer,
     "Qwen3Model": transformers.Qwen3Model,
     "Qwen3ForCausalLM": transformers.Qwen3ForCausalLM,
+    "Qwen2VLProcessor": transformers.Qwen2VLImageProcessorPil,  # its other part is the tokenizer
     "Qwen2_5_VLForConditionalGeneration": transformers.Qwen2_5_VLForConditionalGeneration,
 }
 HASHED_WHOLE = 1024 * 1024  # bytes; larger files enter the fingerprint with header and size
@@ -98,13 +99,14 @@ class ModelFolder:
         return sum(weights.elements(file) for file in files) * dtype.itemsize
 
     def read(self, name: str, dtype: torch.dtype) -> Any:
-        """One part as a module (on the CPU, frozen) or a tokenizer; raises model_damaged."""
+        """One part as a module (on the CPU, frozen), a tokenizer or a processor; raises
+        model_damaged."""
         kind = self.kind(name)
         folder = self.path / name
         if not folder.is_dir():
             raise model_damaged(folder, f"the folder {name} is missing")
         try:
-            if "Tokenizer" in kind.__name__:
+            if not issubclass(kind, torch.nn.Module):
                 return kind.from_pretrained(str(folder), local_files_only=True)
             return read_module(kind, folder, dtype)
         except (OSError, ValueError, KeyError, TypeError, RuntimeError) as error:

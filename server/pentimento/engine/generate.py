@@ -42,7 +42,7 @@ from pentimento.imaging import drift
 from pentimento.imaging.geometry import Size
 from pentimento.imaging.sizing import generation_size
 from pentimento.jobs.record import FROM_NOISE, Control, Mode
-from pentimento.models.families import EDITS, INPAINT
+from pentimento.models.families import INPAINT, limits_in
 
 OWN_VAE = "model"  # what the record calls the one that a model brings
 
@@ -84,9 +84,10 @@ class Generation:
         """Saves and emits every picture; answers the facts of the whole job."""
         self._emit(Loading("Preparing"))
         with self._clock.phase("read"):
-            limits = self._spec
+            spec = self._spec
+            limits = limits_in(self._request.mode, spec.editing, spec)
             canvas = pictures.open_canvas(
-                self._job.task, limits.native_size, lambda size: generation_size(size, limits)
+                self._job.task, spec.native_size, lambda size: generation_size(size, limits)
             )
             self.size = canvas.size
         with self._clock.phase("load"):
@@ -116,6 +117,8 @@ class Generation:
 
     def _read(self, model: LoadedModel, canvas: Canvas) -> list[Reading]:
         size, factor = canvas.generation, model.factor
+        if self._edits:
+            model.look_at(self._instructed(canvas).looked_at())
         return reading.of_pictures(
             model, self._job, Size(size.width // factor, size.height // factor)
         )
@@ -123,7 +126,6 @@ class Generation:
     def _plan(self, model: LoadedModel, canvas: Canvas) -> Plan:
         request = self._request
         sampler = SAMPLERS[str(request.sampler)]
-        edits = request.mode is Mode.EDIT
         strength = 1.0 if request.mode in FROM_NOISE else float(request.strength or 0)
         guidance = float(request.guidance or 0)
         return Plan(
@@ -133,12 +135,12 @@ class Generation:
             guidance=guidance,
             embeddings=self._readings[0].embeddings,
             source=self._source(model, canvas),
-            mask=None if edits else _latent_mask(canvas, model.factor),
+            mask=None if self._edits else _latent_mask(canvas, model.factor),
             size=canvas.generation,
             controls=self._steering(model, canvas),
             areas=self._readings[0].areas,
-            references=[] if edits else self._references(guided=model.guided(guidance)),
-            shown=self._shown(model, canvas) if edits else [],
+            references=[] if self._edits else self._references(guided=model.guided(guidance)),
+            shown=self._shown(model, canvas),
             viewer=model.viewer() if request.preview else None,
             images=request.count,
             beside=self._beside(model, canvas),
@@ -156,15 +158,18 @@ class Generation:
         wanted, files = self._request.references, self._job.task.inputs
         return references.shown(self._shared, wanted, files, self._job.addons, guided=guided)
 
+    @property
+    def _edits(self) -> bool:
+        return self._request.mode is Mode.EDIT
+
     def _shown(self, model: LoadedModel, canvas: Canvas) -> list[Tensor]:
-        """What the instruction speaks of."""
-        return editing.shown(
-            EDITS[self._spec.editing],
-            canvas,
-            self._request.references,
-            self._job.task.inputs,
-            lambda picture: self._encode(model, picture),
-        )
+        """The pictures that an instruction speaks of, as the denoiser reads them."""
+        pictures = self._instructed(canvas).encoded() if self._edits else []
+        return [self._encode(model, picture) for picture in pictures]
+
+    def _instructed(self, canvas: Canvas) -> editing.Pictures:
+        inputs, references = self._job.task.inputs, self._request.references
+        return editing.Pictures(self._spec.editing, canvas, references, inputs)
 
     def _draw(self, control: Control, seen: np.ndarray) -> np.ndarray:
         return drawing.draw(self._shared, self._job.addons, control, seen, self._stop)
@@ -189,7 +194,7 @@ class Generation:
     def _source(self, model: LoadedModel, canvas: Canvas) -> Tensor | None:
         """Latents of the source. An edit begins without them; they are looked at only."""
         picture = canvas.seen()
-        if picture is None or (self._request.mode is Mode.EDIT and not self._request.observe):
+        if picture is None or (self._edits and not self._request.observe):
             return None
         return self._encode(model, picture)
 

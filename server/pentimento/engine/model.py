@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import os
 from collections.abc import Hashable, Sequence
@@ -9,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import nn
 
@@ -42,6 +44,7 @@ from pentimento.engine.stop import StopFlag
 from pentimento.errors import JobFailed
 from pentimento.imaging.geometry import Size
 from pentimento.models.checkpoint import CONFIGS
+from pentimento.models.families import EDITS
 from pentimento.models.inspect import latent_scale
 
 log = logging.getLogger("pentimento.engine")
@@ -71,6 +74,7 @@ class LoadedModel:
     ) -> None:
         self._shared, self._spec, self._emit, self._stop = shared, spec, emit, stop
         self._extras = extras or Extras()
+        self._seen: tuple[np.ndarray, ...] = ()
         self._folder = _opened(spec)
         self.family = FAMILIES[spec.family]
         noise = self._folder.config("scheduler", "scheduler_config.json")
@@ -146,8 +150,12 @@ class LoadedModel:
         loras.apply(self.family.lora_host(self._part), wanted)
         self._loras = names
 
+    def look_at(self, pictures: Sequence[np.ndarray]) -> None:
+        """From here on words are about these, `(h, w, 3)` u8 as the text encoder sees them."""
+        self._seen = tuple(pictures)
+
     def embeddings(self, prompt: str, negative: str, *, guided: bool) -> Embeddings:
-        """On the device; from the cache when these words were read before."""
+        """On the device; from the cache when these words were read before, of the same pictures."""
         readers = (*self.family.encoders, *self.family.tokenizers)
         vectors = inserted.read(self._extras.embeddings, (prompt, negative))
         key = (
@@ -157,6 +165,7 @@ class LoadedModel:
             guided,
             self._loras,
             vectors.key,
+            tuple((seen.shape, hashlib.sha256(seen.tobytes()).digest()) for seen in self._seen),
         )
         kept = self._shared.prompts.get(key, lambda: self._embed(prompt, negative, guided, vectors))
         device = self._shared.device.where
@@ -230,7 +239,11 @@ class LoadedModel:
     def _embed(self, prompt: str, negative: str, guided: bool, vectors: Inserted) -> Embeddings:
         encoders = [self._part(name) for name in self.family.encoders]
         self._shared.components.bring(*encoders)
-        found = self.family.embed_with(self._part, prompt, negative, guided, vectors)
+        if self._seen:
+            way = EDITS[self._spec.editing]
+            found = self.family.embed_seen(self._part, prompt, negative, guided, self._seen, way)
+        else:
+            found = self.family.embed_with(self._part, prompt, negative, guided, vectors)
         self._shared.components.unpin(*encoders)
         return found
 

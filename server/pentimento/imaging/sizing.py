@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from dataclasses import dataclass
 from typing import Protocol
 
 from pentimento.imaging.geometry import Box, Size
@@ -30,6 +31,22 @@ class Limits(Protocol):
     def min_size(self) -> int: ...
     @property
     def max_pixels(self) -> int: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """Plain `Limits`."""
+
+    native_size: int
+    multiple: int
+    min_size: int
+    max_pixels: int
+
+
+def at_native_area(limits: Limits) -> Limits:
+    """The same, but nothing is larger than the pictures that the model was trained with."""
+    area = limits.native_size**2
+    return Bounds(limits.native_size, limits.multiple, limits.min_size, area)
 
 
 def generation_size(size: Size, limits: Limits) -> Size:

@@ -15,15 +15,20 @@ def model_of(request: JobRequest | PlanRequest, registry: Registry) -> ModelInfo
     Raises NotFound for an unknown model and cannot_edit where none can."""
     if request.mode is not Mode.EDIT:
         return registry.get(request.model or registry.default_id)
-    able = [model for model in registry.list() if model.ok and Mode.EDIT in model.modes]
     if request.model is None:
+        able = _able(registry)
         if not able:
             raise _cannot_edit("No installed model can edit a picture as told in words.", able)
         return next((model for model in able if model.default), able[0])
     model = registry.get(request.model)
     if model.ok and Mode.EDIT not in model.modes:
-        raise _cannot_edit(f"{model.title} cannot edit a picture as told in words.", able)
+        message = f"{model.title} cannot edit a picture as told in words."
+        raise _cannot_edit(message, _able(registry))
     return model
+
+
+def _able(registry: Registry) -> list[ModelInfo]:
+    return [model for model in registry.list() if model.ok and Mode.EDIT in model.modes]
 
 
 def references(request: JobRequest, model: ModelInfo) -> list[Reference]:

@@ -28,7 +28,7 @@ from pentimento.jobs.record import (
     SizeOut,
 )
 from pentimento.models import ModelInfo, Registry
-from pentimento.models.families import FAMILIES
+from pentimento.models.families import FAMILIES, limits_in
 
 T = TypeVar("T")
 
@@ -98,7 +98,8 @@ def make_plan(request: PlanRequest, registry: Registry, timings: Timings | None 
     request = prompt_loras.taken_out(request, model, registry)
     box = box_of(request, model)
     refuse_huge(box.size)
-    generation = sizing.generation_size(box.size, model)
+    limits = limits_in(request.mode, model.editing, model)
+    generation = sizing.generation_size(box.size, limits)
     addons.check_loras(request, model, registry)
     defaults = registry.defaults(model, request.loras)
     strength = strength_of(request)

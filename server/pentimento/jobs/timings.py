@@ -8,6 +8,7 @@ from pentimento.jobs.editing import timed_as
 from pentimento.jobs.state import JobState
 from pentimento.jobs.store import Store
 from pentimento.models import Registry
+from pentimento.models.families import limits_in
 
 FIRST_GUESS = 10.0  # s for a job, before one was measured
 SMOOTHING = 0.3
@@ -38,7 +39,9 @@ class Timings:
         if not state.images:
             return
         model = self._registry.get(str(state.request.model))
-        made = generation_size(Size(state.images[0].width, state.images[0].height), model)
-        name = timed_as(model.id, state.request.mode)
+        mode, image = state.request.mode, state.images[0]
+        limits = limits_in(mode, model.editing, model)
+        made = generation_size(Size(image.width, image.height), limits)
+        name = timed_as(model.id, mode)
         await self._store.add_timing(name, seconds_per_step / made.pixels)
         self._rates = await self._store.timings()

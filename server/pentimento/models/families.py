@@ -9,11 +9,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from pentimento.imaging import shown_sizes
+from pentimento.imaging import shown_sizes, sizing
 from pentimento.imaging.geometry import Size
+from pentimento.jobs.record import Mode
 
 DIFFUSION_SAMPLERS = ("Euler", "Euler a", "DPM++ 2M Karras", "DDIM", "UniPC", "LCM")
 FLOW_SAMPLERS = ("Euler",)
+QWEN_EDITORS = (
+    "QwenImageEditPipeline",
+    "QwenImageEditInpaintPipeline",
+    "QwenImageEditPlusPipeline",
+)
 INPAINT = "inpaint"  # the variant of models that were trained to fill holes
 
 
@@ -40,7 +46,10 @@ class Editing:
     pipelines: tuple[str, ...]  # as those of a family
     encoded: Callable[[Size], Size]  # px of a picture -> px at which the VAE reads it
     aligned: bool = False  # the source is read at the size that the result is generated at
+    looked_at: Callable[[Size], Size] | None = None  # px at which the text encoder sees a picture
     references: int = 0  # further pictures, besides the source
+    parts: tuple[str, ...] = ()  # folders that a model has besides those of its family
+    guidance: float = 0.0  # 0: as its family's
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +123,10 @@ SD3 = Family(
 )
 FLUX = Family(
     "flux",
-    ("FluxPipeline", "FluxImg2ImgPipeline", "FluxInpaintPipeline", "FluxFillPipeline"),
+    (
+        *("FluxPipeline", "FluxImg2ImgPipeline", "FluxInpaintPipeline"),
+        *("FluxFillPipeline", "FluxKontext*"),
+    ),
     ("text_encoder", "text_encoder_2"),
     ("tokenizer", "tokenizer_2"),
     28,
@@ -123,6 +135,7 @@ FLUX = Family(
     patch=2,
     shift="linear",
     inpainting=Inpainting(each_pixel=True, steps=50, guidance=30.0),
+    edits=(Editing("kontext", ("FluxKontext*",), shown_sizes.kontext, guidance=2.5),),
 )
 FLUX2_KLEIN = Family(
     "flux2-klein",
@@ -152,7 +165,7 @@ Z_IMAGE = Family(
 )
 QWEN_IMAGE = Family(
     "qwen-image",
-    ("QwenImagePipeline", "QwenImageImg2ImgPipeline", "QwenImageInpaintPipeline"),
+    ("QwenImagePipeline", "QwenImageImg2ImgPipeline", "QwenImageInpaintPipeline", *QWEN_EDITORS),
     ("text_encoder",),
     ("tokenizer",),
     30,
@@ -160,6 +173,23 @@ QWEN_IMAGE = Family(
     native_size=1024,
     patch=2,
     shift="linear",
+    edits=(
+        Editing(
+            "qwen-edit",
+            QWEN_EDITORS[:2],
+            shown_sizes.about_one_megapixel,
+            looked_at=shown_sizes.about_one_megapixel,
+            parts=("processor",),
+        ),
+        Editing(
+            "qwen-edit-plus",
+            QWEN_EDITORS[2:],
+            shown_sizes.about_one_megapixel,
+            looked_at=shown_sizes.looked_at,
+            references=4,
+            parts=("processor",),
+        ),
+    ),
 )
 CHROMA = Family(
     "chroma",
@@ -198,6 +228,14 @@ def editing_of(class_name: str) -> Editing | None:
     """How models of a pipeline edit by instruction; None for those that do not."""
     fitting = (e for e in EDITS.values() if any(_is_one_of(class_name, n) for n in e.pipelines))
     return next(fitting, None)
+
+
+def limits_in(mode: Mode, editing: str, limits: sizing.Limits) -> sizing.Limits:
+    """A model's sizes for a job. In an edit whose source is read at a size of its own, the result
+    has about as many pixels, or the two would not lie over one another."""
+    if mode is not Mode.EDIT or not editing or EDITS[editing].aligned:
+        return limits
+    return sizing.at_native_area(limits)
 
 
 def _is_one_of(class_name: str, name: str) -> bool:

@@ -72,9 +72,11 @@ def _read(folder: Path, bare: ModelInfo) -> ModelInfo:
     names = (folder.name, bare.id, str(index.get("_name_or_path", "")))
     guessed = with_defaults(guessed, few or few_step.named("model", [family.name], names))
     editing = families.editing_of(str(index["_class_name"]))
-    guessed = replace(guessed, editing=editing.name if editing else "")
+    if editing:
+        guidance = editing.guidance or guessed.default_guidance
+        guessed = replace(guessed, editing=editing.name, default_guidance=guidance)
     info = with_sheet(guessed, folder / DATA_SHEET)
-    for name in family.tokenizers:
+    for name in (*family.tokenizers, *(editing.parts if editing else ())):
         if not (folder / name).is_dir():
             raise Damaged(f"The folder {name} is missing")
     for name in ("vae", *family.encoders, family.denoiser):

@@ -6,11 +6,13 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from pentimento.engine.families.nets import Nets
 from pentimento.engine.inserted import Inserted
+from pentimento.models.families import Editing
 from pentimento.models.families import Family as Row
 
 Embeddings = dict[str, Tensor]  # of the prompts; `arguments` makes a pipeline's call of them
@@ -40,6 +42,19 @@ class Family(ABC):
         """The same with vectors that stand for words; only for families that read with CLIP alone,
         there never are any for others."""
         return self.embed(part, prompt, negative, guided)
+
+    def embed_seen(
+        self,
+        part: GetPart,
+        prompt: str,
+        negative: str,
+        guided: bool,
+        pictures: Sequence[np.ndarray],
+        editing: Editing,
+    ) -> Embeddings:
+        """As `embed`, of an instruction about pictures `(h, w, 3)` u8 that the text encoder sees;
+        only for pipelines whose row says so."""
+        raise NotImplementedError
 
     @abstractmethod
     def pipeline(self, denoiser: Any, scheduler: Any, factor: int) -> Any:

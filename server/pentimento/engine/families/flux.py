@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -9,7 +10,14 @@ from diffusers import ChromaPipeline, FluxPipeline
 from torch import Tensor
 from torch.nn import functional
 
-from pentimento.engine.families.base import Embeddings, Family, GetPart, Patched, with_factor
+from pentimento.engine.families.base import (
+    Embeddings,
+    Family,
+    GetPart,
+    Patched,
+    behind,
+    with_factor,
+)
 from pentimento.engine.families.flux_nets import FluxNets
 
 
@@ -35,6 +43,14 @@ class Flux(Patched, Family):
     def lora_host(self, part: GetPart) -> Any:
         return _flux(transformer=part("transformer"), text_encoder=part("text_encoder"))
 
+    def shown(self, arguments: dict[str, Any], pictures: Sequence[Tensor]) -> dict[str, Any]:
+        places = [_place(picture).to(arguments["img_ids"]) for picture in pictures]
+        return {
+            **arguments,
+            "hidden_states": behind(arguments["hidden_states"], map(self.pack, pictures)),
+            "img_ids": torch.cat([arguments["img_ids"], *places]),
+        }
+
 
 class Chroma(Patched, Family):
     def embed(self, part: GetPart, prompt: str, negative: str, guided: bool) -> Embeddings:
@@ -54,6 +70,14 @@ class Chroma(Patched, Family):
 
     def lora_host(self, part: GetPart) -> Any:
         return _chroma(transformer=part("transformer"))
+
+
+def _place(latents: Tensor) -> Tensor:
+    """`(h / 2 * w / 2, 3)`: where the tokens of a shown picture are; those of the noise begin with
+    0."""
+    height, width = latents.shape[2:]
+    axes = (torch.tensor([1]), torch.arange(height // 2), torch.arange(width // 2))
+    return torch.cartesian_prod(*axes)
 
 
 def _flux(**parts: Any) -> Any:

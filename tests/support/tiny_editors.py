@@ -1,0 +1,105 @@
+"""Folders of models that edit by instruction, with random weights: those of `tiny_flow_models` with
+another pipeline's name, narrow VAEs (pictures are read at a megapixel), and for Qwen-Image-Edit a
+text encoder that can see.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from tests.support.tiny_flow_models import write_flux, write_flux2_klein, write_qwen_image
+from tests.support.tiny_models import byte_letters
+
+MARKS = (
+    *("<|endoftext|>", "<|im_start|>", "<|im_end|>"),
+    *("<|vision_start|>", "<|image_pad|>", "<|vision_end|>"),
+)
+
+
+def write_kontext(folder: Path) -> Path:
+    import diffusers
+
+    write_flux(folder)
+    narrow = diffusers.AutoencoderKL.load_config(folder / "vae") | {
+        "block_out_channels": [8] * 4,
+        "norm_num_groups": 4,
+    }
+    diffusers.AutoencoderKL.from_config(narrow).save_pretrained(folder / "vae")
+    return _renamed(folder, "FluxKontextPipeline")
+
+
+def write_qwen_edit(folder: Path, pipeline: str) -> Path:
+    import diffusers
+    from transformers import Qwen2VLImageProcessorPil
+
+    write_qwen_image(folder)
+    narrow = diffusers.AutoencoderKLQwenImage.load_config(folder / "vae") | {"base_dim": 8}
+    diffusers.AutoencoderKLQwenImage.from_config(narrow).save_pretrained(folder / "vae")
+    tokenizer = _tokenizer()
+    tokenizer.save_pretrained(folder / "tokenizer")
+    _seeing(tokenizer).save_pretrained(folder / "text_encoder")
+    Qwen2VLImageProcessorPil(
+        size={"shortest_edge": 56 * 56, "longest_edge": 12_845_056}
+    ).save_pretrained(folder / "processor")
+    return _renamed(folder, pipeline, processor=["transformers", "Qwen2VLProcessor"])
+
+
+EDITORS: dict[str, Callable[[Path], Path]] = {
+    "flux2-klein": write_flux2_klein,
+    "kontext": write_kontext,
+    "qwen-edit": partial(write_qwen_edit, pipeline="QwenImageEditPipeline"),
+    "qwen-edit-plus": partial(write_qwen_edit, pipeline="QwenImageEditPlusPipeline"),
+}
+
+
+def _renamed(folder: Path, pipeline: str, **more: Any) -> Path:
+    index = folder / "model_index.json"
+    told = json.loads(index.read_text()) | {"_class_name": pipeline} | more
+    index.write_text(json.dumps(told))
+    return folder
+
+
+def _tokenizer() -> Any:
+    from transformers import Qwen2Tokenizer
+
+    words = {letter: number for number, letter in enumerate(byte_letters())}
+    words |= {mark: len(words) + number for number, mark in enumerate(MARKS)}
+    return Qwen2Tokenizer(
+        vocab=words, merges=[], model_max_length=8192, additional_special_tokens=list(MARKS)
+    )
+
+
+def _seeing(tokenizer: Any) -> Any:
+    """Qwen 2.5 VL; windows of its eyes as in the real one."""
+    from transformers import Qwen2_5_VLConfig, Qwen2_5_VLForConditionalGeneration
+
+    rotary = {"mrope_section": [1, 1, 2], "rope_type": "default", "type": "default"}
+    first, picture, last = tokenizer.convert_tokens_to_ids(list(MARKS[3:]))
+    config = Qwen2_5_VLConfig(
+        text_config={
+            "hidden_size": 16,
+            "intermediate_size": 16,
+            "num_hidden_layers": 2,
+            "num_attention_heads": 2,
+            "num_key_value_heads": 2,
+            "rope_scaling": rotary,
+            "rope_theta": 1000000.0,
+            "vocab_size": 300,
+        },
+        vision_config={
+            "depth": 2,
+            "hidden_size": 16,
+            "intermediate_size": 16,
+            "num_heads": 2,
+            "out_hidden_size": 16,
+        },
+        vocab_size=300,
+        vision_start_token_id=first,
+        image_token_id=picture,
+        vision_end_token_id=last,
+    )
+    return Qwen2_5_VLForConditionalGeneration(config)

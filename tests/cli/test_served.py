@@ -79,6 +79,25 @@ def test_several_pictures_are_numbered_and_count_their_seeds(served: Shell) -> N
     assert read(served.folder / "u.png").shape == (64, 64, 3)
 
 
+def test_words_that_are_drawn_are_told_and_the_same_without_a_server(served: Shell) -> None:
+    job = ("--width", "64", "--height", "64", "--steps", "2", "--seed", "7", "--count", "2")
+    asked = (*job, "--prompt", "a {red|blue|green} house <lora:Blueprint:0.5>")
+    done = served("run", *asked, "--output", "t.png")
+    assert done.returncode == 0, done.stderr
+    told = done.stdout.splitlines()
+    assert [line.split(": ")[0] for line in told] == ["t-1.png (seed 7)", "t-2.png (seed 8)"]
+    alone = served("run", *asked, "--local", "--output", "u.png", "--json", "--record", "r.json")
+    answer = json.loads(alone.stdout)
+    assert answer["prompts"] == [line.split(": ")[1] for line in told]
+    assert answer["record"]["request"]["loras"] == [{"id": "blueprint", "weight": 0.5}]
+    again = served("run", "--from-record", "r.json", "--output", "v.png")
+    assert again.returncode == 0, again.stderr
+    for number in (1, 2):
+        same = [read(served.folder / f"{name}-{number}.png") for name in "tuv"]
+        assert np.array_equal(same[0], same[1])
+        assert np.array_equal(same[0], same[2])
+
+
 def test_ctrl_c_cancels_the_job_and_the_next_one_works(served: Shell) -> None:
     client = served.client()
     process = served.start(*SLOW)

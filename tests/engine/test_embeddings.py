@@ -14,6 +14,7 @@ from safetensors.torch import save_file
 from tests.engine.bench import Bench
 
 from pentimento.engine.families.clip_words import LAST, Reader, chunks
+from pentimento.engine.messages import job_from_json, job_to_json
 from pentimento.errors import JobFailed
 from pentimento.prompting.weights import parse
 
@@ -196,3 +197,12 @@ def test_a_file_that_breaks_meanwhile_fails_in_words(bench: Bench, embeddings: P
     with pytest.raises(JobFailed, match="single cannot be read") as failed:
         bench.run(job)
     assert failed.value.code == "embedding_unusable"
+
+
+def test_they_travel_to_the_engine_and_back(bench: Bench) -> None:
+    job = bench.job("sdxl", prompt="a ball shiny-xl shiny-1", **SIZE)
+    assert [(one.name, bool(one.problem)) for one in job.extras.embeddings] == [
+        ("shiny-1", True),
+        ("shiny-xl", False),
+    ]
+    assert job_from_json(job_to_json(job)).extras == job.extras

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import shutil
 import threading
 
 import numpy as np
@@ -11,6 +12,7 @@ import pytest
 import webuiapi
 from PIL import Image
 from tests.faces.pictures import SIDE, left_half, photo, pixels, png, result, same, unpacked
+from tests.models.weight_files import write
 from tests.server.front import until
 
 LONG_JOB = {"prompt": "the sea", "steps": 200, "width": 128, "height": 128, "batch_size": 16}
@@ -348,6 +350,33 @@ def test_a_lora_in_the_prompt_counts(a1111, made):
     assert np.array_equal(plain, off)
     assert not np.array_equal(plain, styled)
     assert made()[0]["record"]["request"]["loras"] == [{"id": "blueprint", "weight": 0.8}]
+
+
+def test_words_by_chance_are_told_as_they_were_drawn(a1111, made):
+    prompt = "a {red|blue|green|gray} ball"
+    found = paint(a1111, prompt=prompt, negative_prompt="{night|fog}", seed=7, batch_size=3)
+    told = found.info["all_prompts"]
+    assert len(set(told)) > 1
+    assert all(said.startswith("a ") and said.endswith(" ball") for said in told)
+    assert [text.splitlines()[0] for text in found.info["infotexts"]] == told
+    assert set(found.info["all_negative_prompts"]) <= {"night", "fog"}
+    assert made()[0]["record"]["request"]["prompt"] == prompt
+    unwanted = found.info["all_negative_prompts"][1]
+    again = paint(a1111, prompt=told[1], negative_prompt=unwanted, seed=8)
+    assert np.array_equal(pixels(again.image), pixels(found.images[1]))
+
+
+def test_embeddings_are_told_by_what_they_fit(front, a1111):
+    folder = front.data / "embeddings"
+    write(folder / "small.safetensors", {"emb_params": (2, 128)})
+    write(folder / "other.safetensors", {"emb_params": (1, 768)})
+    try:
+        found = a1111.get_embeddings()
+    finally:
+        shutil.rmtree(folder)
+    assert list(found["loaded"]) == ["small"]
+    assert found["loaded"]["small"]["vectors"] == 2
+    assert list(found["skipped"]) == ["other"]
 
 
 def test_canny_finds_the_edge_and_nothing_else(a1111):

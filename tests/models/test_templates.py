@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 from collections import Counter
 from pathlib import Path
 
@@ -101,9 +102,8 @@ def test_any_text_is_drawn_or_refused(prompt: str, seed: int) -> None:
 
 @given(st.lists(st.text("abc ,.:1", min_size=1), min_size=2, max_size=5), st.integers(0, 99))
 def test_what_is_drawn_is_one_of_the_options(options: list[str], seed: int) -> None:
-    assert expand(f"<{{{'|'.join(options)}}}>", seed)[1:-1] in {
-        templates.SHARE.sub("", option) for option in options
-    }
+    words = {re.sub(f"^{templates.SHARE.pattern}", "", option) for option in options}
+    assert expand(f"<{{{'|'.join(options)}}}>", seed)[1:-1] in words
 
 
 @pytest.mark.parametrize(

@@ -104,6 +104,26 @@ def test_text_to_image_has_the_size_that_was_asked_for(setup: Setup, openai: Sta
     assert stand_in.calls[-1].json["size"] == "1536x1024"
 
 
+def test_each_picture_is_asked_for_with_its_own_words(setup: Setup, openai: Start) -> None:
+    stand_in = openai()
+    request = {"backend": "openai", "prompt": "a {red|blue|green|gray} hill", "count": 4, "seed": 1}
+    job = setup.run(request)
+    told = [image["facts"]["prompt"] for image in job["images"]]
+    assert len(set(told)) > 1
+    sent = [call.json["prompt"] for call in stand_in.calls if call.method == "POST"]
+    assert all(words in prompt for words, prompt in zip(told, sent, strict=True))
+    assert job["record"]["request"]["prompt"] == request["prompt"]
+
+
+@pytest.mark.parametrize("prompt", ["a hill <lora:blueprint>", "a hill {<lora:blueprint>|}"])
+def test_a_lora_in_the_prompt_is_refused(setup: Setup, openai: Start, prompt: str) -> None:
+    stand_in = openai()
+    request = {"backend": "openai", "prompt": prompt, "count": 8, "seed": 1}
+    answer = setup.front.call("POST", "/v1/jobs", request)
+    assert (answer.status, answer.code) == (400, "unsupported")
+    assert stand_in.accepted == 0
+
+
 def test_strength_0_sends_nothing(setup: Setup, openai: Start) -> None:
     stand_in = openai()
     request = inpaint(setup, strength=0)

@@ -102,7 +102,8 @@ class Work:
                 "guides": guides or {},
                 "record": outcome.snapshot["record"],
             }
-            prompt = outcome.snapshot["record"]["request"].get("prompt", "")
+            asked = outcome.snapshot["record"]["request"].get("prompt", "")
+            prompt = entry["facts"].get("prompt", asked)  # what a template drew for it
             name = name_for(prompt, self._title, entry["seed"])
             made.append(Picture(content, name, record))
         return made

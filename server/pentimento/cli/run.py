@@ -192,10 +192,14 @@ def _tell(outcome: Outcome, files: list[Path], shown: list[Path], *, as_json: bo
         answer: dict[str, Any] = {"files": [str(file) for file in files], "record": outcome.record}
         if shown:
             answer["stages"] = [str(file) for file in shown]
+        if any(outcome.drawn):
+            answer["prompts"] = outcome.drawn
         typer.echo(json.dumps(answer, indent=2))
         return
     for index, file in enumerate(files):
-        typer.echo(f"{file} (seed {outcome.record['request']['seed'] + index})")
+        drawn = outcome.drawn[index] if outcome.drawn else ""
+        said = f": {drawn}" if drawn else ""
+        typer.echo(f"{file} (seed {outcome.record['request']['seed'] + index}){said}")
 
 
 def _complain(error: PentimentoError) -> None:

@@ -32,11 +32,13 @@ from pentimento.models.annotators import BY_ARITHMETIC
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """`pictures` are `(h, w, 4)` in the source's depth; `record` runs the job again."""
+    """`pictures` are `(h, w, 4)` in the source's depth; `record` runs the job again. `drawn` has
+    the prompt of each picture, empty where it is the request's."""
 
     pictures: list[np.ndarray]
     record: dict[str, Any] = field(default_factory=dict)
     stages: list[Frame] = field(default_factory=list)
+    drawn: list[str] = field(default_factory=list)
 
 
 class Runner(Protocol):
@@ -74,7 +76,8 @@ class ServerRunner:
         _check(final)
         found = [client.result(self._job, image["index"]).array() for image in final["images"]]
         seen = stages.from_server(client, self._job, final["stages"])
-        return Outcome([pixels.with_alpha(one) for one in found], final["record"], seen)
+        drawn = [image["facts"].get("prompt", "") for image in final["images"]]
+        return Outcome([pixels.with_alpha(one) for one in found], final["record"], seen, drawn)
 
     def cancel(self) -> None:
         if self._client and self._job:
@@ -121,8 +124,10 @@ class LocalRunner:
             )
         finally:
             await backend.close()
-        made = [pixels.load(result.file) for result in made_of if result.kind == "image"]
-        return Outcome(made, record | {"facts": told | facts}, stages.from_results(made_of))
+        images = [result for result in made_of if result.kind == "image"]
+        made = [pixels.load(image.file) for image in images]
+        drawn = [image.facts.get("prompt", "") for image in images]
+        return Outcome(made, record | {"facts": told | facts}, stages.from_results(made_of), drawn)
 
 
 def _with_blobs(

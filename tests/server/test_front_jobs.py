@@ -274,6 +274,7 @@ def test_words_that_cannot_be_used_are_refused(front, prompt, status, code, hint
     answer = front.call("POST", "/v1/jobs", {"prompt": prompt})
     assert (answer.status, answer.code) == (status, code)
     assert hint in answer.json["error"]["hint"]
+    assert front.call("GET", "/v1/models").json["wildcards"] == ["colors"]
 
 
 def test_a_plan_tells_the_loras_that_a_prompt_names(front):

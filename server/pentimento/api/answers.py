@@ -152,6 +152,7 @@ class Models(Strict):
     upscalers: list[Found]
     ip_adapters: list[Lora]
     vaes: list[Vae]
+    wildcards: list[str]
 
 
 class ModelFolder(Strict):

@@ -30,15 +30,16 @@ async def models(request: Request) -> Response:
     return JSONResponse(await asyncio.to_thread(_everything, registry))
 
 
-def _everything(registry: Registry) -> dict[str, list[dict[str, Any]]]:
+def _everything(registry: Registry) -> dict[str, list[Any]]:
     found, addons = registry.list(), registry.addons.list()
-    told: dict[str, list[dict[str, Any]]] = {"models": [info.as_json() for info in found]}
+    told: dict[str, list[Any]] = {"models": [info.as_json() for info in found]}
     for name, kind in (("controlnets", "controlnet"), ("loras", "lora")):
         told[name] = [addon.as_json(found) for addon in addons if addon.kind == kind]
     told["embeddings"] = [embedding.as_json(found) for embedding in registry.embeddings.list()]
     told["upscalers"] = [item.as_json(found) for item in registry.inventory.of("upscaler")]
     told["ip_adapters"] = [adapter.as_json(found) for adapter in registry.ip_adapters.list()]
     told["vaes"] = [vae.as_json(found) for vae in registry.vaes.list()]
+    told["wildcards"] = registry.wildcards.names()
     return told
 
 

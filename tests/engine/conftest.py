@@ -11,6 +11,7 @@ from tests.engine.bench import Bench
 from tests.support.tiny_addons import write_controlnet, write_lora, write_transformer_lora
 from tests.support.tiny_flow_models import VARIANTS, WRITERS
 from tests.support.tiny_flow_nets import NETS, write_flow_net
+from tests.support.tiny_inpaint_models import WRITERS as FILLERS
 from tests.support.tiny_models import write_sd15, write_sdxl
 
 from pentimento.engine import quiet
@@ -34,17 +35,15 @@ def data_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("data")
     write_sd15(folder / "models" / "sd15")
     write_sdxl(folder / "models" / "sdxl")
-    for name, write in (WRITERS | VARIANTS).items():
+    for name, write in (WRITERS | VARIANTS | FILLERS).items():
         torch.manual_seed(0)
         write(folder / "models" / name)
+    for model in (folder / "models").iterdir():
+        write_one = write_lora if (model / "unet").is_dir() else write_transformer_lora
         for seed in (1, 2):
-            file = folder / "loras" / f"{name}-{seed}.safetensors"
-            write_transformer_lora(folder / "models" / name, file, seed)
+            write_one(model, folder / "loras" / f"{model.name}-{seed}.safetensors", seed)
     for family in ("sd15", "sdxl"):
         write_controlnet(folder / "models" / family, folder / "controlnets" / f"{family}-canny")
-        for seed in (1, 2):
-            file = folder / "loras" / f"{family}-{seed}.safetensors"
-            write_lora(folder / "models" / family, file, seed)
     for name in FLOW_NETS:
         _model, kind, config = NETS[name]
         write_flow_net(folder / "controlnets" / name, kind, config)

@@ -51,9 +51,12 @@ ROWS = {
     "sd15": Row("sd15", two_of("sd15"), "sd15-canny"),
     "starter": Row("sd15", ("blueprint",), "canny", trained=True),  # predicts v, zero SNR
     "sdxl": Row("sdxl", two_of("sdxl"), "sdxl-canny"),
+    "sd15-inpaint": Row("sd15", two_of("sd15-inpaint"), "sd15-canny"),
+    "sdxl-inpaint": Row("sdxl", two_of("sdxl-inpaint"), "sdxl-canny"),
     "sd3": Row("sd3", two_of("sd3"), "sd3-canny"),
     "flux": Row("flux", two_of("flux"), "flux-canny"),
     "flux-schnell": Row("flux", two_of("flux-schnell"), "flux-canny"),
+    "flux-fill": Row("flux", two_of("flux-fill")),
     "flux2-klein": Row("flux2-klein", two_of("flux2-klein")),
     "z-image": Row("z-image", two_of("z-image"), "z-image-union"),
     "qwen-image": Row("qwen-image", two_of("qwen-image"), "qwen-canny"),

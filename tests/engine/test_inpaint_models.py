@@ -1,4 +1,5 @@
-"""Models that were trained to fill holes: as diffusers paints them, and with our promises kept."""
+"""Models that were trained to fill holes: as diffusers paints them, and what steers them. That they
+keep the promises of every family is in test_family_matrix.py."""
 
 from __future__ import annotations
 
@@ -26,12 +27,9 @@ from tests.support.tiny_addons import (
 from tests.support.tiny_inpaint_models import WRITERS
 from tests.support.tiny_models import write_sd15, write_sdxl
 
-from pentimento.backends.base import Event, Step
 from pentimento.engine import holes, latents
 from pentimento.engine.families import FAMILIES
 from pentimento.engine.pictures import Canvas
-from pentimento.engine.stop import StopFlag
-from pentimento.errors import Cancelled
 from pentimento.imaging import pixels
 from pentimento.imaging.geometry import Size
 from pentimento.jobs.record import PixelFormat
@@ -208,57 +206,10 @@ def test_soft_masks_keep_their_promises_at_every_strength(bench: Bench, model: s
 
 
 @every_model
-def test_the_same_record_gives_the_same_bytes(bench: Bench, model: str) -> None:
-    one, same, other = (
-        fill(bench, model, strength=0.7, seed=seed).pixels().tobytes() for seed in (1, 1, 2)
-    )
-    assert one == same != other
-
-
-@every_model
 def test_without_guidance_it_is_asked_once(bench: Bench, model: str) -> None:
     assert (
         fill(bench, model, guidance=1.0).pixels().tobytes() != fill(bench, model).pixels().tobytes()
     )
-
-
-@every_model
-def test_steps_are_previewed_and_observing_changes_nothing(bench: Bench, model: str) -> None:
-    watched = fill(bench, model, preview=True, observe=True)
-    assert [step.step for step in watched.steps] == list(range(1, STEPS + 1))
-    assert {watched.previews[0].step, watched.previews[-1].step} == {1, STEPS}
-    assert watched.pixels().tobytes() == fill(bench, model).pixels().tobytes()
-
-
-@every_model
-def test_a_stopped_job_leaves_nothing_behind(bench: Bench, model: str) -> None:
-    before = fill(bench, model).pixels().tobytes()
-    stop = StopFlag()
-
-    def stop_at_the_second(event: Event) -> None:
-        if isinstance(event, Step) and event.step == 2:
-            stop.set()
-
-    asked = {"mode": "inpaint", "source": source(), "mask": hard_mask(), "steps": 8}
-    with pytest.raises(Cancelled):
-        bench.run(bench.job(model, **asked), on_event=stop_at_the_second, stop=stop)
-    assert fill(bench, model).pixels().tobytes() == before
-
-
-@every_model
-def test_a_lora_counts_and_is_off_without_a_trace(bench: Bench, model: str) -> None:
-    plain = fill(bench, model).pixels().tobytes()
-    styled = fill(bench, model, loras=[{"id": f"{model}-lora", "weight": 1.0}]).pixels().tobytes()
-    assert styled != plain == fill(bench, model).pixels().tobytes()
-
-
-@every_model
-def test_a_region_of_the_whole_picture_is_its_prompt(bench: Bench, model: str) -> None:
-    words = "snow at night, and much more of it"
-    other = rgb(fill(bench, model, prompt=words))
-    covered = rgb(fill(bench, model, regions=[{"mask": white(), "prompt": words}]))
-    assert np.abs(other - rgb(fill(bench, model))).max() > 0
-    assert np.abs(covered - other).max() <= 1
 
 
 @every_unet

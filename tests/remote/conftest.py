@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import pytest
 from tests.remote.setup import Setup
 from tests.remote.standins.openai import OpenAI
 
 
-@pytest.fixture
-def setup(tmp_path: Path) -> Iterator[Setup]:
-    running = Setup(tmp_path / "data")
+@pytest.fixture(scope="module")
+def setup(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Setup]:
+    running = Setup(tmp_path_factory.mktemp("remote") / "data")
     yield running
     running.close()
 

@@ -30,6 +30,7 @@ class Told:
 
     def __init__(self) -> None:
         self.seen: dict[str, bytes] = {}
+        self.modes: dict[str, int] = {}  # of the server's files
 
     def add(self, name: str, text: bytes | str) -> None:
         self.seen[name] = text.encode() if isinstance(text, str) else text
@@ -51,7 +52,9 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Told]:
     _code, errors = setup.front.stop(signal.SIGTERM)
     found.add("stderr", errors)
     for file in (path for path in setup.data.rglob("*") if path.is_file()):
-        found.add(str(file.relative_to(setup.data)), file.read_bytes())
+        name = str(file.relative_to(setup.data))
+        found.add(name, file.read_bytes())
+        found.modes[name] = stat.S_IMODE(file.stat().st_mode)
     yield found
     setup.close()
 
@@ -100,10 +103,5 @@ def test_words_are_in_the_records_alone(told: Told) -> None:
     assert any(name.startswith(DATABASE) for name in told.holding(WORDS))
 
 
-def test_the_private_file_is_private(tmp_path: Path) -> None:
-    setup = Setup(tmp_path / "data")
-    try:
-        setup.use("openai", STAND_INS["openai"](key=KEY))
-        assert stat.S_IMODE((setup.data / KEYS_FILE).stat().st_mode) == 0o600
-    finally:
-        setup.close()
+def test_the_private_file_is_private(told: Told) -> None:
+    assert told.modes[KEYS_FILE] == 0o600

@@ -167,6 +167,7 @@ def test_an_order_that_is_waited_for_survives_a_hiccup(service: Service, hiccup:
     assert service.stand_in.withdrawn == []
 
 
+@pytest.mark.parametrize("service", ["openai", "fal"], indirect=True)  # at once, and in a queue
 def test_an_answer_that_drips_ends_with_the_deadline(service: Service) -> None:
     service.stand_in.fault = "drip"
     started = time.monotonic()

@@ -17,6 +17,7 @@ from tests.engine.test_controls import drawing
 from tests.support.tiny_addons import write_transformer_lora
 from tests.support.tiny_flow_models import WRITERS
 from tests.support.tiny_flow_nets import NETS, deepened, pipeline, write_all
+from tests.support.tiny_inpaint_models import write_flux_fill
 
 from pentimento.engine.device import Device
 from pentimento.engine.families import FAMILIES
@@ -172,6 +173,17 @@ def test_several_add_up(bench: Bench, one: str, other: str) -> None:
     assert np.abs(pixels(bench, one, controls=halves) - alone).max() <= 1
 
 
+def test_an_inpainting_model_is_steered_too(bench: Bench, data_dir: Path) -> None:
+    """Nets see its noisy latents alone, without what it sees beside them."""
+    write_flux_fill(data_dir / "models" / "flux-fill")
+    source, mask = photo(), np.zeros((SIDE, SIDE), np.uint8)
+    mask[:, 32:] = 255
+    asked = {"mode": "inpaint", "source": source, "mask": mask, "steps": 2}
+    made = bench.make("flux-fill", **dict(asked), controls=[control("flux-union")]).pixels()
+    assert made[:, :32].tobytes() == source[:, :32].tobytes()
+    assert made.tobytes() != bench.make("flux-fill", **dict(asked)).pixels().tobytes()
+
+
 def test_the_kinds_of_a_union_differ(bench: Bench) -> None:
     kinds = ("canny", "tile", "depth", "openpose")
     made = [
@@ -230,8 +242,8 @@ def test_what_they_are_for_is_known(registry: Registry) -> None:
     found = {addon.id: addon for addon in registry.addons.list()}
     for net, (model, _kind, _config) in NETS.items():
         assert (found[net].family, found[net].families) == (model, {model})
-        fitting = [other.id for other in registry.list() if found[net].fits(other)]
-        assert fitting == [model]
+        fitting = {other.family for other in registry.list() if found[net].fits(other)}
+        assert fitting == {model}
     assert found["flux-union"].controls == ("canny", "tile", "depth", "openpose")
     assert found["z-image-union"].controls == ("canny", "softedge", "depth", "openpose")
     assert found["flux-pixels-canny"].controls == ("canny",)

@@ -6,6 +6,8 @@ import inspect
 from pathlib import Path
 from typing import Any
 
+from tests.support.tiny_models import certain
+
 GAIN, HINT_GAIN = 1.0, 5.0
 HINTS = (
     *("input_hint_block.", "controlnet_x_embedder.", "pos_embed_input.", "control_all_x_embedder."),
@@ -112,19 +114,6 @@ def write_all(folder: Path) -> None:
     """All of NETS."""
     for name, (_model, kind, config) in NETS.items():
         write_flow_net(folder / name, kind, config)
-
-
-def certain(vae: Any) -> Any:
-    """A VAE whose latents have no spread, so that what diffusers draws from them is the most likely
-    one, which we take."""
-    import torch
-
-    last = vae.quant_conv if getattr(vae, "quant_conv", None) is not None else vae.encoder.conv_out
-    with torch.no_grad():
-        half = last.weight.shape[0] // 2
-        last.weight[half:] = 0
-        last.bias[half:] = -30
-    return vae
 
 
 def deepened(model: Path) -> Path:

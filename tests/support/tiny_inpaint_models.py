@@ -12,9 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.support.tiny_flow_models import write_flux
-from tests.support.tiny_models import save, write_sd15, write_sdxl
-
-CERTAIN = -30.0  # logarithm of a variance; diffusers clips at this
+from tests.support.tiny_models import certain, save, write_sd15, write_sdxl
 
 
 def write_sd15_inpaint(folder: Path) -> Path:
@@ -55,22 +53,12 @@ def _unet(folder: Path, kind: Any, parts: dict[str, Any]) -> Path:
 def _saved(pipe: Any, kind: Any, folder: Path, parts: dict[str, Any]) -> Path:
     import inspect
 
-    _make_certain(pipe.vae)
+    certain(pipe.vae)
     taken = inspect.signature(kind.__init__).parameters
     kept = {name: part for name, part in pipe.components.items() if name in taken}
     options = {"requires_safety_checker": False} if "requires_safety_checker" in taken else {}
     shutil.rmtree(folder)
     return save(kind(**(kept | parts | options)), folder)
-
-
-def _make_certain(vae: Any) -> None:
-    import torch
-
-    last = vae.quant_conv if vae.quant_conv is not None else vae.encoder.conv_out
-    channels = vae.config.latent_channels
-    with torch.no_grad():
-        last.weight[channels:] = 0
-        last.bias[channels:] = CERTAIN
 
 
 WRITERS: dict[str, Callable[[Path], Path]] = {

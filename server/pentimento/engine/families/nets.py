@@ -105,7 +105,7 @@ def for_all(hint: Tensor, sample: Tensor) -> Tensor:
 def lend(part: nn.Module | nn.Parameter, device: torch.device) -> None:
     """Parts of a transformer that works from RAM are on the device only while it computes; a net
     needs some before. The transformer itself takes them back afterwards."""
-    if isinstance(part, nn.Module):
-        part.to(device)
-    else:
-        part.data = part.data.to(device)
+    held = [*part.parameters(), *part.buffers()] if isinstance(part, nn.Module) else [part]
+    for weight in held:
+        if weight.device != device:
+            weight.data = weight.data.to(device)

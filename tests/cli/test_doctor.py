@@ -111,6 +111,14 @@ def test_a_damaged_model_is_named(tmp_path: Path) -> None:
     assert "vae/config.json is missing" in findings["Model mine"].text
 
 
+def test_a_base_without_its_denoiser_is_no_damage(tmp_path: Path) -> None:
+    folder = write_model(tmp_path / "models" / "mine")
+    next((folder / "unet").glob("*.safetensors")).unlink()
+    findings = {finding.name: finding for finding in service.models(tmp_path)}
+    assert findings["Model mine"].state is State.OK
+    assert "can be the base" in findings["Model mine"].text
+
+
 def test_the_whole_check_as_json(shell: Shell, config: Path) -> None:
     shell.extra["GIMP3_DIRECTORY"] = str(config)
     done = shell("doctor", "--json")

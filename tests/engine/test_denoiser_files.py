@@ -7,9 +7,11 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+import diffusers
 import numpy as np
 import pytest
 import torch
+from diffusers.loaders.single_file_model import SINGLE_FILE_LOADABLE_CLASSES
 from safetensors.torch import load_file, save_file
 from tests.engine.bench import Bench, Outcome
 from tests.support.denoiser_files import (
@@ -21,11 +23,12 @@ from tests.support.denoiser_files import (
 )
 from tests.support.tiny_flow_models import WRITERS
 
+from pentimento.engine import offload
 from pentimento.engine.denoiser_file import DenoiserFile
 from pentimento.engine.folder import ModelFolder
 from pentimento.engine.worker import Worker
 from pentimento.errors import JobFailed
-from pentimento.models import Registry
+from pentimento.models import Registry, builds
 from pentimento.models.families import FAMILIES
 
 SIDE = 64
@@ -88,6 +91,13 @@ def test_a_file_paints_what_the_whole_model_paints(place: Path, paint: Paint, fa
     assert_same_weights(place / "mine.safetensors", family, place / family)
 
 
+def test_a_base_needs_no_weights_of_its_own_denoiser(place: Path, paint: Paint) -> None:
+    write_denoiser(place / "sd3", place / "mine.safetensors", "sd3")
+    before = paint("mine")
+    next((place / "sd3" / "transformer").glob("*.safetensors")).unlink()
+    assert difference(paint("mine"), before) == 0
+
+
 @pytest.mark.parametrize("prefix", ["", COMFYUI])
 @pytest.mark.parametrize("family", AUTHORS)
 def test_a_file_in_its_authors_layout_has_the_same_weights(
@@ -95,6 +105,26 @@ def test_a_file_in_its_authors_layout_has_the_same_weights(
 ) -> None:
     file = write_denoiser(place / family, place / "mine.st", family, "original", prefix)
     assert_same_weights(file, family, place / family)
+
+
+@pytest.mark.parametrize(
+    ("family", "kind"),
+    [("flux", diffusers.FluxTransformer2DModel), ("chroma", diffusers.ChromaTransformer2DModel)],
+)
+def test_flux_and_chroma_in_their_authors_layout_have_the_right_shapes(
+    family: str, kind: Any
+) -> None:
+    """At their true width, without numbers: one block of each type would take gigabytes. Which
+    weight goes where shows by the sides that differ."""
+    options = {"guidance_embeds": True} if family == "flux" else {}
+    with torch.device("meta"):
+        model = kind(num_layers=1, num_single_layers=1, **options)
+    theirs = original(dict(model.state_dict()), family, Path())
+    shapes = {COMFYUI + name: tuple(weight.shape) for name, weight in theirs.items()}
+    assert builds.of_shapes(family, shapes) == builds.of_config(family, model.config)
+    convert = SINGLE_FILE_LOADABLE_CLASSES[kind.__name__]["checkpoint_mapping_fn"]
+    found = {name: weight.shape for name, weight in convert(dict(theirs)).items()}
+    assert found == {name: weight.shape for name, weight in model.state_dict().items()}
 
 
 @pytest.mark.parametrize("family", ["sdxl", "qwen-image"])
@@ -167,6 +197,27 @@ def test_what_a_packed_file_has_in_bfloat16_is_unpacked(place: Path) -> None:
     for layer in module.modules():
         packed = [p for p in layer.parameters(recurse=False) if hasattr(p, "quant_type")]
         assert not packed or type(layer).__name__ == "GGUFLinear"
+
+
+def test_what_is_no_number_in_a_packed_file_is_told(place: Path, paint: Paint) -> None:
+    weights = weights_of(place / "z-image")
+    weights["layers.0.ffn_norm1.weight"] = torch.full((32,), torch.nan)
+    file = write_gguf(weights, place / "mine.gguf", "Q8_0")
+    with pytest.raises(JobFailed) as caught:
+        paint("mine")
+    assert caught.value.details["file"] == str(file)
+
+
+def test_packed_blocks_can_work_from_main_memory(place: Path) -> None:
+    """As they do on cards that are smaller than the denoiser."""
+    base = place / "z-image"
+    file = write_gguf(weights_of(base), place / "mine.gguf", "Q8_0")
+    module = read(file, "z-image", base)
+    inputs = ([torch.ones(16, 1, 8, 8)], torch.tensor([0.5]), [torch.ones(5, 16)])
+    with torch.inference_mode():
+        before = module(*inputs).sample[0]
+        offload.by_blocks(module, torch.device("cpu"))
+        assert torch.equal(module(*inputs).sample[0], before)
 
 
 def test_a_lora_on_a_packed_file_works_and_leaves_no_trace(place: Path, paint: Paint) -> None:

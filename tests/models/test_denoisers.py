@@ -63,10 +63,10 @@ PIPELINES = {
 }
 
 
-def write_base(folder: Path, family: str, **changed: Any) -> Path:
+def write_base(folder: Path, family: str, pipeline: str = "", **changed: Any) -> Path:
     """A whole folder of the family with empty weights; `changed` is in its denoiser's config."""
     known = FAMILIES[family]
-    write_json(folder / "model_index.json", {"_class_name": PIPELINES[family]})
+    write_json(folder / "model_index.json", {"_class_name": pipeline or PIPELINES[family]})
     write_json(folder / "transformer" / "config.json", CONFIGS[family] | changed)
     vae = {"block_out_channels": [8] * 4, "latent_channels": 16}
     write_json(folder / "vae" / "config.json", vae)
@@ -146,6 +146,19 @@ def test_the_build_chooses_between_bases(models: Path, more: dict[str, Any], bas
     info = of(models.parent)
     assert info.ok, info.problem
     assert info.base == models / base
+
+
+def test_kontext_wants_its_own_base(models: Path) -> None:
+    """Its weights do not tell it from FLUX.1 dev, metadata may."""
+    write_base(models / "dev", "flux")
+    told = {"modelspec.architecture": "flux-1-kontext"}
+    write(models / "mine.safetensors", FLUX | GUIDED, **told)
+    assert "dev: kind is kontext" in of(models.parent).problem
+    write_base(models / "edits", "flux", "FluxKontextPipeline")
+    info = of(models.parent)
+    assert (info.base, info.editing) == (models / "edits", "kontext")
+    write(models / "untold.safetensors", FLUX | GUIDED)
+    assert "Several models can be its base (dev, edits)" in of(models.parent, "untold").problem
 
 
 def test_between_several_bases_the_data_sheet_chooses(models: Path) -> None:

@@ -15,7 +15,42 @@ from tests.support.single_file import unet_name
 COMFYUI = "model.diffusion_model."
 Weights = dict[str, torch.Tensor]
 
+FLUX = [
+    (r"^x_embedder", "img_in"),
+    (r"^context_embedder", "txt_in"),
+    (r"^time_text_embed\.timestep_embedder\.linear_1", "time_in.in_layer"),
+    (r"^time_text_embed\.timestep_embedder\.linear_2", "time_in.out_layer"),
+    (r"^time_text_embed\.text_embedder\.linear_1", "vector_in.in_layer"),
+    (r"^time_text_embed\.text_embedder\.linear_2", "vector_in.out_layer"),
+    (r"^time_text_embed\.guidance_embedder\.linear_1", "guidance_in.in_layer"),
+    (r"^time_text_embed\.guidance_embedder\.linear_2", "guidance_in.out_layer"),
+    (r"^(distilled_guidance_layer\.layers\.\d+)\.linear_1", r"\1.in_layer"),
+    (r"^(distilled_guidance_layer\.layers\.\d+)\.linear_2", r"\1.out_layer"),
+    (r"^(distilled_guidance_layer\.norms\.\d+)\.weight", r"\1.scale"),
+    (r"^(single\S+)proj_out", r"\1linear2"),
+    (r"^proj_out", "final_layer.linear"),
+    (r"^norm_out\.linear", "final_layer.adaLN_modulation.1"),
+    (r"^(single\S+)attn\.norm_q\.weight", r"\1norm.query_norm.scale"),
+    (r"^(single\S+)attn\.norm_k\.weight", r"\1norm.key_norm.scale"),
+    (r"^(single\S+)norm\.linear", r"\1modulation.lin"),
+    (r"norm1_context\.linear", "txt_mod.lin"),
+    (r"norm1\.linear", "img_mod.lin"),
+    (r"attn\.norm_added_q\.weight", "txt_attn.norm.query_norm.scale"),
+    (r"attn\.norm_added_k\.weight", "txt_attn.norm.key_norm.scale"),
+    (r"attn\.norm_q\.weight", "img_attn.norm.query_norm.scale"),
+    (r"attn\.norm_k\.weight", "img_attn.norm.key_norm.scale"),
+    (r"attn\.to_add_out", "txt_attn.proj"),
+    (r"attn\.to_out\.0", "img_attn.proj"),
+    (r"ff_context\.net\.0\.proj", "txt_mlp.0"),
+    (r"ff_context\.net\.2", "txt_mlp.2"),
+    (r"ff\.net\.0\.proj", "img_mlp.0"),
+    (r"ff\.net\.2", "img_mlp.2"),
+    (r"^single_transformer_blocks", "single_blocks"),
+    (r"^transformer_blocks", "double_blocks"),
+]
 RENAMES = {  # family -> patterns of diffusers' names and what the authors call it, in order
+    "flux": FLUX,
+    "chroma": FLUX,
     "z-image": [
         (r"all_final_layer\.2-1", "final_layer"),
         (r"all_x_embedder\.2-1", "x_embedder"),
@@ -68,11 +103,18 @@ RENAMES = {  # family -> patterns of diffusers' names and what the authors call 
     ],
 }
 FUSED = {  # family -> what query, key and value are in one matrix, at the picture and the prompt
+    "flux": ("img_attn.qkv", "txt_attn.qkv"),
+    "chroma": ("img_attn.qkv", "txt_attn.qkv"),
     "z-image": ("attention.qkv", ""),
     "flux2-klein": ("img_attn.qkv", "txt_attn.qkv"),
     "sd3": ("x_block.attn.qkv", "context_block.attn.qkv"),
 }
-SWAPPED = re.compile(r"^norm_out\.linear|^transformer_blocks\.1\.norm1_context")  # scale and shift
+SWAPPED = {  # family -> weights whose halves, scale and shift, are the other way round
+    "sd3": re.compile(r"^norm_out\.linear|^transformer_blocks\.1\.norm1_context"),
+    "flux2-klein": re.compile(r"^norm_out\.linear"),
+    "flux": re.compile(r"^norm_out\.linear"),
+}
+ALONE = re.compile(r"^single_transformer_blocks\.\d+\.")  # of FLUX: its MLP is in the matrix too
 QKV = re.compile(r"(attn|attention)\.(to_([qkv])|add_([qkv])_proj)\.(weight|bias)$")
 
 
@@ -106,9 +148,11 @@ def original(found: Weights, family: str, model: Path) -> Weights:
     for name, weight in found.items():
         if told := QKV.search(name):
             if told[3] == "q" or told[4] == "q":
-                changed[_fused(name, family)] = torch.cat(_three(found, name))
+                changed[_fused(name, family)] = torch.cat(_parts(found, name))
             continue
-        if family != "z-image" and SWAPPED.match(name):
+        if ALONE.match(name) and ".proj_mlp." in name:
+            continue
+        if family in SWAPPED and SWAPPED[family].match(name):
             weight = torch.cat(list(reversed(weight.chunk(2))))
         changed[_renamed(name, family)] = weight
     return changed
@@ -148,10 +192,15 @@ def _renamed(name: str, family: str) -> str:
 
 def _fused(name: str, family: str) -> str:
     picture, prompt = FUSED[family]
+    if ALONE.match(name):
+        return _renamed(QKV.sub(r"linear1.\5", name), family)
     fused = prompt if ".add_" in name else picture
     return _renamed(QKV.sub(rf"{fused}.\5", name), family)
 
 
-def _three(found: Weights, name: str) -> list[torch.Tensor]:
-    """Query, key and value, by the name of the query."""
-    return [found[re.sub(r"(to_|add_)q", rf"\1{part}", name)] for part in "qkv"]
+def _parts(found: Weights, name: str) -> list[torch.Tensor]:
+    """Query, key and value, by the name of the query, and what else is in one matrix with them."""
+    parts = [found[re.sub(r"(to_|add_)q", rf"\1{part}", name)] for part in "qkv"]
+    if ALONE.match(name):
+        parts.append(found[name.replace("attn.to_q", "proj_mlp")])
+    return parts

@@ -229,7 +229,8 @@ class LoadedModel:
     def broken_part(self) -> Path | None:
         """The folder, or file, of a part whose weights hold values that are not numbers."""
         for name in (self.family.denoiser, "vae"):
-            if not all(bool(w.isfinite().all()) for w in self._part(name).parameters()):
+            plain = [w for w in self._part(name).parameters() if w.is_floating_point()]
+            if not all(bool(w.isfinite().all()) for w in plain):
                 if name == "vae" and self._extras.vae:
                     return self._extras.vae.path
                 return self._folder.place(name)

@@ -18,12 +18,13 @@ from pentimento.models.catalogue import load
 from pentimento.models.families import FAMILIES
 from pentimento.models.info import ModelInfo
 from pentimento.models.inspect import read_json, with_defaults, with_sheet
-from pentimento.models.recognise import Recognised
+from pentimento.models.recognise import Recognised, recognise
 from pentimento.models.tensors import Damaged
 from pentimento.models.weights import shapes
 
 GGUF_SUFFIX = ".gguf"
 SHEET_SUFFIX = ".pentimento.json"
+KONTEXT = "kontext"
 INSTALL_GGUF = "pip install pentimento[gguf]"
 PLAIN = ("F64", "F32", "F16", "BF16", "F8_E4M3", "F8_E5M2")  # of safetensors
 QUANTISED = (  # of GGUF, as diffusers computes with them
@@ -157,7 +158,10 @@ def _differences(info: ModelInfo, base: ModelInfo) -> list[str]:
     stat = info.path.stat()
     config = read_json(base.path / FAMILIES[base.family].denoiser / "config.json")
     file = dict(_build(info.path, info.family, stat.st_size, stat.st_mtime_ns))
-    return builds.differences(file, builds.of_config(info.family, config))
+    found = builds.differences(file, builds.of_config(info.family, config))
+    if recognise(info.path).variant == KONTEXT and base.editing != KONTEXT:
+        found.append(f"kind is {KONTEXT}")  # whose weights have the shapes of the ordinary kind's
+    return found
 
 
 @lru_cache(maxsize=1024)

@@ -42,7 +42,9 @@ def models(folder: Path) -> list[Finding]:
     findings = []
     for info in Registry(folder).list():
         name = f"Model {info.id}"
-        if info.ok:
+        if info.role == "rest":
+            findings.append(ok(name, info.problem))
+        elif info.ok:
             findings.append(ok(name, f"{info.title}, {info.family}, {info.bytes / 1e6:.0f} MB"))
         else:
             findings.append(

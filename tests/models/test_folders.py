@@ -183,7 +183,8 @@ def test_a_diffusers_controlnet_in_an_added_folder_can_be_used(tmp_path: Path) -
     known.inventory.folders.add(root)
     found = known.addons.get("controlnet", "my-canny")
     assert (found.ok, found.control, found.family) == (True, "canny", "sd15")
-    assert "in one file cannot be used" in known.addons.get("controlnet", "one").problem
+    by_itself = known.addons.get("controlnet", "one")
+    assert (by_itself.ok, by_itself.family, by_itself.source) == (True, "sd15", "ComfyUI")
 
 
 def test_a_controlnet_in_a_hub_cache_is_told_by_its_repositorys_name(tmp_path: Path) -> None:

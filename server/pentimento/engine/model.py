@@ -16,6 +16,7 @@ from torch import nn
 
 from pentimento.backends.base import Emit, Loading
 from pentimento.engine import (
+    control_files,
     hardware,
     inserted,
     latents,
@@ -128,12 +129,17 @@ class LoadedModel:
 
     def _controlnet(self, folder: Path) -> nn.Module:
         dtype = self._shared.device.dtype
+        single = folder.is_file()
+        unet = self._part(self.family.denoiser).config if single else {}
 
         def load() -> Any:
             self._emit(Loading(f"Loading the ControlNet {folder.name}"))
+            if single:
+                return control_files.read(folder, unet, dtype)
             return read_module(nets.kind_of(folder), folder, dtype)
 
-        key: Hashable = (folder_identity(folder), dtype)
+        made_of = control_files.identity(folder, unet) if single else folder_identity(folder)
+        key: Hashable = (made_of, dtype)
         module: nn.Module = self._shared.components.get(key, f"controlnet {folder.name}", load)
         return module
 

@@ -1,7 +1,8 @@
-"""What can be added to a model: ControlNets (diffusers folders) and LoRAs (safetensors files).
+"""What can be added to a model: ControlNets (diffusers folders or safetensors files) and LoRAs
+(safetensors files).
 
-They lie in `<data-dir>/controlnets/NAME/` and `<data-dir>/loras/NAME.safetensors`; the starter
-model brings its own. Whether one fits a model is read from its files, never guessed.
+They lie in `<data-dir>/controlnets/` and `<data-dir>/loras/`; the starter model brings its own.
+Whether one fits a model is read from its files, never guessed.
 """
 
 from __future__ import annotations
@@ -15,7 +16,14 @@ from typing import Any, Literal
 
 from pentimento.errors import NotFound
 from pentimento.jobs.record import JobRequest
-from pentimento.models import control_kinds, denoisers, few_step, transformer_loras, weights
+from pentimento.models import (
+    control_files,
+    control_kinds,
+    denoisers,
+    few_step,
+    transformer_loras,
+    weights,
+)
 from pentimento.models.families import FAMILIES
 from pentimento.models.few_step import Defaults
 from pentimento.models.info import ModelInfo
@@ -32,6 +40,7 @@ TRANSFORMERS = control_kinds.TRANSFORMER_FAMILIES
 CROSS_ATTENTION = re.compile(r"attn2[._]to_k\b.*(lora_A|lora_down|lora\.down)")
 KINDS = ("controlnet", "t2i_adapter", "lora")  # roles of files and folders that are listed here
 Kind = Literal["controlnet", "lora"]
+OF_STARTER: tuple[tuple[Kind, str], ...] = (("controlnet", "canny"), ("lora", "blueprint"))
 Found = list["Addon"]  # inside the class `list` is the method
 
 
@@ -107,8 +116,8 @@ class Addons:
 
     def list(self) -> Found:
         found: Found = []
-        for path in self._places():
-            found.append(_inspect(path, _free_id(path.stem, found)))
+        for kind, path in self._places():
+            found.append(_inspect(kind, path, _free_id(path.stem, found)))
         for item in self._inventory.outside():
             if item.role in KINDS:
                 found.append(_outside(item, _free_id(item.id, found)))
@@ -142,21 +151,29 @@ class Addons:
         wanted += [self.get("lora", name) for name in sorted(names)]
         return {addon.id: addon.path for addon in wanted}
 
-    def _places(self) -> Iterable[Path]:
-        starter = (self._starter / "canny", self._starter / "blueprint")
-        yield from (path for path in starter if path.is_dir())
+    def _places(self) -> Iterable[tuple[Kind, Path]]:
+        for kind, starter in OF_STARTER:
+            if (self._starter / starter).is_dir():
+                yield kind, self._starter / starter
         if self._folders.is_dir():
-            yield from sorted(p for p in self._folders.iterdir() if (p / "config.json").is_file())
+            for path in sorted(self._folders.iterdir()):
+                if _is_single(path) or (path / "config.json").is_file():
+                    yield "controlnet", path
         if self._files.is_dir():
-            yield from sorted(self._files.glob("*.safetensors"))
+            yield from (("lora", path) for path in sorted(self._files.glob("*.safetensors")))
 
 
-def _inspect(path: Path, addon_id: str) -> Addon:
+def _is_single(path: Path) -> bool:
+    return path.suffix == ".safetensors" and path.is_file() and not path.name.startswith(".")
+
+
+def _inspect(kind: Kind, path: Path, addon_id: str) -> Addon:
     """Never raises: one that cannot be used comes back with the problem."""
-    is_control = (path / "config.json").is_file()
-    bare = Addon(addon_id, path.stem, "controlnet" if is_control else "lora", path)
+    bare = Addon(addon_id, path.stem, kind, path)
     try:
-        return _controlnet(bare) if is_control else _lora(bare)
+        if kind == "lora":
+            return _lora(bare)
+        return _control_file(bare) if path.is_file() else _controlnet(bare)
     except (Damaged, OSError, ValueError) as problem:
         return Addon(addon_id, path.stem, bare.kind, path, ok=False, problem=f"{problem}.")
 
@@ -165,17 +182,10 @@ def _outside(item: Item, addon_id: str) -> Addon:
     """One in another program's folder."""
     place = item.place
     kind: Kind = "lora" if item.role == "lora" else "controlnet"
-    if not item.ok:
-        bare = Addon(addon_id, place.title, kind, place.path, ok=False, problem=item.problem)
-    elif kind == "controlnet" and place.path.is_file():
-        bare = Addon(
-            *(addon_id, place.title, kind, place.path),
-            ok=False,
-            problem="ControlNets in one file cannot be used yet; the same one as a diffusers "
-            "folder can.",
-        )
+    if item.ok:
+        bare = _inspect(kind, place.path, addon_id)
     else:
-        bare = _inspect(place.path, addon_id)
+        bare = Addon(addon_id, place.title, kind, place.path, ok=False, problem=item.problem)
     controls = bare.controls or control_kinds.types_named(place.title, bare.family)
     controls = controls if kind == "controlnet" else ()
     return replace(bare, title=place.title, source=place.source, controls=controls)
@@ -205,6 +215,24 @@ def _controlnet(bare: Addon) -> Addon:
         width=transformer_width(config) if config["_class_name"] in TRANSFORMERS else blocks[0],
         families=families,
         family=next(iter(families), told),
+    )
+
+
+def _control_file(bare: Addon) -> Addon:
+    told = control_files.told_by(bare.path)
+    named = denoisers.sheet_of(bare.path)
+    sheet = read_json(named) if named.is_file() else {}
+    return replace(
+        bare,
+        precision=told.precision,
+        title=str(sheet.get("title") or bare.title),
+        note=str(sheet.get("note") or told.note),
+        controls=control_kinds.types_of(
+            bare.path, {"_class_name": control_kinds.CONTROL_NET}, sheet
+        ),
+        context_dim=told.context_dim,
+        width=told.width,
+        family=control_files.family_of(told),
     )
 
 

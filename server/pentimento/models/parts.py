@@ -1,5 +1,5 @@
-"""Taking a file that is no model itself into the folder of its kind: LoRAs, embeddings, VAEs and
-upscalers, each by what its header says it is.
+"""Taking a file that is no model itself into the folder of its kind: ControlNets, LoRAs,
+embeddings, VAEs and upscalers, each by what its header says it is.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from pentimento.models.tensors import Damaged
 from pentimento.models.vaes import ROLES
 
 SHELVES = {  # role -> folder of the data folder
+    "controlnet": "controlnets",
     "lora": "loras",
     "embedding": "embeddings",
     "upscaler": "upscalers",

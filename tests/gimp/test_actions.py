@@ -32,7 +32,10 @@ def test_text_without_an_image_makes_one(facts):
     assert found["status"] == "success", found["error"]
     assert found["size"] == [64, 96]
     assert found["new_images"] == 1
-    assert [layer["place"] for layer in found["layers"]] == [[0, 0, 64, 96]]
+    (layer,) = found["layers"]
+    assert layer["place"] == [0, 0, 64, 96]
+    assert layer["name"] == f"a hill · {layer['seed']}", "the words that were drawn"
+    assert layer["request"]["prompt"] == "a {hill|hill}"
     assert found["opaque"]
     assert found["undo"]
 

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from front import Front, until
 from PIL import Image
+from safetensors.numpy import save_file
 
 RAW = {"Accept": "application/x-pixels"}
 ENGINE_SECONDS = 120  # the first job waits for torch to be imported
@@ -98,6 +99,29 @@ def test_each_picture_gets_the_words_of_its_seed(real):
         one = real.finished(real.start(again), ENGINE_SECONDS)
         assert real.call("GET", one["images"][0]["url"], headers=RAW).body == made
         assert one["images"][0]["facts"].get("prompt", prompt) == words[1]
+
+
+def test_an_embedding_is_used_by_its_name_and_leaves_nothing(real):
+    wide = 128  # of the starter model's text encoder
+    folder = real.data / "embeddings"
+    folder.mkdir()
+    vectors = np.random.default_rng(4).normal(0, 1, (2, wide)).astype(np.float32)
+    save_file({"emb_params": vectors}, folder / "Glow.safetensors")
+    save_file({"emb_params": vectors[:, :100]}, folder / "narrow.safetensors")
+    (folder / "old.pt").write_bytes(b"PK\x03\x04" + bytes(60))
+    listed = real.call("GET", "/v1/models").json["embeddings"]
+    assert {one["title"]: one["fits"] for one in listed}["Glow"] == ["starter"]
+    made = []
+    for prompt in ("a lake", "a lake (glow:1.2), embedding:Glow", "a lake"):
+        job = real.finished(real.start(img2img(real, prompt=prompt)), ENGINE_SECONDS)
+        assert job["status"] == "succeeded", job["error"]
+        made.append(pixels(real, job))
+    assert np.array_equal(made[0], made[2])
+    assert not np.array_equal(made[0], made[1])
+    for word, hint in (("narrow", "100 wide"), ("old", "pickle"), ("glows", "glow")):
+        answer = real.call("POST", "/v1/jobs", img2img(real, prompt=f"embedding:{word}"))
+        assert answer.status in (400, 404)
+        assert hint in str(answer.json["error"])
 
 
 def test_outside_the_mask_every_pixel_is_the_sources(real):

@@ -56,7 +56,9 @@ def same_seed():
 
 def text_to_new_image():
     before = len(Gimp.get_images())
-    status, error, values = batch.call("txt2img", prompt="a hill", width=64, height=96, **QUICK)
+    status, error, values = batch.call(
+        "txt2img", prompt="a {hill|hill}", width=64, height=96, **QUICK
+    )
     image = values["image"]
     return {
         "status": status,

@@ -26,6 +26,7 @@ from tests.support.tiny_flow_models import WRITERS
 from pentimento.engine import offload
 from pentimento.engine.denoiser_file import DenoiserFile
 from pentimento.engine.folder import ModelFolder
+from pentimento.engine.messages import job_from_json, job_to_json
 from pentimento.engine.worker import Worker
 from pentimento.errors import JobFailed
 from pentimento.models import Registry, builds
@@ -227,6 +228,14 @@ def test_a_lora_on_a_packed_file_works_and_leaves_no_trace(place: Path, paint: P
     after = paint("mine")
     assert difference(styled, before) > 1
     assert difference(after, before) == 0
+
+
+def test_the_base_travels_to_the_engine_with_the_job(place: Path, tmp_path: Path) -> None:
+    write_denoiser(place / "z-image", place / "mine.safetensors", "z-image")
+    job = Bench(Worker(), Registry(place.parent), tmp_path).job("mine")
+    assert job.model is not None
+    assert job.model.base == place / "z-image"
+    assert job_from_json(json.loads(json.dumps(job_to_json(job)))) == job
 
 
 SCALE_NAMES = (("scale_weight", "scale_input"), ("weight_scale", "input_scale"))

@@ -120,8 +120,9 @@ def add(
     ] = None,
     data: DataDir = None,
 ) -> None:
-    """Add a diffusers folder, a checkpoint, a ControlNet, a LoRA, an embedding, a VAE or an
-    upscaler (safetensors only) after checking it. What it is shows by its header."""
+    """Add a diffusers folder, a checkpoint, a denoiser, a ControlNet, a LoRA, an embedding, a VAE
+    or an upscaler (safetensors, of denoisers also GGUF) after checking it. What it is shows by its
+    header."""
     role = parts.role_of(model)
     if role in parts.SHELVES:
         target = parts.add(data_dir(data), model, name)

@@ -59,8 +59,8 @@ class Client:
         return self._json("GET", "/v1/status", seconds=HEALTH_SECONDS)
 
     def lists(self) -> Dict[str, list]:
-        """The server's `models`, and the `controlnets` and `loras` for them."""
-        return self._json("GET", "/v1/models")
+        """The server's `models`, and the `controlnets` and `loras` for them; its `styles`."""
+        return {**self._json("GET", "/v1/models"), **self._json("GET", "/v1/styles")}
 
     def available(self) -> Dict[str, Any]:
         """Models that can be downloaded, with the machine's memory and the free space."""

@@ -118,6 +118,7 @@ def _given(**fields: Any) -> Dict[str, Any]:
 
 def _sampling(values: Dict[str, Any]) -> Dict[str, Any]:
     return _given(
+        style=values.get("style", "").strip(),
         steps=options.steps_of(values),
         guidance=values["guidance"] or None,
         sampler=options.sampler_of(values),

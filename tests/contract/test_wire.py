@@ -27,7 +27,7 @@ MODES = {
 }
 MASKED = (wire.INPAINT, wire.EDIT)
 # What the plug-in leaves to the server's defaults or does not offer yet.
-UNUSED = {"style", "references", "regions", "observe_steps", "preview", "drift_correction"}
+UNUSED = {"references", "regions", "observe_steps", "preview", "drift_correction"}
 
 
 def values_for(option):
@@ -41,6 +41,8 @@ def values_for(option):
         return st.integers(option.minimum, option.maximum)
     if option.name in ("model", "vae"):
         return st.sampled_from(["", "starter", "my-model_1.5"])
+    if option.name == "style":
+        return st.sampled_from(["", "Blueprint", " Été 2 "])
     if option.name == "backend":
         return st.sampled_from(["", "local", " openai ", "a1111"])
     if option.name == "loras":
@@ -112,7 +114,7 @@ def test_every_field_of_a_job_is_used_or_left_on_purpose():
     full |= {"sampler": "ddim", "grow": 2, "feather": 3, "width": 64, "height": 64}
     full |= {"alpha": "opaque", "loras": "a:0.5", "control": "canny", "backend": "openai"}
     full["vae"] = "sd-vae-ft-mse"
-    full |= {"observe": True}
+    full |= {"observe": True, "style": "Blueprint"}
     source, mask = pictures(wire.INPAINT)
     sent = set(wire.job_request(wire.INPAINT, full, 1, source, mask))
     assert sent | UNUSED == set(record.JobRequest.model_fields)

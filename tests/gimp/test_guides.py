@@ -1,4 +1,4 @@
-"""References and regions in real GIMP: answers of inside/guides.py."""
+"""References, regions and styles in real GIMP: answers of inside/guides.py."""
 
 from __future__ import annotations
 
@@ -26,8 +26,14 @@ def adapter(companion) -> Path:
     return write_ip_adapter(STARTER, companion.data / "ip_adapters" / "tiny")
 
 
+@pytest.fixture(scope="session")
+def own_style(companion) -> None:
+    fields = {"prompt": "{prompt}, blueprint", "negative_prompt": "fog", "steps": 2}
+    companion.ask("/v1/styles/Own%20style", "PUT", fields)
+
+
 @pytest.fixture
-def facts(adapter, answers):
+def facts(adapter, own_style, answers):
     return lambda name: answers("guides.py")[name]
 
 
@@ -82,3 +88,14 @@ def test_two_reference_layers_are_read_whole(facts):
         sent = wire.Pixels("rgba-u8", *size, np.array(data, np.uint8).tobytes())
         assert reference["image"]["blob"] == sent.blob_id
     assert found["again"]["references"] == found["request"]["references"]
+
+
+def test_a_script_with_a_style_gets_its_words_and_steps(facts):
+    found = facts("style")
+    request = found["request"]
+    assert (request["prompt"], request["negative_prompt"]) == ("a barn, blueprint", "fog")
+    assert request["steps"] == 2
+    assert "style" not in request
+    assert found["facts"]["style"] == "Own style"
+    assert found["again"]["prompt"] == "a barn, blueprint"
+    assert "no style called “nobody”" in facts("no such style")["error"]

@@ -47,6 +47,23 @@ def test_the_models_of_the_server_can_be_chosen(gimp):
     assert set(known) <= set(gui.choices(title, "Model"))
 
 
+def test_a_style_of_the_server_can_be_chosen_and_brings_its_steps(gimp):
+    style = {"prompt": "{prompt}, blueprint", "steps": 9}
+    gimp.server.ask("/v1/styles/Nine%20steps", "PUT", style)
+    gimp.open_scene()
+    gui, title = gimp.gui, gimp.open_dialog(TITLE)
+    gimp.wait_for_status(title, "Sends")
+    assert {"None", "Watercolor"} < set(gui.choices(title, "Style"))  # there before the plan
+    gui.choose(title, "How much to change", "New")
+    gui.choose(title, "Style", "Nine steps")
+    gimp.wait_for_status(title, "· 9 steps")
+    gui.choose(title, "Style", "None")
+    gimp.server.ask("/v1/styles/Nine%20steps", "DELETE")
+    gui.set_value(title, "Strength", 0.9)
+    gimp.wait_for_status(title, "13 of 14 steps")
+    assert "Nine steps" not in gui.choices(title, "Style")
+
+
 def test_models_and_loras_that_come_or_go_do_so_in_an_open_dialog(gimp):
     gimp.open_scene()
     gui, title = gimp.gui, gimp.open_dialog(TITLE)

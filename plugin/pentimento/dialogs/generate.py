@@ -22,7 +22,7 @@ from context import values_of
 from dialogs.backend import PlaceChooser
 from dialogs.fields import Fields
 from dialogs.loras import LoraAdder
-from dialogs.models import ModelChooser, VaeChooser
+from dialogs.models import ModelChooser, StyleChooser, VaeChooser
 from dialogs.presets import PresetLink
 from dialogs.status_line import StatusLine
 from dialogs.target import TargetChooser
@@ -58,6 +58,7 @@ class GenerateDialog:
         self.dialog.set_default_size(WIDTH, -1)
         self.fields = Fields(self.dialog, config, context.action.options)
         self.models, self.vaes = ModelChooser(config), VaeChooser(config)
+        self.styles = StyleChooser(config)
         self.loras = LoraAdder(config)
         self.places = PlaceChooser(config, self._place_changed)
         self.status = StatusLine(self._plan_request, self._known)
@@ -92,6 +93,7 @@ class GenerateDialog:
         native.when_closed(self.loras, lambda: self.loras.fill(lists))
         native.when_closed(self.places.combo, lambda: self.places.fill(places))
         native.when_closed(self.vaes, self._fill_vaes)
+        native.when_closed(self.styles, lambda: self.styles.fill_with(lists["styles"]))
 
     def _fill_vaes(self) -> None:
         """Those that fit the chosen model."""
@@ -123,7 +125,7 @@ class GenerateDialog:
         box = rows.column_of(
             rows.prompt(fields),
             self._negative(),
-            fields.combos("strength-preset", "steps-preset"),
+            self._presets(),
             self._strength(),
             fields.numbers("width", "height"),
             rows.seeds(fields),
@@ -143,6 +145,12 @@ class GenerateDialog:
         _view, scroll = self.fields.text_view("negative-prompt", NEGATIVE_LINES)
         used = self.fields.differs("negative-prompt")
         return native.expander(_(self.options["negative-prompt"].label), scroll, used)
+
+    def _presets(self) -> Gtk.Box:
+        row = native.row(spacing=2 * native.BORDER)
+        row.pack_start(self.fields.combos("strength-preset", "steps-preset"), True, True, 0)
+        row.pack_start(self.fields.row("style", self.styles, aligned=False), True, True, 0)
+        return row
 
     def _strength(self):
         if "strength" not in self.options:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Any, Dict, Optional, Sequence
 
-from gi.repository import Gtk
+from gi.repository import Gtk, Pango
 
 from i18n import _
+
+STYLE_CHARACTERS = 10  # of a style's name that are always seen
 
 
 class InstalledChooser(Gtk.ComboBoxText):
@@ -82,6 +84,21 @@ def _label(entry: Dict[str, Any]) -> str:
     title = entry.get("title") or entry["id"]
     inpaints = entry.get("variant") == "inpaint"
     return _("{model} (inpainting)").format(model=title) if inpaints else title
+
+
+class StyleChooser(InstalledChooser):
+    """The styles that the server keeps."""
+
+    def __init__(self, config: Any) -> None:
+        super().__init__(config, "style", _("None"))
+        for cell in self.get_cells():  # a long name must not widen the dialog
+            cell.set_property("ellipsize", Pango.EllipsizeMode.END)
+            cell.set_property("width-chars", STYLE_CHARACTERS)
+
+    def fill_with(self, styles: Sequence[Dict[str, Any]]) -> None:
+        """`styles` is that of GET /v1/styles; those that come with the program have English
+        names, which are shown as they are."""
+        self.fill([{"id": style["name"], "ok": style["ok"]} for style in styles], _("None"))
 
 
 def can(model: Dict[str, Any], mode: str) -> bool:

@@ -44,6 +44,7 @@ from options.painting import (
     STEPS_PRESET,
     STRENGTH,
     STRENGTH_PRESET,
+    STYLE,
     VAE,
     WIDTH,
 )
@@ -89,4 +90,4 @@ from options.values import (
     strength_of,
 )
 
-SAMPLING = (STEPS_PRESET, STEPS, GUIDANCE, SAMPLER, MODEL, VAE, BACKEND)
+SAMPLING = (STYLE, STEPS_PRESET, STEPS, GUIDANCE, SAMPLER, MODEL, VAE, BACKEND)

@@ -81,6 +81,13 @@ VAE = Option(
     "",
     advanced=True,
 )
+STYLE = Option(
+    "style",
+    STRING,
+    N_("Sty_le"),
+    N_("Words and values that the server keeps under one name; empty for none"),
+    "",
+)
 RANDOM_SEED = Option(
     "random-seed",
     BOOLEAN,

@@ -82,6 +82,19 @@ def text():
     return record_of(values["layer"])["record"]["request"] if values else error
 
 
+def styled(style):
+    """A script that gives words and a style, and nothing else."""
+    image, drawables = scenes.full()
+    words = {"prompt": "a barn", "strength": 1.0, "random_seed": False, "seed": 5}
+    status, error, values = batch.call("img2img", image, drawables, style=style, **words)
+    if status != "success":
+        return {"error": error}
+    told = record_of(values["layer"])["record"]
+    _status, error, again = batch.call("generate-again", image, [values["layer"]])
+    repeated = record_of(again["layer"])["record"]["request"] if again else error
+    return {"request": told["request"], "facts": told["facts"], "again": repeated}
+
+
 batch.answer(
     {
         "regions": guided(regions=True),
@@ -89,5 +102,7 @@ batch.answer(
         "reference": referred("style"),
         "unnamed": unnamed(),
         "text": text(),
+        "style": styled(" Own style "),
+        "no such style": styled("nobody"),
     }
 )

@@ -20,7 +20,7 @@ from pentimento.jobs.addons import chosen_controls
 from pentimento.jobs.plan import references_of
 from pentimento.jobs.record import JobRequest, PixelFormat
 from pentimento.jobs.words import of_pictures
-from pentimento.models import Registry
+from pentimento.models import ModelInfo, Registry
 
 IMAGE, MASK = "a" * 64, "b" * 64  # blob ids
 DEFAULTS: dict[str, Any] = {
@@ -99,18 +99,16 @@ class Bench:
         controls = chosen_controls(request, entry, self.registry)
         references = references_of(request, entry, self.registry)
         request = request.model_copy(update={"controls": controls, "references": references})
-        places = self.registry.addons.places(request) | self.registry.ip_adapters.places(request)
         words = of_pictures(request, self.registry)
         drawn = [name for said in words for name, _ in said.loras]
+        places = self.registry.ip_adapters.places(request)
         places |= self.registry.addons.places(request, drawn)
         task = Task(str(self.number), request, inputs, where / "out", words)
         extras = Extras.of(self.registry, request, entry, words)
-        return EngineJob(task, self.spec(model), places, extras)
+        return EngineJob(task, spec_of(entry), places, extras)
 
     def spec(self, model: str) -> ModelSpec:
-        """The starter may work at sizes it was not trained for, to be quick."""
-        spec = ModelSpec.of(self.registry.get(model))
-        return replace(spec, native_size=32, min_size=32) if model == "starter" else spec
+        return spec_of(self.registry.get(model))
 
     def run(
         self,
@@ -131,6 +129,12 @@ class Bench:
 
     def make(self, model: str = "sd15", **wanted: Any) -> Outcome:
         return self.run(self.job(model, **wanted))
+
+
+def spec_of(entry: ModelInfo) -> ModelSpec:
+    """The starter may work at sizes it was not trained for, to be quick."""
+    spec = ModelSpec.of(entry)
+    return replace(spec, native_size=32, min_size=32) if entry.id == "starter" else spec
 
 
 def store(picture: np.ndarray, path: Path) -> PixelFile:

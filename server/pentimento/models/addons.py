@@ -8,9 +8,9 @@ Whether one fits a model is read from its files, never guessed.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -42,6 +42,7 @@ KINDS = ("controlnet", "t2i_adapter", "lora")  # roles of files and folders that
 Kind = Literal["controlnet", "lora"]
 OF_STARTER: tuple[tuple[Kind, str], ...] = (("controlnet", "canny"), ("lora", "blueprint"))
 Found = list["Addon"]  # inside the class `list` is the method
+Readers = dict[str, Callable[[], "Addon"]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,21 +116,15 @@ class Addons:
         self._starter = starter
 
     def list(self) -> Found:
-        found: Found = []
-        for kind, path in self._places():
-            found.append(_inspect(kind, path, _free_id(path.stem, found)))
-        for item in self._inventory.outside():
-            if item.role in KINDS:
-                found.append(_outside(item, _free_id(item.id, found)))
-        return found
+        return [read() for read in self._readers().values()]
 
     def get(self, kind: Kind, addon_id: str) -> Addon:
         """Raises NotFound where there is none of this kind and name."""
-        known = [addon for addon in self.list() if addon.kind == kind]
-        for addon in known:
-            if addon.id == addon_id:
-                return addon
-        names = ", ".join(addon.id for addon in known) or "none"
+        readers = self._readers()
+        found = readers[addon_id]() if addon_id in readers else None
+        if found and found.kind == kind:
+            return found
+        names = ", ".join(addon.id for addon in self.list() if addon.kind == kind) or "none"
         what = "ControlNet" if kind == "controlnet" else "LoRA"
         raise NotFound(
             "model_not_found", f"There is no {what} called “{addon_id}”.", f"Installed: {names}."
@@ -150,6 +145,18 @@ class Addons:
         names = {*(lora.id for lora in request.loras), *drawn}
         wanted += [self.get("lora", name) for name in sorted(names)]
         return {addon.id: addon.path for addon in wanted}
+
+    def _readers(self) -> Readers:
+        """How each one is read, by its id and in the order of the list."""
+        readers: Readers = {}
+        for kind, path in self._places():
+            addon_id = free_id(path.stem, readers, "addon")
+            readers[addon_id] = partial(_inspect, kind, path, addon_id)
+        for item in self._inventory.outside():
+            if item.role in KINDS:
+                addon_id = free_id(item.id, readers, "addon")
+                readers[addon_id] = partial(_outside, item, addon_id)
+        return readers
 
     def _places(self) -> Iterable[tuple[Kind, Path]]:
         for kind, starter in OF_STARTER:
@@ -189,10 +196,6 @@ def _outside(item: Item, addon_id: str) -> Addon:
     controls = bare.controls or control_kinds.types_named(place.title, bare.family)
     controls = controls if kind == "controlnet" else ()
     return replace(bare, title=place.title, source=place.source, controls=controls)
-
-
-def _free_id(name: str, found: Found) -> str:
-    return free_id(name, {addon.id for addon in found}, "addon")
 
 
 def _controlnet(bare: Addon) -> Addon:

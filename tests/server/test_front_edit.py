@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import io
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
+import openai
 import pytest
 from front import Front
+from PIL import Image
 from tests.support.tiny_flow_models import write_flux2_klein
 
 RAW = {"Accept": "application/x-pixels"}
@@ -19,6 +23,7 @@ SIDE = 64
 def editor(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Front]:
     data: Path = tmp_path_factory.mktemp("editor")
     write_flux2_klein(data / "models" / "klein")
+    (data / "settings.json").write_text(json.dumps({"faces": ["openai"]}))
     running = Front(data, None)
     yield running
     running.stop()
@@ -50,6 +55,23 @@ def test_a_picture_is_edited_in_its_mask_and_the_record_repeats_it(editor: Front
     assert editor.call("GET", again["images"][0]["url"], headers=RAW).body == found
 
 
+def test_openais_edits_are_instructions_for_a_model_that_follows_them(editor: Front) -> None:
+    source = np.full((SIDE, SIDE, 3), 200, np.uint8)
+    source[..., 0] = np.linspace(0, 255, SIDE)
+    file = io.BytesIO()
+    Image.fromarray(source).save(file, "PNG")
+    client = openai.OpenAI(
+        base_url=f"http://127.0.0.1:{editor.port}/openai/v1", api_key=editor.token, max_retries=0
+    )
+    wanted = {"prompt": "make it winter", "model": "klein", "image": ("a.png", file.getvalue())}
+    modes = []
+    for extra in ({}, {"strength": 0.5}):
+        client.images.edit(**wanted, extra_body={"seed": 7} | extra)
+        (job,) = editor.call("GET", "/v1/jobs?limit=1").json["jobs"]
+        modes.append(job["mode"])
+    assert modes == ["edit", "img2img"]
+
+
 def test_who_can_edit_is_told(editor: Front, front: Front) -> None:
     told = editor.call("GET", "/v1/capabilities").json
     assert "edit" in told["modes"]
@@ -66,3 +88,5 @@ def test_who_can_edit_is_told(editor: Front, front: Front) -> None:
     assert (wrong.status, wrong.code) == (400, "cannot_edit")
     assert wrong.json["error"]["details"]["models"] == ["klein"]
     assert editor.call("POST", "/v1/plan", request).json["model"] == "klein"
+    there = editor.call("POST", "/v1/plan", request | {"backend": "openai"})
+    assert (there.status, there.code) == (400, "unsupported_mode")

@@ -21,6 +21,7 @@ from pentimento.errors import BadInput, Unsupported
 from pentimento.imaging.geometry import Size
 from pentimento.jobs.record import BlobRef, JobRequest, Mode
 from pentimento.jobs.store import Blob
+from pentimento.models import Registry
 
 if TYPE_CHECKING:
     import numpy as np
@@ -57,8 +58,9 @@ async def edit(request: Request) -> Response:
     finally:
         await form.close()
     source, selected = await _sources(server, image, mask, wanted.pixels)
+    told = await asyncio.to_thread(_is_instruction, wanted, server.registry)
     asked = JobRequest(
-        mode=Mode.INPAINT if selected else Mode.IMG2IMG,
+        mode=Mode.EDIT if told else Mode.INPAINT if selected else Mode.IMG2IMG,
         source=source,
         mask=selected,
         strength=wanted.strength,
@@ -66,6 +68,14 @@ async def edit(request: Request) -> Response:
         **_common(wanted),
     )
     return await _run(request, server, wanted, asked, "image_edit")
+
+
+def _is_instruction(wanted: Edit, registry: Registry) -> bool:
+    """Whether the prompt tells what to change, not what is to be seen: where the model follows such
+    words and no strength asks for a repaint. Raises NotFound for an unknown model."""
+    if wanted.strength is not None or not wanted.prompt.strip():
+        return False
+    return Mode.EDIT in registry.get(wanted.model or registry.default_id).modes
 
 
 def _common(wanted: Generate) -> dict[str, Any]:

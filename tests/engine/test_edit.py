@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
-from diffusers import DiffusionPipeline
+from diffusers import DiffusionPipeline, Flux2KleinPipeline, FluxKontextPipeline
 from diffusers.image_processor import VaeImageProcessor
 from diffusers.pipelines.flux.pipeline_flux_kontext import PREFERRED_KONTEXT_RESOLUTIONS
 from diffusers.pipelines.qwenimage.pipeline_qwenimage_edit_plus import (
@@ -19,13 +20,14 @@ from diffusers.pipelines.qwenimage.pipeline_qwenimage_edit_plus import (
 from PIL import Image
 from tests.engine.bench import Bench, photo
 from tests.support.tiny_addons import write_transformer_lora
-from tests.support.tiny_editors import EDITORS
+from tests.support.tiny_editors import WRITERS, write_editor
 from tests.support.tiny_flow_nets import write_all
 from transformers import BatchFeature, Qwen2VLImageProcessorPil
 
 from pentimento.backends.base import Event, Step
 from pentimento.engine.families import FAMILIES
 from pentimento.engine.stop import StopFlag
+from pentimento.engine.worker import Worker
 from pentimento.errors import Cancelled
 from pentimento.imaging import shown_sizes
 from pentimento.imaging.geometry import Size
@@ -41,9 +43,8 @@ LIGHT = ("flux2-klein", "kontext")  # that read pictures quickly enough to be tr
 @pytest.fixture(scope="module")
 def data_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("editors")
-    for name, write in EDITORS.items():
-        torch.manual_seed(0)
-        write(folder / "models" / name)
+    for name in WRITERS:
+        write_editor(name, folder / "models" / name)
     lora = folder / "loras" / "strokes.safetensors"
     write_transformer_lora(folder / "models" / "flux2-klein", lora, 1)
     write_all(folder / "controlnets")
@@ -186,11 +187,14 @@ def test_qwen_reads_its_instruction_with_the_picture(bench: Bench) -> None:
     controls steer as well."""
     wanted = {"steps": 1, "guidance": 1.0}
     plain = edited(bench, "qwen-edit", **wanted)
-    other = edited(bench, "qwen-edit", **wanted, source=opaque(seed=4))
+    again = opaque(seed=4)
+    other = edited(bench, "qwen-edit", **wanted, source=again)
     named = edited(bench, "qwen-edit", **wanted, prompt="a red <|image_pad|>ball")
     control = {"type": "canny", "model": "qwen-canny"}
     steered = edited(bench, "qwen-edit", **wanted, controls=[control])
+    fresh = edited(replace(bench, worker=Worker(), number=50), "qwen-edit", **wanted, source=again)
     assert np.array_equal(plain, named)
+    assert np.array_equal(other, fresh)
     assert not np.array_equal(plain, other)
     assert not np.array_equal(plain, steered)
 
@@ -205,6 +209,26 @@ def test_pictures_are_read_at_the_sizes_of_the_pipelines(width: int) -> None:
         (shown_sizes.looked_at, CONDITION_IMAGE_SIZE),
     ):
         assert rule(size) == Size(*calculate_dimensions(area, size.aspect))
+
+
+def test_tokens_of_pictures_lie_where_the_pipelines_put_them() -> None:
+    noise, pictures = torch.zeros(1, 4, 16), [torch.randn(1, 4, 4, 6), torch.randn(1, 4, 2, 8)]
+    klein = FAMILIES["flux2-klein"].shown(
+        {"hidden_states": noise[..., :4], "img_ids": torch.zeros(1, 4, 4)}, pictures
+    )
+    assert torch.equal(klein["img_ids"][:, 4:], Flux2KleinPipeline._prepare_image_ids(pictures))
+    flux = FAMILIES["flux"].shown({"hidden_states": noise, "img_ids": torch.zeros(4, 3)}, pictures)
+    places = [
+        FluxKontextPipeline._prepare_latent_image_ids(1, *sides, "cpu", torch.float32)
+        for sides in ((2, 3), (1, 4))
+    ]
+    assert torch.equal(flux["img_ids"][4:, 1:], torch.cat(places)[:, 1:])
+    assert flux["img_ids"][:, 0].tolist() == [0] * 4 + [1] * 10
+    qwen = FAMILIES["qwen-image"].shown(
+        {"hidden_states": noise, "img_shapes": [[(1, 2, 2)]]}, pictures
+    )
+    assert qwen["img_shapes"] == [[(1, 2, 2), (1, 2, 3), (1, 1, 4)]]
+    assert flux["hidden_states"].shape == qwen["hidden_states"].shape == (1, 14, 16)
 
 
 def test_the_source_and_the_words_count_and_strength_does_not(bench: Bench) -> None:
@@ -257,7 +281,9 @@ def test_outside_of_a_mask_the_source_stays(bench: Bench) -> None:
 
 
 def test_an_observed_edit_is_the_same_and_shows_its_stages(bench: Bench) -> None:
-    wanted = {"mode": "edit", "source": opaque(), "count": 2, "preview": True}
+    mask = np.zeros((SIDE, SIDE), np.uint8)
+    mask[:, SIDE // 2 :] = 200
+    wanted = {"mode": "edit", "source": opaque(), "mask": mask, "count": 2, "preview": True}
     plain = bench.make("flux2-klein", **wanted)
     seen = bench.make("flux2-klein", **wanted, observe=True)
     for index in range(2):
@@ -267,8 +293,8 @@ def test_an_observed_edit_is_the_same_and_shows_its_stages(bench: Bench) -> None
     facts = plain.images[0].facts
     assert (facts["strength"], facts["steps_run"], facts["start_noise"]) == (1.0, STEPS, 1.0)
     codes = [result.name for result in seen.events if getattr(result, "kind", "") == "stage"]
-    assert codes[:3] == ["source", "round_trip", "noised_start"]
-    assert codes[-1] == "result"
+    assert codes[:4] == ["source", "mask", "round_trip", "noised_start"]
+    assert codes[-1] == "composite"
 
 
 def test_regions_and_loras_work_in_an_edit(bench: Bench) -> None:

@@ -19,17 +19,16 @@ import torch
 from diffusers.models.attention_processor import IPAdapterAttnProcessor2_0
 from safetensors.torch import load_file
 from torch import Tensor
-from transformers import CLIPVisionModelWithProjection
 
 from pentimento.backends.base import PixelFile
+from pentimento.engine import image_encoders
 from pentimento.engine.failures import is_out_of_memory
-from pentimento.engine.folder import folder_identity, read_module
 from pentimento.engine.model import Shared
 from pentimento.errors import JobFailed
 from pentimento.imaging import pixels
 from pentimento.imaging.geometry import Size
 from pentimento.jobs.record import Reference
-from pentimento.models.ip_adapters import ENCODER, adapter_file, place_of
+from pentimento.models.ip_adapters import ENCODER, adapter_file, encoder_of, place_of
 
 MEAN = (0.48145466, 0.4578275, 0.40821073)  # of CLIP
 SPREAD = (0.26862954, 0.26130258, 0.27577711)
@@ -80,7 +79,8 @@ def shown(
         folder = addons[place_of(str(reference.model))]
         picture = pixels.load(files[reference.image.blob])
         rgb = pixels.model_rgb(picture, Size(picture.shape[1], picture.shape[0]))
-        embedding = _embedding(shared, folder, rgb, guided)
+        encoder = addons.get(encoder_of(str(reference.model)), folder / ENCODER)
+        embedding = _embedding(shared, folder, encoder, rgb, guided)
         where = (reference.start, reference.end)
         found.append(Shown(folder, embedding, reference.weight, reference.kind, *where))
     return found
@@ -149,13 +149,13 @@ def _weigh(unet: Any, family: str, references: Sequence[Shown], step: int, steps
             processor.scale = [one.scale(family, name, step, steps) for one in references]
 
 
-def _embedding(shared: Shared, folder: Path, rgb: np.ndarray, guided: bool) -> Tensor:
-    """What the image encoder reads in an `(h, w, 3)` float32 0..1 picture."""
-    place, dtype = folder / ENCODER, shared.device.dtype
+def _embedding(shared: Shared, folder: Path, place: Path, rgb: np.ndarray, guided: bool) -> Tensor:
+    """What the image encoder at `place` reads in an `(h, w, 3)` float32 0..1 picture."""
+    dtype = shared.device.dtype
     encoder = shared.components.get(
-        ("reference", folder_identity(place), dtype),
+        ("reference", image_encoders.identity(place), dtype),
         f"image encoder {folder.name}",
-        lambda: read_module(CLIPVisionModelWithProjection, place, dtype),
+        lambda: image_encoders.read(place, dtype),
     )
     shared.components.bring(encoder)
     seen = _for_clip(rgb, encoder.config.image_size).to(encoder.device, encoder.dtype)

@@ -1,7 +1,8 @@
 """IP-Adapters: pictures as a part of the prompt, for UNets.
 
 They lie in `<data-dir>/ip_adapters/NAME/`: one safetensors file with the adapter, as its authors
-lay it out (H. Ye et al. 2023), and beside it the folder `image_encoder`. No numpy.
+lay it out (H. Ye et al. 2023), and beside it the folder `image_encoder`. Those in other programs'
+folders are single files, and so are their image encoders, which several share. No numpy.
 """
 
 from __future__ import annotations
@@ -14,8 +15,12 @@ from typing import Any
 
 from pentimento.errors import BadInput, NotFound
 from pentimento.jobs.record import JobRequest, Reference
+from pentimento.models import image_encoders
+from pentimento.models.image_encoders import ROLE
 from pentimento.models.info import ModelInfo
 from pentimento.models.inspect import read_json
+from pentimento.models.inventory import Inventory, Item
+from pentimento.models.names import free_id
 from pentimento.models.weights import Damaged, check_component, check_file, shapes
 
 ENCODER = "image_encoder"
@@ -26,13 +31,15 @@ KEYS = re.compile(r"ip_adapter\.\d+\.to_k_ip\.weight")
 
 @dataclass(frozen=True, slots=True)
 class IpAdapter:
-    """`context_dim` is how wide the prompt's embeddings of its models are."""
+    """`context_dim` is how wide the prompt's embeddings of its models are. `path` is its folder,
+    or its file where `encoder` says what it reads pictures with."""
 
     id: str
     path: Path
     context_dim: int | None = None
     ok: bool = True
     problem: str = ""
+    encoder: Path | None = None
 
     def fits(self, model: ModelInfo) -> bool:
         return self.ok and model.family in FAMILIES and self.context_dim == model.context_dim
@@ -41,7 +48,7 @@ class IpAdapter:
         """An entry of `GET /v1/models`."""
         return {
             "id": self.id,
-            "title": self.path.name,
+            "title": self.path.stem if self.path.is_file() else self.path.name,
             "note": "",
             "ok": self.ok,
             "problem": self.problem,
@@ -52,13 +59,20 @@ class IpAdapter:
 class IpAdapters:
     """Looks at the disk on each call. Ids are looked up and never become part of a path."""
 
-    def __init__(self, data_dir: Path) -> None:
+    def __init__(self, data_dir: Path, inventory: Inventory | None = None) -> None:
         self.folder = Path(data_dir) / "ip_adapters"
+        self._inventory = inventory or Inventory(data_dir)
 
     def list(self) -> Sequence[IpAdapter]:
-        if not self.folder.is_dir():
-            return []
-        return [_inspect(path) for path in sorted(self.folder.iterdir()) if path.is_dir()]
+        folders = sorted(self.folder.iterdir()) if self.folder.is_dir() else []
+        found = [_inspect(path) for path in folders if path.is_dir()]
+        outside = self._inventory.outside()
+        encoders = [item.place.path for item in outside if item.role == ROLE and item.ok]
+        for item in outside:
+            if item.role == "ip_adapter":
+                taken = {adapter.id for adapter in found}
+                found.append(_outside(item, free_id(item.id, taken, "adapter"), encoders))
+        return found
 
     def get(self, adapter_id: str) -> IpAdapter:
         """Raises NotFound."""
@@ -83,7 +97,9 @@ class IpAdapters:
     def places(self, request: JobRequest) -> dict[str, Path]:
         """Where the adapters of a resolved request lie."""
         wanted = {reference.model for reference in request.references if reference.model}
-        return {place_of(name): self.get(name).path for name in wanted}
+        adapters = [self.get(name) for name in sorted(wanted)]
+        encoders = {encoder_of(one.id): one.encoder for one in adapters if one.encoder}
+        return {place_of(one.id): one.path for one in adapters} | encoders
 
     def _chosen(self, number: int, reference: Reference, model: ModelInfo) -> Reference:
         field = f"references.{number}"
@@ -113,8 +129,15 @@ def place_of(name: str) -> str:
     return f"reference {name}"
 
 
+def encoder_of(name: str) -> str:
+    """The same of the image encoder of one that does not bring its own."""
+    return f"encoder of reference {name}"
+
+
 def adapter_file(folder: Path) -> Path:
     """The one file with the adapter; Damaged where there is none, or several."""
+    if folder.is_file():
+        return folder
     files = sorted(folder.glob("*.safetensors"))
     if len(files) != 1:
         raise Damaged(f"{folder.name} has to hold one safetensors file, not {len(files)}")
@@ -124,16 +147,40 @@ def adapter_file(folder: Path) -> Path:
 def _inspect(path: Path) -> IpAdapter:
     name = re.sub(r"[^A-Za-z0-9._-]+", "-", path.name).strip("-._")[:120] or "adapter"
     try:
-        file = adapter_file(path)
-        check_file(file)
+        context = _context(adapter_file(path))
         read_json(path / ENCODER / "config.json")
         check_component(path / ENCODER)
-        widths = {shape[1] for key, shape in shapes(file).items() if KEYS.fullmatch(key)}
-        if len(widths) != 1:
-            raise Damaged(f"{file.name} is not an IP-Adapter")
+        return IpAdapter(name, path, context)
     except (Damaged, OSError, ValueError, KeyError) as problem:
         return IpAdapter(name, path, ok=False, problem=f"{problem}.")
-    return IpAdapter(name, path, widths.pop())
+
+
+def _outside(item: Item, adapter_id: str, encoders: Sequence[Path]) -> IpAdapter:
+    """One in another program's folder."""
+    path = item.place.path
+    try:
+        if not item.ok:
+            return IpAdapter(adapter_id, path, ok=False, problem=item.problem)
+        context, needed = _context(path), image_encoders.read_by(shapes(path))
+        encoder = next((place for place in encoders if needed.fits(place)), None)
+        if encoder is None:
+            raise Damaged(
+                f"Its image encoder (CLIP, {needed.width} wide) lies in none of the folders; "
+                "ComfyUI keeps it in clip_vision"
+            )
+        image_encoders.config_of(encoder)
+        return IpAdapter(adapter_id, path, context, encoder=encoder)
+    except (Damaged, OSError, ValueError, KeyError) as problem:
+        return IpAdapter(adapter_id, path, ok=False, problem=f"{problem}.")
+
+
+def _context(file: Path) -> int:
+    """How wide the prompts of its models are; raises Damaged for what is no IP-Adapter."""
+    check_file(file)
+    widths = {shape[1] for key, shape in shapes(file).items() if KEYS.fullmatch(key)}
+    if len(widths) != 1:
+        raise Damaged(f"{file.name} is not an IP-Adapter")
+    return widths.pop()
 
 
 def _wrong(field: str, message: str, detail: str) -> BadInput:

@@ -44,7 +44,7 @@ class Registry:
         self.inventory = Inventory(data_dir)
         self.addons = Addons(data_dir, self.inventory)
         self.annotators = Annotators(data_dir)
-        self.ip_adapters = IpAdapters(data_dir)
+        self.ip_adapters = IpAdapters(data_dir, self.inventory)
         self.vaes = Vaes(data_dir, self.inventory)
         self.embeddings = Embeddings(self.inventory)
         self.wildcards = Wildcards(data_dir)

@@ -192,12 +192,15 @@ def test_a_unet_packed_with_its_kernels_is_read(place: Path, layout: str) -> Non
     assert 0 < (found - wanted).abs().max() < 0.05 * wanted.abs().max()
 
 
-def test_what_a_packed_file_has_in_bfloat16_is_unpacked(place: Path) -> None:
-    base = place / "z-image"
-    module = read(write_gguf(weights_of(base), place / "b.gguf", "BF16"), "z-image", base)
-    for layer in module.modules():
-        packed = [p for p in layer.parameters(recurse=False) if hasattr(p, "quant_type")]
-        assert not packed or type(layer).__name__ == "GGUFLinear"
+@pytest.mark.parametrize("family", ["z-image", "sd3"])
+def test_norms_and_biases_in_bfloat16_are_unpacked(place: Path, paint: Paint, family: str) -> None:
+    weights = weights_of(place / family)
+    file = write_gguf(weights, place / "mine.gguf", "BF16", dimensions=(1, 2))
+    module = read(file, family, place / family)
+    packed = [name for name, weight in module.named_parameters() if hasattr(weight, "quant_type")]
+    assert packed
+    assert all(name.endswith(".weight") and weights[name].ndim == 2 for name in packed)
+    assert 0 < difference(paint("mine"), paint(family)) < 40
 
 
 def test_what_is_no_number_in_a_packed_file_is_told(place: Path, paint: Paint) -> None:

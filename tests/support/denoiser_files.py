@@ -4,6 +4,7 @@ authors, or GGUF. The names are those of the authors' public code."""
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -159,10 +160,15 @@ def original(found: Weights, family: str, model: Path) -> Weights:
 
 
 def write_gguf(
-    found: Weights, file: Path, quantisation: str = "F32", reshaped: tuple[str, ...] = ()
+    found: Weights,
+    file: Path,
+    quantisation: str = "F32",
+    reshaped: Sequence[str] = (),
+    dimensions: Sequence[int] = (2,),
 ) -> Path:
-    """Matrices in `quantisation` where a row has whole blocks, all else in float32. Those named in
-    `reshaped` are laid out as a matrix first, as converters for ComfyUI do with kernels."""
+    """What has so many `dimensions` in `quantisation` where a row has whole blocks, all else in
+    float32. Those named in `reshaped` are laid out as a matrix first, as converters for ComfyUI
+    do with kernels."""
     import gguf
 
     kind = gguf.GGMLQuantizationType[quantisation]
@@ -174,7 +180,7 @@ def write_gguf(
         if name in reshaped:
             writer.add_array(f"comfy.gguf.orig_shape.{name}", [int(side) for side in array.shape])
             array = array.reshape(-1, block)
-        packs = array.ndim == 2 and array.shape[1] % block == 0 and quantisation != "F32"
+        packs = array.ndim in dimensions and array.shape[-1] % block == 0 and quantisation != "F32"
         packed: Any = gguf.quants.quantize(array, kind) if packs else np.ascontiguousarray(array)
         writer.add_tensor(name, packed, raw_dtype=kind if packs else None)
     writer.write_header_to_file()

@@ -52,12 +52,12 @@ def packing(file: Path, dtype: torch.dtype) -> Any:
 
 
 def unpack_all_but_layers(module: Any, dtype: torch.dtype) -> None:
-    """Norms, kernels and loose parameters are computed with directly, so they are unpacked once."""
+    """Norms, kernels, biases and loose parameters are computed with directly, so they are unpacked
+    once."""
     for layer in module.modules():
-        if type(layer).__name__ == "GGUFLinear":
-            continue
+        packable = "weight" if type(layer).__name__ == "GGUFLinear" else ""
         for name, weight in layer.named_parameters(recurse=False):
-            if hasattr(weight, "quant_type"):
+            if name != packable and hasattr(weight, "quant_type"):
                 plain = torch.nn.Parameter(_unpacked(weight, dtype), requires_grad=False)
                 setattr(layer, name, plain)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,13 +12,13 @@ import pytest
 from diffusers import EulerDiscreteScheduler, LCMScheduler
 from tests.engine.bench import Bench, photo
 from tests.engine.test_sampling import EPS
-from tests.support.tiny_addons import write_lora
+from tests.support.tiny_addons import write_ip_adapter, write_lora
 from tests.support.tiny_models import write_sd15
 
 from pentimento.engine import sampling
 from pentimento.engine.sampling import SAMPLERS, Training
 from pentimento.engine.worker import Worker
-from pentimento.imaging.schedules import Spacing
+from pentimento.imaging.schedules import EVEN, Spacing
 from pentimento.jobs.plan import make_plan, resolve
 from pentimento.jobs.record import JobRequest, PlanRequest
 from pentimento.models import Registry
@@ -90,6 +91,7 @@ def distilled(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A model with guidance as a number, and a LoRA named as ByteDance's."""
     folder = tmp_path_factory.mktemp("distilled")
     write_sd15(folder / "models" / "lcm", unet={"time_cond_proj_dim": 16})
+    write_ip_adapter(folder / "models" / "lcm", folder / "ip_adapters" / "tiny")
     write_sd15(folder / "models" / "plain")
     write_lora(
         folder / "models" / "plain", folder / "loras" / "Hyper-SD15-4steps-lora.safetensors", 1
@@ -106,6 +108,9 @@ def test_a_latent_consistency_model_reads_its_guidance_as_a_number(
     unwanted = bench.make("lcm", guidance=8.0, negative_prompt="rain", **asked).pixels()
     assert strict.tobytes() != loose.tobytes()
     assert strict.tobytes() == unwanted.tobytes()  # it reads the prompt alone, once a step
+    reference = {"image": photo(40, 40, seed=1), "weight": 1.0}
+    shown = bench.make("lcm", guidance=8.0, references=[reference], **asked).pixels()
+    assert shown.tobytes() != strict.tobytes()
 
 
 def test_a_lora_for_few_steps_brings_its_levels_into_the_engine(
@@ -119,6 +124,9 @@ def test_a_lora_for_few_steps_brings_its_levels_into_the_engine(
     assert (opened.steps, opened.guidance, opened.sampler) == (4, 1.0, "Euler")
     job = bench.job("plain", mode="img2img", source=photo(SIDE, SIDE), loras=loras, strength=0.6)
     assert job.extras.spacing == Spacing(grid=4)
-    seen = bench.run(job)
-    even = bench.make("plain", mode="img2img", source=photo(SIDE, SIDE), strength=0.6)
-    assert len(seen.steps) == len(even.steps) == 2
+    known = bench.run(job)
+    pixels = known.pixels()  # before the next run writes into the same folder
+    even = bench.run(replace(job, extras=replace(job.extras, spacing=EVEN)))
+    assert len(known.steps) == len(even.steps) == 2
+    assert known.images[0].facts["start_noise"] == even.images[0].facts["start_noise"]
+    assert pixels.tobytes() != even.pixels().tobytes()  # the second step is another

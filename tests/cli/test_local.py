@@ -21,11 +21,12 @@ def test_strength_zero_gives_the_source_back_at_16_bits(shell: Shell) -> None:
     assert np.array_equal(result, source)
 
 
-def test_inpaint_changes_the_mask_and_nothing_else(shell: Shell) -> None:
+def test_inpaint_changes_the_mask_and_nothing_else_and_writes_what_was_seen(shell: Shell) -> None:
     source, mask = photo(shell.folder / "a.png"), square_mask(shell.folder / "m.png")
     done = shell(
         *("run", "--local", "--input", "a.png", "--mask", "m.png", "--prompt", "a red ball"),
         *("--steps", "2", "--seed", "3", "--output", "b.png", "--record", "r.json"),
+        *("--contact-sheet", "sheet.png", "--stages", "seen"),
     )
     assert done.returncode == 0, done.stderr
     assert done.stdout == "b.png (seed 3)\n"
@@ -39,24 +40,16 @@ def test_inpaint_changes_the_mask_and_nothing_else(shell: Shell) -> None:
         "source": str(shell.folder / "a.png"),
         "mask": str(shell.folder / "m.png"),
     }
-
-
-def test_an_observed_job_writes_its_stages_and_a_sheet(shell: Shell) -> None:
-    photo(shell.folder / "a.png", np.uint8)
-    done = shell(
-        *("run", "--local", "--input", "a.png", "--strength", "0.5", "--steps", "4"),
-        *("--output", "b.png", "--contact-sheet", "sheet.png", "--stages", "seen"),
-    )
-    assert done.returncode == 0, done.stderr
     told = json.loads((shell.folder / "seen" / "stages.json").read_text())
-    assert [stage["code"] for stage in told][:3] == ["source", "round_trip", "noised_start"]
-    assert told[2]["file"] == "03-noised-start.png"
-    assert told[2]["facts"]["noise"] > 0
+    codes = [stage["code"] for stage in told]
+    assert codes[:4] == ["source", "mask", "round_trip", "noised_start"]
+    assert told[3]["file"] == "04-noised-start.png"
+    assert told[3]["facts"]["noise"] > 0
     for stage in told:
         with Image.open(shell.folder / "seen" / stage["file"]) as picture:
             assert picture.format == "PNG"
     last = read(shell.folder / "seen" / told[-1]["file"])
-    assert np.array_equal(last[..., :3], read(shell.folder / "b.png"))
+    assert np.array_equal(last[..., :3], result[..., :3])
     with Image.open(shell.folder / "sheet.png") as sheet:
         assert sheet.width > 1000
 

@@ -182,7 +182,7 @@ def test_over_http_they_are_saved_listed_used_and_removed(launch: Callable[..., 
     assert (plan["steps"], plan["sampler"], plan["guidance"]) == (7, "DDIM", 3.0)
     job = front.call("POST", "/v1/jobs", styled | {"prompt": "a fox"})
     assert job.status == 202
-    record = front.call("GET", f"/v1/jobs/{job.json['id']}?wait=20&since=1").json["record"]
+    record = front.finished(job.json["id"])["record"]
     assert record["request"]["prompt"] == "ink drawing of a fox, black lines"
     assert record["request"]["steps"] == 7
     assert record["request"].get("style") is None

@@ -34,6 +34,7 @@ from pentimento.imaging.geometry import Size
 from pentimento.imaging.pixels import to_depth
 from pentimento.imaging.resample import resize
 from pentimento.models import Registry
+from pentimento.models.families import EDITS
 
 SIDE, STEPS, SEED = 64, 4, 7
 NATIVE = 1024  # px of a side at which Kontext and Qwen-Image-Edit read their source
@@ -148,6 +149,43 @@ class OurSizes(VaeImageProcessor):
         return Image.fromarray(to_depth(resize(values, Size(width, height)), np.uint8))
 
 
+def seeing_pipeline(data_dir: Path, model: str) -> Any:
+    pipe = own_pipeline(data_dir, model)
+    eyes = Qwen2VLImageProcessorPil.from_pretrained(data_dir / "models" / model / "processor")
+    pipe.processor = Words(pipe.tokenizer, eyes)
+    pipe.image_processor = OurSizes(vae_scale_factor=16)
+    return pipe
+
+
+def tell_where_pictures_are(pipe: Any) -> None:
+    picture_token = pipe.tokenizer.convert_tokens_to_ids("<|image_pad|>")
+
+    def tell(_: Any, positional: Any, named: dict[str, Any]) -> Any:
+        of_pictures = named["input_ids"] == picture_token
+        return positional, named | {"mm_token_type_ids": of_pictures.int()}
+
+    pipe.text_encoder.register_forward_pre_hook(tell, with_kwargs=True)
+
+
+@torch.no_grad()
+def test_qwen_is_told_where_the_pictures_are(data_dir: Path) -> None:
+    pipe = seeing_pipeline(data_dir, "qwen-edit-plus")
+    pictures = [opaque(56, 84), opaque(84, 56, seed=5)]
+    parts = {"text_encoder": pipe.text_encoder, "tokenizer": pipe.tokenizer}
+    ours = FAMILIES["qwen-image"].embed_seen(
+        (parts | {"processor": pipe.processor.eyes}).__getitem__,
+        *("a red ball", "", False),
+        [picture[..., :3] for picture in pictures],
+        EDITS["qwen-edit-plus"],
+    )["prompt_embeds"]
+    shown = [pillow(picture) for picture in pictures]
+    untold, _ = pipe.encode_prompt("a red ball", image=shown)
+    tell_where_pictures_are(pipe)
+    told, _ = pipe.encode_prompt("a red ball", image=shown)
+    assert torch.equal(ours, told)
+    assert not torch.allclose(ours, untold, atol=1e-3)
+
+
 @pytest.mark.parametrize("model", ["qwen-edit", "qwen-edit-plus"])
 def test_qwen_edits_as_its_own_pipeline_does(bench: Bench, data_dir: Path, model: str) -> None:
     """But for one thing: with transformers 5 its pipeline does not tell the text encoder where the
@@ -161,17 +199,8 @@ def test_qwen_edits_as_its_own_pipeline_does(bench: Bench, data_dir: Path, model
         references=[{"image": picture} for picture in pictures[1:]],
         negative_prompt="a box",
     )
-    pipe = own_pipeline(data_dir, model)
-    eyes = Qwen2VLImageProcessorPil.from_pretrained(data_dir / "models" / model / "processor")
-    pipe.processor = Words(pipe.tokenizer, eyes)
-    pipe.image_processor = OurSizes(vae_scale_factor=16)
-    picture_token = pipe.tokenizer.convert_tokens_to_ids("<|image_pad|>")
-
-    def tell(_: Any, positional: Any, named: dict[str, Any]) -> Any:
-        of_pictures = named["input_ids"] == picture_token
-        return positional, named | {"mm_token_type_ids": of_pictures.int()}
-
-    pipe.text_encoder.register_forward_pre_hook(tell, with_kwargs=True)
+    pipe = seeing_pipeline(data_dir, model)
+    tell_where_pictures_are(pipe)
     shown = [pillow(picture) for picture in pictures]
     wanted = painted(
         *(pipe, "qwen-image", 2),
@@ -186,13 +215,15 @@ def test_qwen_reads_its_instruction_with_the_picture(bench: Bench) -> None:
     """Not with one that the same words were about before; words may name what stands for one, and
     controls steer as well."""
     wanted = {"steps": 1, "guidance": 1.0}
-    plain = edited(bench, "qwen-edit", **wanted)
+    plain = edited(bench, "qwen-edit-plus", **wanted)
     again = opaque(seed=4)
-    other = edited(bench, "qwen-edit", **wanted, source=again)
-    named = edited(bench, "qwen-edit", **wanted, prompt="a red <|image_pad|>ball")
+    other = edited(bench, "qwen-edit-plus", **wanted, source=again)
+    named = edited(bench, "qwen-edit-plus", **wanted, prompt="a red <|image_pad|>ball")
     control = {"type": "canny", "model": "qwen-canny"}
-    steered = edited(bench, "qwen-edit", **wanted, controls=[control])
-    fresh = edited(replace(bench, worker=Worker(), number=50), "qwen-edit", **wanted, source=again)
+    steered = edited(bench, "qwen-edit-plus", **wanted, controls=[control])
+    fresh = edited(
+        replace(bench, worker=Worker(), number=50), "qwen-edit-plus", **wanted, source=again
+    )
     assert np.array_equal(plain, named)
     assert np.array_equal(other, fresh)
     assert not np.array_equal(plain, other)

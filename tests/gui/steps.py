@@ -10,6 +10,15 @@ MASK_DIFFERENCE = """(lambda l, s: (lambda r: sum(a != b for a, b in zip(
     s.get_buffer().get(r, 1.0, "Y u8", 0))))(
     Gegl.Rectangle.new(*list(l.get_offsets())[1:], l.get_width(), l.get_height()))
 )(image.get_layers()[0], image.get_selection())"""  # values of the topmost layer's mask
+RECORD = 'image.get_layers()[{number}].get_parasite("pentimento-job")'
+TOLD = "json.loads(bytes(value & 255 for value in {found}.get_data()))"
+
+
+def told(gimp, number=0):
+    """What a result layer tells of its job, once it does: its mask is there by then."""
+    found = RECORD.format(number=number)
+    wait(lambda: gimp.read(f"{found} is not None"), 30, "the layer's record")
+    return gimp.read(TOLD.format(found=found))["record"]
 
 
 def fill_in(gimp, title, prompt, strength=None, steps=3):

@@ -7,7 +7,7 @@ import shutil
 
 import pytest
 from tests.gui.session import FEATHERED, wait
-from tests.gui.steps import MASK_DIFFERENCE, undo_and_redo
+from tests.gui.steps import MASK_DIFFERENCE, told, undo_and_redo
 from tests.support.tiny_flow_models import write_flux2_klein
 
 pytestmark = pytest.mark.gui
@@ -51,9 +51,10 @@ def test_the_dialog_leads_to_a_model_and_edits_the_selection(gimp, editor):
     gui.set_value(TITLE, "Steps", 2)
     gimp.wait_for_status(TITLE, " 2 steps")
     gui.press(TITLE, "Edit", BUTTON)
-    made, _source = gimp.wait_for_layers(2)
+    gimp.wait_for_layers(2)
+    request = told(gimp)["request"]
+    made, _source = gimp.layers()
     assert (made["name"], made["mask"]) == ("make it winter · 7", True)
     assert gimp.read(MASK_DIFFERENCE) == 0
-    request = gimp.jobs()[0]["record"]["request"]
     assert (request["mode"], request["model"], request["seed"]) == ("edit", "klein", 7)
     undo_and_redo(gimp, before, 2)

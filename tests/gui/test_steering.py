@@ -8,7 +8,7 @@ import shutil
 import pytest
 from tests.gui.parts import write_parts
 from tests.gui.session import wait
-from tests.gui.steps import fill_in, undo
+from tests.gui.steps import fill_in, told, undo
 
 pytestmark = pytest.mark.gui
 STEERING = "Control and LoRAs"
@@ -18,12 +18,6 @@ drawing.set_name("drawing")
 image.insert_layer(drawing, None, 0)
 image.set_selected_layers([layer])
 """
-
-
-TOLD = 'image.get_layers()[1].get_parasite("pentimento-job") is not None'
-RECORD = """json.loads(bytes(
-    value & 255 for value in image.get_layers()[1].get_parasite("pentimento-job").get_data()
-))["record"]"""  # of the result, which lies below the drawing
 
 
 @pytest.fixture
@@ -56,8 +50,7 @@ def test_a_layer_two_loras_and_a_vae_chosen_in_the_dialog_steer_the_job(gimp, pa
     gui.choose(title, "VAE", "warm")
     gui.press(title, "Generate")
     gimp.wait_for_layers(3)
-    wait(lambda: gimp.read(TOLD), 30, "the layer's record")
-    record = gimp.read(RECORD)
+    record = told(gimp, number=1)  # the drawing lies above
     (control,) = record["request"]["controls"]
     assert (control["type"], control["model"], control["weight"]) == ("canny", "canny", 0.7)
     assert control["preprocess"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from tests.gui.session import FEATHERED, RESULT_SECONDS, wait
-from tests.gui.steps import MASK_DIFFERENCE, fill_in, undo
+from tests.gui.steps import MASK_DIFFERENCE, fill_in, told, undo
 
 pytestmark = pytest.mark.gui
 TARGET, EDGES = "Put the result into", "Edges and colors"
@@ -97,6 +97,7 @@ def test_with_the_exact_edge_nothing_is_added_to_the_selection(gimp):
     fill_in(gimp, title, "a boat", "New")
     gui.press(title, "Generate")
     gimp.wait_for_layers(2)
+    told(gimp)
     assert gimp.read(MASK_DIFFERENCE) == 0
     assert "mask_options" not in gimp.jobs()[0]["record"]["request"]
 
@@ -111,6 +112,7 @@ def test_what_is_transparent_can_be_regenerated_without_a_selection(gimp):
     fill_in(gimp, title, "a boat", "Repaint")
     gui.press(title, "Generate")
     gimp.wait_for_layers(3)
+    told(gimp)
     made = gimp.layers()[0]
     left, top, right, bottom, least = gimp.read(MASK_BOX)
     x, y = made["box"][:2]

@@ -6,7 +6,7 @@ import re
 
 import pytest
 from tests.gui.session import FEATHERED, RESULT_SECONDS, wait
-from tests.gui.steps import MASK_DIFFERENCE, fill_in, undo_and_redo
+from tests.gui.steps import MASK_DIFFERENCE, fill_in, told, undo_and_redo
 
 pytestmark = pytest.mark.gui
 
@@ -39,7 +39,9 @@ def test_regenerated_selection_is_masked_by_the_selection_and_one_undo_takes_it_
     fill_in(gimp, title, "a boat", "New")
     assert re.search(r"Sends \d+ × \d+ px around the selection", gimp.status_line(title))
     gimp.gui.press(title, "Generate")
-    made, _source = gimp.wait_for_layers(2)
+    gimp.wait_for_layers(2)
+    told(gimp)
+    made, _source = gimp.layers()
     assert made["name"] == "a boat · 7"
     assert made["mask"]
     assert gimp.read(MASK_DIFFERENCE) == 0

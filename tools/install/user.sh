@@ -59,7 +59,7 @@ install_packages() {
   source=$(mktemp -d)
   cp -R "$here/server" "$here/pyproject.toml" "$here/README.md" "$here/LICENSE" "$source"
   rm -rf "$source/server/"*.egg-info
-  "$venv/bin/python" -m pip install --quiet --disable-pip-version-check "$source"
+  "$venv/bin/python" -m pip install --quiet --disable-pip-version-check "${source}[gguf]"
   "$venv/bin/python" -m pip install --quiet --disable-pip-version-check \
     --force-reinstall --no-deps "$source"
   rm -rf "$source"

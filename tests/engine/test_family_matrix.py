@@ -109,8 +109,8 @@ def test_the_lower_the_strength_the_nearer_to_the_source(
 ) -> None:
     source = photo(SIDE, SIDE)
 
-    def changed(strength: float) -> Outcome:
-        asked = {"mode": "img2img", "source": source, "strength": strength, "preview": True}
+    def changed(strength: float, picture: np.ndarray = source) -> Outcome:
+        asked = {"mode": "img2img", "source": picture, "strength": strength, "preview": True}
         return bench.make(model, **asked, steps=STEPS)
 
     untouched = shown(changed(0.02).previews[-1])
@@ -120,6 +120,8 @@ def test_the_lower_the_strength_the_nearer_to_the_source(
     for distances in (apart, latents_apart):
         assert all(nearer < farther for nearer, farther in itertools.pairwise(distances))
     assert not ROWS[model].trained or apart[0] < apart[-1] / 4
+    negative = changed(STRENGTHS[0], np.ascontiguousarray(255 - source))
+    assert distance(shown(negative.previews[-1]), shown(made[0].previews[-1])) > 1
     for strength, one in zip(STRENGTHS, made, strict=True):
         facts, plan = one.images[0].facts, planned(registry, model, strength)
         assert len(one.steps) == facts["steps_run"] == plan.steps_run
@@ -145,12 +147,16 @@ def test_a_soft_fill_is_exact_outside_and_in_proportion_at_its_edge(
 ) -> None:
     source, mask = photo(96, SIDE), np.zeros((SIDE, 96), np.uint8)
     mask[:, 32:64], mask[:, 64:] = 128, 255
-    asked = {"mode": "inpaint", "source": source, "mask": mask, "strength": 0.8}
-    made = bench.make(model, **asked, steps=STEPS).pixels()
+    asked = {"source": source, "preview": True, "steps": STEPS}
+    filled = bench.make(model, mode="inpaint", mask=mask, strength=0.8, **asked)
+    made = filled.pixels()
     assert made[:, :32].tobytes() == source[:, :32].tobytes()
     change = np.abs(made[..., :3].astype(float) - source[..., :3]).mean((0, 2))
     assert 0 < change[32:64].mean() < change[64:].mean()
     assert (made[..., 3] == source[..., 3]).all()
+    kept = bench.make(model, mode="inpaint", mask=np.zeros_like(mask), strength=0.8, **asked)
+    seen = np.abs(shown(filled.previews[-1]) - shown(kept.previews[-1])).mean((0, 2))
+    assert seen[:16].mean() < seen[80:].mean() / 4  # also before it is laid over the source
 
 
 @every

@@ -36,10 +36,20 @@ def seen(image):
     one may change with its caches."""
     copy = image.duplicate()
     layer = Gimp.Layer.new_from_visible(copy, copy, "seen")
-    data = batch.read(layer, pixels_format=None)
+    data = stored(layer, image)
     layer.delete()
     copy.delete()
     return data
+
+
+def stored(layer, image):
+    """Its numbers as the image keeps them."""
+    deep = image.get_precision() == Gimp.Precision.U16_NON_LINEAR
+    return array("H" if deep else "B", batch.read(layer, pixels_format=None))
+
+
+def furthest(some, others):
+    return max(abs(one - other) for one, other in zip(some, others, strict=True))
 
 
 def told(values):
@@ -64,12 +74,6 @@ def told(values):
     }
 
 
-def stored(layer):
-    """Its numbers as the image keeps them."""
-    deep = layer.get_image().get_precision() == Gimp.Precision.U16_NON_LINEAR
-    return array("H" if deep else "B", batch.read(layer, pixels_format=None))
-
-
 def observed(scene, action="img2img", **options):
     """What is there after the job; and taken away again, the image is as it was."""
     image, drawables = scene
@@ -78,16 +82,15 @@ def observed(scene, action="img2img", **options):
     plain = batch.call(action, image, drawables, **options)
     if plain[0] != "success":
         return {"status": plain[0], "error": plain[1]}
-    pixels, shown = stored(plain[2]["layer"]), seen(image)
+    pixels, shown = stored(plain[2]["layer"], image), seen(image)
     image.remove_layer(plain[2]["layer"])
     image.set_selected_layers(selected)
     status, error, values = batch.call(action, image, drawables, observe=True, **options)
     if status != "success":
         return {"status": status, "error": error}
     found = told(values)
-    again = stored(values["layer"])
-    found["furthest"] = max(abs(one - other) for one, other in zip(again, pixels, strict=True))
-    found["same_view"] = seen(image) == shown
+    found["furthest"] = furthest(stored(values["layer"], image), pixels)
+    found["furthest_seen"] = furthest(seen(image), shown)
     found["selected"] = image.get_selected_layers() == [values["layer"]]
     group = group_above(values["layer"])
     image.remove_layer(group)

@@ -16,6 +16,18 @@ from tests.support.single_file import unet_name
 COMFYUI = "model.diffusion_model."
 Weights = dict[str, torch.Tensor]
 
+ATTENTION = [  # of FLUX.1 and FLUX.2
+    (r"attn\.norm_added_q\.weight", "txt_attn.norm.query_norm.scale"),
+    (r"attn\.norm_added_k\.weight", "txt_attn.norm.key_norm.scale"),
+    (r"attn\.norm_q\.weight", "img_attn.norm.query_norm.scale"),
+    (r"attn\.norm_k\.weight", "img_attn.norm.key_norm.scale"),
+    (r"attn\.to_add_out", "txt_attn.proj"),
+    (r"attn\.to_out\.0", "img_attn.proj"),
+]
+BLOCKS = [
+    (r"^single_transformer_blocks", "single_blocks"),
+    (r"^transformer_blocks", "double_blocks"),
+]
 FLUX = [
     (r"^x_embedder", "img_in"),
     (r"^context_embedder", "txt_in"),
@@ -36,18 +48,12 @@ FLUX = [
     (r"^(single\S+)norm\.linear", r"\1modulation.lin"),
     (r"norm1_context\.linear", "txt_mod.lin"),
     (r"norm1\.linear", "img_mod.lin"),
-    (r"attn\.norm_added_q\.weight", "txt_attn.norm.query_norm.scale"),
-    (r"attn\.norm_added_k\.weight", "txt_attn.norm.key_norm.scale"),
-    (r"attn\.norm_q\.weight", "img_attn.norm.query_norm.scale"),
-    (r"attn\.norm_k\.weight", "img_attn.norm.key_norm.scale"),
-    (r"attn\.to_add_out", "txt_attn.proj"),
-    (r"attn\.to_out\.0", "img_attn.proj"),
+    *ATTENTION,
     (r"ff_context\.net\.0\.proj", "txt_mlp.0"),
     (r"ff_context\.net\.2", "txt_mlp.2"),
     (r"ff\.net\.0\.proj", "img_mlp.0"),
     (r"ff\.net\.2", "img_mlp.2"),
-    (r"^single_transformer_blocks", "single_blocks"),
-    (r"^transformer_blocks", "double_blocks"),
+    *BLOCKS,
 ]
 RENAMES = {  # family -> patterns of diffusers' names and what the authors call it, in order
     "flux": FLUX,
@@ -70,18 +76,12 @@ RENAMES = {  # family -> patterns of diffusers' names and what the authors call 
         (r"^(single\S+)attn\.to_out", r"\1linear2"),
         (r"^(single\S+)attn\.norm_q\.weight", r"\1norm.query_norm.scale"),
         (r"^(single\S+)attn\.norm_k\.weight", r"\1norm.key_norm.scale"),
-        (r"attn\.norm_added_q\.weight", "txt_attn.norm.query_norm.scale"),
-        (r"attn\.norm_added_k\.weight", "txt_attn.norm.key_norm.scale"),
-        (r"attn\.norm_q\.weight", "img_attn.norm.query_norm.scale"),
-        (r"attn\.norm_k\.weight", "img_attn.norm.key_norm.scale"),
-        (r"attn\.to_add_out", "txt_attn.proj"),
-        (r"attn\.to_out\.0", "img_attn.proj"),
+        *ATTENTION,
         (r"ff_context\.linear_in", "txt_mlp.0"),
         (r"ff_context\.linear_out", "txt_mlp.2"),
         (r"ff\.linear_in", "img_mlp.0"),
         (r"ff\.linear_out", "img_mlp.2"),
-        (r"^single_transformer_blocks", "single_blocks"),
-        (r"^transformer_blocks", "double_blocks"),
+        *BLOCKS,
     ],
     "sd3": [
         (r"^pos_embed\.pos_embed", "pos_embed"),

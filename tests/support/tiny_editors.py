@@ -11,7 +11,12 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from tests.support.tiny_flow_models import write_flux, write_flux2_klein, write_qwen_image
+from tests.support.tiny_flow_models import (
+    qwen_vl,
+    write_flux,
+    write_flux2_klein,
+    write_qwen_image,
+)
 from tests.support.tiny_models import byte_letters
 
 SHARP = 4  # times the attention's queries and keys
@@ -101,32 +106,5 @@ def _tokenizer() -> Any:
 
 
 def _seeing(tokenizer: Any) -> Any:
-    """Qwen 2.5 VL; windows of its eyes as in the real one."""
-    from transformers import Qwen2_5_VLConfig, Qwen2_5_VLForConditionalGeneration
-
-    rotary = {"mrope_section": [1, 1, 2], "rope_type": "default", "type": "default"}
     first, picture, last = tokenizer.convert_tokens_to_ids(list(MARKS[3:]))
-    config = Qwen2_5_VLConfig(
-        text_config={
-            "hidden_size": 16,
-            "intermediate_size": 16,
-            "num_hidden_layers": 2,
-            "num_attention_heads": 2,
-            "num_key_value_heads": 2,
-            "rope_scaling": rotary,
-            "rope_theta": 1000000.0,
-            "vocab_size": 300,
-        },
-        vision_config={
-            "depth": 2,
-            "hidden_size": 16,
-            "intermediate_size": 16,
-            "num_heads": 2,
-            "out_hidden_size": 16,
-        },
-        vocab_size=300,
-        vision_start_token_id=first,
-        image_token_id=picture,
-        vision_end_token_id=last,
-    )
-    return Qwen2_5_VLForConditionalGeneration(config)
+    return qwen_vl(vision_start_token_id=first, image_token_id=picture, vision_end_token_id=last)

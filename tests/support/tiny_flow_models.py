@@ -193,7 +193,9 @@ def write_qwen_image(folder: Path) -> Path:
         transformer=transformer,
         scheduler=diffusers.FlowMatchEulerDiscreteScheduler(**SHIFTING, shift_terminal=0.02),
         vae=autoencoder,
-        text_encoder=_qwen_vl(),
+        text_encoder=qwen_vl(
+            hidden_size=16, vision_start_token_id=2, vision_end_token_id=3, vision_token_id=4
+        ),
         tokenizer=_qwen_tokenizer(),
     )
     return save(pipe, folder)
@@ -267,7 +269,8 @@ def _qwen3(layers: int) -> Any:
     )
 
 
-def _qwen_vl() -> Any:
+def qwen_vl(**more: int) -> Any:
+    """Qwen 2.5 VL; `more` of its configuration, such as the tokens that mark pictures."""
     from transformers import Qwen2_5_VLConfig, Qwen2_5_VLForConditionalGeneration
 
     config = Qwen2_5_VLConfig(
@@ -292,10 +295,7 @@ def _qwen_vl() -> Any:
             "num_heads": 2,
             "out_hidden_size": 16,
         },
-        hidden_size=16,
         vocab_size=300,
-        vision_start_token_id=2,
-        vision_end_token_id=3,
-        vision_token_id=4,
+        **more,
     )
     return Qwen2_5_VLForConditionalGeneration(config)

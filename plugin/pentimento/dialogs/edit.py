@@ -8,7 +8,7 @@ import dialogs.native as native
 
 native.start()
 
-from gi.repository import Gimp, GimpUi, GObject, Gtk
+from gi.repository import Gimp, GObject, Gtk
 
 import dialogs.rows as rows
 import options
@@ -38,9 +38,7 @@ class EditDialog:
     def __init__(self, procedure: Any, config: Any, context: Any) -> None:
         self.config = config
         self.context = context
-        self.dialog = GimpUi.ProcedureDialog.new(procedure, config, _(context.action.title))
-        self.dialog.set_ok_label(_("_Edit"))
-        self.dialog.set_default_size(WIDTH, -1)
+        self.dialog = rows.frame(procedure, config, context, _("_Edit"), WIDTH)
         self.fields = Fields(self.dialog, config, context.action.options)
         self.models = ModelChooser(config, wire.EDIT)
         self.loras = LoraAdder(config, wire.EDIT)
@@ -107,10 +105,7 @@ class EditDialog:
         )
         box.pack_start(Gtk.Separator(), False, False, 0)
         box.pack_start(self.status, False, False, 0)
-        box.show_all()
-        area = self.dialog.get_content_area()
-        area.pack_start(box, True, True, 0)
-        area.reorder_child(box, 0)
+        rows.put_in(self.dialog, box)
         self._allow()
 
     def _selection(self) -> Gtk.CheckButton:

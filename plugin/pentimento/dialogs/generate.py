@@ -53,9 +53,7 @@ class GenerateDialog:
             for preset, number, table in LINKS
             if preset in self.options and number in self.options
         ]
-        self.dialog = GimpUi.ProcedureDialog.new(procedure, config, _(context.action.title))
-        self.dialog.set_ok_label(_("_Generate"))
-        self.dialog.set_default_size(WIDTH, -1)
+        self.dialog = rows.frame(procedure, config, context, _("_Generate"), WIDTH)
         self.fields = Fields(self.dialog, config, context.action.options)
         self.models, self.vaes = ModelChooser(config), VaeChooser(config)
         self.styles = StyleChooser(config)
@@ -136,10 +134,7 @@ class GenerateDialog:
         )
         box.pack_start(Gtk.Separator(), False, False, 0)
         box.pack_start(self.status, False, False, 0)
-        box.show_all()
-        area = self.dialog.get_content_area()
-        area.pack_start(box, True, True, 0)
-        area.reorder_child(box, 0)
+        rows.put_in(self.dialog, box)
 
     def _negative(self) -> Gtk.Expander:
         _view, scroll = self.fields.text_view("negative-prompt", NEGATIVE_LINES)

@@ -8,9 +8,10 @@ import dialogs.native as native
 
 native.start()
 
-from gi.repository import GimpUi, Gtk
+from gi.repository import Gtk
 
 import choices
+import dialogs.rows as rows
 from dialogs.fields import Fields
 from i18n import _
 
@@ -19,9 +20,7 @@ WIDTH = 420
 
 def ask(procedure: Any, config: Any, context: Any) -> bool:
     """True when Make was pressed."""
-    dialog = GimpUi.ProcedureDialog.new(procedure, config, _(context.action.title))
-    dialog.set_ok_label(_("_Make"))
-    dialog.set_default_size(WIDTH, -1)
+    dialog = rows.frame(procedure, config, context, _("_Make"), WIDTH)
     fields = Fields(dialog, config, context.action.options)
     low, high = fields.number("low"), fields.number("high")
     words = native.paragraph()
@@ -30,10 +29,7 @@ def ask(procedure: Any, config: Any, context: Any) -> bool:
     for part in (fields.combo("map"), words, low, high, fields.combo("source")):
         box.pack_start(part, False, False, 0)
     _follow_map(config, words, low, high)
-    box.show_all()
-    area = dialog.get_content_area()
-    area.pack_start(box, True, True, 0)
-    area.reorder_child(box, 0)
+    rows.put_in(dialog, box)
     go = dialog.run()
     dialog.destroy()
     return bool(go)

@@ -1,16 +1,32 @@
-"""Rows that the dialogs which paint have in common."""
+"""The frame of the dialogs of actions on pictures, and rows that several of them have."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from gi.repository import Gdk, Gtk
+from gi.repository import Gdk, GimpUi, Gtk
 
 import dialogs.native as native
 from dialogs.fields import BOTH, OPPOSITE, Fields
 from i18n import _
 
 PROMPT_LINES = 3
+
+
+def frame(procedure: Any, config: Any, context: Any, go: str, width: int) -> Any:
+    """An empty dialog of an action, `width` px at least; `go` is on the button that starts it."""
+    dialog = GimpUi.ProcedureDialog.new(procedure, config, _(context.action.title))
+    dialog.set_ok_label(go)
+    dialog.set_default_size(width, -1)
+    return dialog
+
+
+def put_in(dialog: Any, box: Gtk.Box) -> None:
+    """Shows the box in the dialog, above what GIMP has put there."""
+    box.show_all()
+    area = dialog.get_content_area()
+    area.pack_start(box, True, True, 0)
+    area.reorder_child(box, 0)
 
 
 def column_of(*parts: Any) -> Gtk.Box:

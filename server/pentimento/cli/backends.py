@@ -12,13 +12,13 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from pentimento.cli.arguments import DataDir
 from pentimento.cli.client import Client, connect_or_start
 from pentimento.errors import BadInput
 from pentimento.paths import data_dir
 
 command = typer.Typer(no_args_is_help=True, help="See where jobs can run, and set services up.")
 
-DataDir = Annotated[Path | None, typer.Option("--data-dir", help="The data folder.")]
 Service = Annotated[str, typer.Argument(help="The service's id, see `pentimento backends list`.")]
 
 

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from pentimento.cli.arguments import DataDir
 from pentimento.models import folders
 from pentimento.models.folders import AUTO, LAYOUTS, Folders
 from pentimento.paths import data_dir
@@ -16,7 +17,6 @@ command = typer.Typer(
     no_args_is_help=True, help="Use the models in other programs' folders, which stay as they are."
 )
 
-DataDir = Annotated[Path | None, typer.Option("--data-dir", help="The data folder.")]
 KIND_HELP = f"{AUTO}, {', '.join(LAYOUTS)}."
 
 

@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 from pentimento.cli import folders, pulling
+from pentimento.cli.arguments import DataDir
 from pentimento.models import ModelInfo, Registry, catalogue, install, parts, removal, vaes
 from pentimento.models.addons import KINDS
 from pentimento.models.inventory import MODELS
@@ -22,7 +23,6 @@ from pentimento.paths import data_dir
 command = typer.Typer(no_args_is_help=True, help="See and change which models are installed.")
 command.add_typer(folders.command, name="folders")
 
-DataDir = Annotated[Path | None, typer.Option("--data-dir", help="The data folder.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 

@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from pydantic import ValidationError
 
 from pentimento.cli import steering
+from pentimento.cli.arguments import DataDir
 from pentimento.errors import BadInput
 from pentimento.jobs.styles import PLACE, StyleFields, Styles
 from pentimento.paths import data_dir
 
 command = typer.Typer(no_args_is_help=True, help="Words and values that a job gets by one name.")
 
-DataDir = Annotated[Path | None, typer.Option("--data-dir", help="The data folder.")]
 Name = Annotated[str, typer.Argument(help="As `pentimento styles list` shows it.")]
 
 

@@ -78,15 +78,11 @@ def reading(denoiser: nn.Module, family: Family, pictures: Sequence[Tensor]) -> 
     def cut(_: nn.Module, __: Any, answer: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
         return answer[0][:, :noise], *answer[1:]
 
-    hooks = [
+    with (
         denoiser.register_forward_pre_hook(add, with_kwargs=True),
         denoiser.register_forward_hook(cut),
-    ]
-    try:
+    ):
         yield
-    finally:
-        for hook in hooks:
-            hook.remove()
 
 
 def _longer(residuals: Sequence[Tensor], more: int) -> list[Tensor]:

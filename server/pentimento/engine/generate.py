@@ -150,8 +150,7 @@ class Generation:
         found, its_nets = controls.steering(self._job, canvas, self._draw), model.family.nets
         if its_nets is None or not found:
             return found
-        vae = model.vae()
-        with stoppable([vae], self._stop), latents.tiled(vae, wanted=self._thrifty):
+        with self._vae(model) as vae:
             return nets.read(its_nets, found, vae)
 
     def _references(self, *, guided: bool) -> list[references.Shown]:
@@ -207,9 +206,15 @@ class Generation:
         return model.family.beside(cut, hole, model.factor)
 
     def _encode(self, model: LoadedModel, picture: np.ndarray) -> Tensor:
+        with self._vae(model) as vae:
+            return latents.encode(vae, picture)
+
+    @contextmanager
+    def _vae(self, model: LoadedModel) -> Iterator[Any]:
+        """At work: it can be stopped, and works in tiles where memory is short."""
         vae = model.vae()
         with stoppable([vae], self._stop), latents.tiled(vae, wanted=self._thrifty):
-            return latents.encode(vae, picture)
+            yield vae
 
     def _picture(
         self,
@@ -270,8 +275,7 @@ class Generation:
         return self._decoded(model, found)
 
     def _decoded(self, model: LoadedModel, found: Tensor) -> np.ndarray:
-        vae = model.vae()
-        with stoppable([vae], self._stop), latents.tiled(vae, wanted=self._thrifty):
+        with self._vae(model) as vae:
             picture = latents.decode(vae, found)
         if not np.isfinite(picture).all():
             raise self._no_picture(model, "decoding")

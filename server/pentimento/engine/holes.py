@@ -42,17 +42,15 @@ def cut(canvas: Canvas, hole: Tensor) -> np.ndarray:
 def seen(denoiser: nn.Module, beside: Tensor | None) -> Iterator[None]:
     """While inside, the denoiser sees `beside` (of `Family.beside`) with each of its inputs, of
     which there may be several at once. ControlNets and the scheduler know nothing of it."""
+    if beside is None:
+        yield
+        return
 
     def add(_net: nn.Module, args: Any, kwargs: dict[str, Any]) -> Any:
-        assert beside is not None
         latents = args[0] if args else kwargs["hidden_states"]
         more = beside.to(latents).expand(len(latents), *beside.shape[1:])
         joined = torch.cat([latents, more], CHANNELS[latents.ndim])
         return ((joined, *args[1:]), kwargs) if args else (args, kwargs | {"hidden_states": joined})
 
-    hook = None if beside is None else denoiser.register_forward_pre_hook(add, with_kwargs=True)
-    try:
+    with denoiser.register_forward_pre_hook(add, with_kwargs=True):
         yield
-    finally:
-        if hook:
-            hook.remove()

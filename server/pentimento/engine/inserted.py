@@ -66,11 +66,8 @@ def placed(encoder: Any, vectors: Placed) -> Iterator[None]:
     if not vectors:
         yield
         return
-    hook = encoder.get_input_embeddings().register_forward_hook(put_in)
-    try:
+    with encoder.get_input_embeddings().register_forward_hook(put_in):
         yield
-    finally:
-        hook.remove()
 
 
 def _vectors(file: EmbeddingFile) -> list[Tensor]:

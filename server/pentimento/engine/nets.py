@@ -100,6 +100,9 @@ def adapted(
 ) -> Iterator[None]:
     """While inside, the UNet adds what the T2I-Adapters read in their maps (C. Mou et al. 2023),
     each in its range of steps. They look at their maps once for a whole picture."""
+    if not steering:
+        yield
+        return
     features = [(one, _features(net, one.hint)) for one, net in steering]
 
     def add(_unet: nn.Module, args: Any, kwargs: dict[str, Any]) -> Any:
@@ -117,12 +120,8 @@ def adapted(
             ]
         return args, kwargs
 
-    hook = unet.register_forward_pre_hook(add, with_kwargs=True) if features else None
-    try:
+    with unet.register_forward_pre_hook(add, with_kwargs=True):
         yield
-    finally:
-        if hook:
-            hook.remove()
 
 
 def _features(net: Any, hint: Tensor) -> list[Tensor]:
@@ -179,5 +178,5 @@ def steered(
     with ExitStack() as stack:
         for _, net in steering:
             stack.enter_context(nets.bound(net, transformer))
-        stack.callback(transformer.register_forward_pre_hook(add, with_kwargs=True).remove)
+        stack.enter_context(transformer.register_forward_pre_hook(add, with_kwargs=True))
         yield

@@ -104,13 +104,10 @@ def worn(
     kept = unet.encoder_hid_proj, unet.config.encoder_hid_dim_type, dict(unet.attn_processors)
     try:
         _put_on(unet, references)
-        hook = unet.register_forward_pre_hook(
+        with unet.register_forward_pre_hook(
             lambda *_: _weigh(unet, family, references, step(), steps)
-        )
-        try:
+        ):
             yield
-        finally:
-            hook.remove()
     finally:
         # in this order: an adapter's own attentions count as the UNet's while it is there
         unet.encoder_hid_proj, unet.config.encoder_hid_dim_type = kept[:2]

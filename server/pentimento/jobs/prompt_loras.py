@@ -11,13 +11,12 @@ from typing import Any, TypeVar
 from pydantic import ValidationError
 
 from pentimento.errors import BadInput, NotFound
-from pentimento.jobs.record import JobRequest, Lora, PlanRequest
+from pentimento.jobs.record import MAX_LORAS, JobRequest, Lora, PlanRequest
 from pentimento.models import ModelInfo, Registry
 from pentimento.models.addons import Addon
 from pentimento.prompting import lora_tags, templates
 from pentimento.prompting.lora_tags import Tag
 
-MOST = 16  # LoRAs of a job
 R = TypeVar("R", JobRequest, PlanRequest)
 
 
@@ -66,8 +65,10 @@ def with_tags(
         lora = _lora(tag, _named(tag.name, known, model))
         if lora.id not in {other.id for other in found}:
             found.append(lora)
-    if len(found) > MOST:
-        raise _wrong(f"The prompt names more LoRAs than the {MOST} of one job.", "Leave some out.")
+    if len(found) > MAX_LORAS:
+        raise _wrong(
+            f"The prompt names more LoRAs than the {MAX_LORAS} of one job.", "Leave some out."
+        )
     return found
 
 

@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 
 SAMPLERS = ("Euler", "Euler a", "DPM++ 2M Karras", "DDIM", "UniPC", "LCM")
 MAX_PROMPT = 8000  # characters
+MAX_LORAS = 16
 MAX_SIDE = 65_535  # px
 MAX_OBSERVED = 24  # steps shown of a picture
 MAX_SEED = 2**53 - 1  # JSON numbers stay exact up to here
@@ -152,7 +153,7 @@ class JobRequest(Strict):
     vae: Annotated[str, Field(pattern=MODEL_ID)] | None = None
     sampler: Sampler | None = None
     style: Annotated[str, Field(pattern=STYLE_NAME)] | None = None
-    loras: Annotated[list[Lora], Field(max_length=16)] = []
+    loras: Annotated[list[Lora], Field(max_length=MAX_LORAS)] = []
     controls: Annotated[list[Control], Field(max_length=8)] = []
     references: Annotated[list[Reference], Field(max_length=4)] = []
     regions: Annotated[list[Region], Field(max_length=8)] = []
@@ -265,7 +266,7 @@ class PlanRequest(Strict):
     count: Annotated[int, Field(ge=1, le=16)] = 1
     mask_options: MaskOptions = MaskOptions()
     style: Annotated[str, Field(pattern=STYLE_NAME)] | None = None
-    loras: Annotated[list[Lora], Field(max_length=16)] = []
+    loras: Annotated[list[Lora], Field(max_length=MAX_LORAS)] = []
     controls: Annotated[list[Control], Field(max_length=8)] = []
     backend: Annotated[str, Field(pattern=BACKEND_ID)] | None = None
 

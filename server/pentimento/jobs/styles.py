@@ -22,6 +22,7 @@ from pydantic import Field, ValidationError
 
 from pentimento.errors import BadInput, Conflict, NotFound, TooLarge
 from pentimento.jobs.record import (
+    MAX_LORAS,
     MAX_PROMPT,
     MODEL_ID,
     STYLE_NAME,
@@ -38,7 +39,6 @@ OURS = Path(__file__).resolve().parent.parent / "styles"
 FOLDER, SUFFIX = "styles", ".json"  # in the data folder
 PLACE = "{prompt}"  # where the job's words go; else they stand before the style's
 MOST_STYLES = 500
-MOST_LORAS = 16  # of a job
 MOST_BYTES = 65_536  # of a file
 NO_WORDS = re.compile(r"(?:\s+of)?\s*\{prompt\}")  # what is left out where the job has none
 BETWEEN = ", "
@@ -55,7 +55,7 @@ class StyleFields(Strict):
     negative_prompt: Words = ""
     model: Annotated[str, Field(pattern=MODEL_ID)] | None = None
     vae: Annotated[str, Field(pattern=MODEL_ID)] | None = None
-    loras: list[Lora] = Field(default_factory=list, max_length=MOST_LORAS)
+    loras: list[Lora] = Field(default_factory=list, max_length=MAX_LORAS)
     sampler: Sampler | None = None
     steps: Annotated[int, Field(ge=1, le=200)] | None = None
     guidance: Annotated[float, Field(ge=0, le=50)] | None = None
@@ -227,10 +227,10 @@ def _values(request: R, style: Style) -> dict[str, Any]:
     }
     listed = {lora.id for lora in request.loras}
     more: list[Lora] = [lora for lora in style.loras if lora.id not in listed]
-    if len(more) + len(request.loras) > MOST_LORAS:
+    if len(more) + len(request.loras) > MAX_LORAS:
         raise BadInput(
             "bad_request",
-            f"With the style “{style.name}” the job has more than {MOST_LORAS} LoRAs.",
+            f"With the style “{style.name}” the job has more than {MAX_LORAS} LoRAs.",
             "Leave some out.",
             details={"fields": [{"field": "loras", "message": "are too many"}]},
         )

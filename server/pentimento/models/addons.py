@@ -19,8 +19,8 @@ from pentimento.jobs.record import JobRequest
 from pentimento.models import (
     control_files,
     control_kinds,
-    denoisers,
     few_step,
+    sheets,
     transformer_loras,
     weights,
 )
@@ -200,7 +200,7 @@ def _outside(item: Item, addon_id: str) -> Addon:
 
 def _controlnet(bare: Addon) -> Addon:
     control_kinds.class_of(bare.path)
-    config, sheet = read_json(bare.path / "config.json"), control_kinds.sheet_of(bare.path)
+    config, sheet = read_json(bare.path / "config.json"), sheets.read(bare.path)
     control_kinds.check_inputs(config)
     check_component(bare.path)
     blocks = config.get("block_out_channels") or config.get("channels") or [None]
@@ -223,8 +223,7 @@ def _controlnet(bare: Addon) -> Addon:
 
 def _control_file(bare: Addon) -> Addon:
     told = control_files.told_by(bare.path)
-    named = denoisers.sheet_of(bare.path)
-    sheet = read_json(named) if named.is_file() else {}
+    sheet = sheets.read(bare.path)
     return replace(
         bare,
         precision=told.precision,
@@ -255,15 +254,7 @@ def _lora(bare: Addon) -> Addon:
 def _suggested(lora: Addon, told: Recognised) -> Defaults | None:
     known = lora.families or told.families
     few = few_step.named("lora", known, (lora.path.name, lora.id, told.note))
-    return few_step.of_sheet(_sheet(lora.path), few)
-
-
-def _sheet(path: Path) -> dict[str, Any]:
-    """A LoRA's own data sheet: in its folder, or beside its file."""
-    if path.is_dir():
-        return control_kinds.sheet_of(path)
-    file = denoisers.sheet_of(path)
-    return read_json(file) if file.is_file() else {}
+    return few_step.of_sheet(sheets.read(lora.path), few)
 
 
 @lru_cache(maxsize=4096)

@@ -12,9 +12,9 @@ from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 
-from pentimento.models import families, few_step, sd2
+from pentimento.models import families, few_step, sd2, sheets
 from pentimento.models.builds import ROWS
-from pentimento.models.denoisers import inspect_denoiser, sheet_of
+from pentimento.models.denoisers import inspect_denoiser
 from pentimento.models.info import ModelInfo
 from pentimento.models.inspect import from_configs, read_json, with_defaults, with_sheet
 from pentimento.models.recognise import UNKNOWN, Recognised, recognise
@@ -52,7 +52,7 @@ def inspect_file(file: Path, model_id: str) -> ModelInfo:
         if isinstance(known, Damaged):
             raise known
         kind, variant = known
-        folder = CONFIGS / (sd2.configs(file, sheet_of(file)) if kind == sd2.KIND else kind)
+        folder = CONFIGS / (sd2.configs(file) if kind == sd2.KIND else kind)
         unet, vae = (read_json(folder / part / "config.json") for part in ("unet", "vae"))
         scheduler = read_json(folder / "scheduler" / "scheduler_config.json")
         bare = replace(bare, configs=folder.name, variant=variant)
@@ -60,7 +60,7 @@ def inspect_file(file: Path, model_id: str) -> ModelInfo:
         info = from_configs(bare, family, unet, vae, scheduler)
         names = (file.stem, model_id, told.note)
         info = with_defaults(info, few_step.named("model", [family.name], names))
-        return with_sheet(info, sheet_of(file))
+        return with_sheet(info, sheets.place_of(file))
     except (Damaged, OSError, ValueError) as problem:
         return replace(bare, ok=False, problem=f"{str(problem).rstrip('.')}.")
 

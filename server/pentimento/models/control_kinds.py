@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from pentimento.models.inspect import read_json
+from pentimento.models.inspect import DATA_SHEET, read_json
 from pentimento.models.weights import Damaged
 
 CONTROL_NET, UNION, T2I_ADAPTER = "ControlNetModel", "ControlNetUnionModel", "T2IAdapter"
@@ -40,7 +40,6 @@ ADAPTER_FAMILIES = {  # T2I-Adapters don't say which UNet they are for, but thei
     "light_adapter": "sd15",
     "full_adapter_xl": "sdxl",
 }
-SHEET = "pentimento.json"
 
 
 def class_of(folder: Path) -> str:
@@ -59,7 +58,9 @@ def types_of(folder: Path, config: dict[str, Any], sheet: dict[str, Any]) -> tup
         known = modes if modes is not None else TYPES
         found = (said,) if isinstance(said, str) else tuple(said) if isinstance(said, list) else ()
         if not found or not set(found) <= set(known):
-            raise Damaged(f"{SHEET} has a wrong value for control; known are {', '.join(known)}")
+            raise Damaged(
+                f"{DATA_SHEET} has a wrong value for control; known are {', '.join(known)}"
+            )
         return found
     if modes is not None:
         return tuple(modes)
@@ -93,7 +94,7 @@ def families_of(config: dict[str, Any], sheet: dict[str, Any]) -> frozenset[str]
         return frozenset({TRANSFORMER_FAMILIES[name]})
     if said is not None:
         if not isinstance(said, str):
-            raise Damaged(f"{SHEET} has a wrong value for family")
+            raise Damaged(f"{DATA_SHEET} has a wrong value for family")
         return frozenset({said})
     if name != T2I_ADAPTER:
         return frozenset()
@@ -110,9 +111,3 @@ def check_inputs(config: Mapping[str, Any]) -> None:
             "It is a ControlNet for inpainting, which reads the selection too, and cannot be used "
             "yet; selections are filled without one"
         )
-
-
-def sheet_of(folder: Path) -> dict[str, Any]:
-    """The folder's own pentimento.json, empty where there is none."""
-    file = folder / SHEET
-    return read_json(file) if file.is_file() else {}

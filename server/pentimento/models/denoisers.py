@@ -13,7 +13,7 @@ from functools import lru_cache
 from importlib.util import find_spec
 from pathlib import Path
 
-from pentimento.models import builds, few_step, headers
+from pentimento.models import builds, few_step, headers, sheets
 from pentimento.models.catalogue import load
 from pentimento.models.families import FAMILIES
 from pentimento.models.info import ModelInfo
@@ -23,7 +23,6 @@ from pentimento.models.tensors import Damaged
 from pentimento.models.weights import shapes
 
 GGUF_SUFFIX = ".gguf"
-SHEET_SUFFIX = ".pentimento.json"
 KONTEXT = "kontext"
 INSTALL_GGUF = "pip install pentimento[gguf]"
 PLAIN = ("F64", "F32", "F16", "BF16", "F8_E4M3", "F8_E5M2")  # of safetensors
@@ -66,7 +65,7 @@ def completed(info: ModelInfo, models: Sequence[ModelInfo]) -> ModelInfo:
         )
         names = (info.path.stem, info.id, info.note)
         few = few_step.named("model", [info.family], names)
-        return with_sheet(with_defaults(whole, few), sheet_of(info.path))
+        return with_sheet(with_defaults(whole, few), sheets.place_of(info.path))
     except (Damaged, OSError, ValueError) as problem:
         return replace(info, problem=f"{str(problem).rstrip('.')}.")
 
@@ -74,11 +73,6 @@ def completed(info: ModelInfo, models: Sequence[ModelInfo]) -> ModelInfo:
 def is_waiting(info: ModelInfo) -> bool:
     """Whether it is a denoiser's file that lacks nothing but its base."""
     return info.role == "denoiser" and not info.ok and not info.problem
-
-
-def sheet_of(file: Path) -> Path:
-    """Where its data sheet lies, if there is one."""
-    return file.with_name(file.stem + SHEET_SUFFIX)
 
 
 def _check_types(file: Path) -> None:
@@ -103,7 +97,7 @@ def _base(info: ModelInfo, models: Sequence[ModelInfo]) -> ModelInfo:
     fitting = [model for model in of_family if not _differences(info, model)]
     if len(fitting) == 1:
         return fitting[0]
-    sheet = sheet_of(info.path).name
+    sheet = sheets.place_of(info.path).name
     if fitting:
         names = ", ".join(model.id for model in fitting)
         raise Damaged(
@@ -118,18 +112,15 @@ def _base(info: ModelInfo, models: Sequence[ModelInfo]) -> ModelInfo:
 
 def _named_base(info: ModelInfo, known: Sequence[ModelInfo]) -> ModelInfo | None:
     """The one that its data sheet says."""
-    file = sheet_of(info.path)
-    if not file.is_file():
-        return None
-    name = read_json(file).get("base")
+    name = sheets.read(info.path).get("base")
     if name is None:
         return None
     base = next((model for model in known if model.id == name), None)
     if base is None or base.family != info.family:
         ids = [model.id for model in known if model.family == info.family]
         raise Damaged(
-            f"{file.name} names the base “{name}”, which is no usable folder of the family "
-            f"{info.family}; there are: {', '.join(ids) or 'none'}"
+            f"{sheets.place_of(info.path).name} names the base “{name}”, which is no usable folder "
+            f"of the family {info.family}; there are: {', '.join(ids) or 'none'}"
         )
     if different := _differences(info, base):
         raise Damaged(f"Its base {base.id} is built otherwise: its {different[0]}")

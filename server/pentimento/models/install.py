@@ -12,8 +12,9 @@ from pathlib import Path
 
 from pentimento.errors import BadInput, Conflict
 from pentimento.jobs.record import MODEL_ID
+from pentimento.models import sheets
 from pentimento.models.checkpoint import SUFFIX, inspect_file
-from pentimento.models.denoisers import GGUF_SUFFIX, completed, sheet_of
+from pentimento.models.denoisers import GGUF_SUFFIX, completed
 from pentimento.models.info import ModelInfo
 from pentimento.models.inspect import INDEX, inspect
 from pentimento.models.registry import FILES, STARTER_ID, Registry
@@ -67,8 +68,8 @@ def _add_file(registry: Registry, source: Path, model_id: str, tell: Tell) -> Mo
     tell(source.name)
     try:
         link_or_copy(source.resolve(), incoming)
-        if sheet_of(source).is_file():
-            shutil.copyfile(sheet_of(source), sheet_of(target))
+        if sheets.place_of(source).is_file():
+            shutil.copyfile(sheets.place_of(source), sheets.place_of(target))
         incoming.rename(target)
     finally:
         incoming.unlink(missing_ok=True)
@@ -117,7 +118,7 @@ def remove(registry: Registry, model_id: str) -> ModelInfo:
     if info.path.is_symlink() or info.path.is_file():
         info.path.unlink()
         if info.path.suffix in FILES:
-            sheet_of(info.path).unlink(missing_ok=True)
+            sheets.place_of(info.path).unlink(missing_ok=True)
     else:
         shutil.rmtree(info.path)
     return info

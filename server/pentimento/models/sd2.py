@@ -6,8 +6,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pentimento.models import headers
-from pentimento.models.inspect import read_json
+from pentimento.models import headers, sheets
 from pentimento.models.tensors import Damaged
 
 KIND = "sd2"
@@ -21,9 +20,9 @@ TOLD = {  # in metadata, by Stability's ModelSpec and kohya's scripts
 }
 
 
-def configs(file: Path, sheet: Path) -> str:
+def configs(file: Path) -> str:
     """Raises Damaged where nothing tells."""
-    said = read_json(sheet).get("prediction_type") if sheet.is_file() else None
+    said = sheets.read(file).get("prediction_type")
     metadata = headers.read(file).metadata
     hints = [words.get(metadata.get(key, "")) for key, words in TOLD.items()]
     found = said or next((hint for hint in hints if hint), None)
@@ -31,6 +30,6 @@ def configs(file: Path, sheet: Path) -> str:
         raise Damaged(
             "It is a checkpoint of SD 2, and nothing says what it predicts: write "
             '{"prediction_type": "v_prediction"} (768 px) or {"prediction_type": "epsilon"} (512 '
-            f"px) into a file {sheet.name} beside it"
+            f"px) into a file {sheets.place_of(file).name} beside it"
         )
     return PREDICTIONS[found]

@@ -23,17 +23,17 @@ REPO = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(REPO / "server"))
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # before torch
 
-import cv2  # noqa: E402
-import numpy as np  # noqa: E402
+import cv2
+import numpy as np
 
-from pentimento.backends.base import Event, PixelFile, Result, Task  # noqa: E402
-from pentimento.engine import quiet  # noqa: E402
-from pentimento.engine.messages import EngineJob, ModelSpec  # noqa: E402
-from pentimento.engine.stop import StopFlag  # noqa: E402
-from pentimento.engine.worker import Worker  # noqa: E402
-from pentimento.imaging import pixels  # noqa: E402
-from pentimento.jobs.record import JobRequest, PixelFormat  # noqa: E402
-from pentimento.models import Registry  # noqa: E402
+from pentimento.engine import quiet
+from pentimento.engine.cancel import StopFlag
+from pentimento.engine.worker import Worker
+from pentimento.engine_ipc.messages import EngineJob, ModelSpec
+from pentimento.imaging import pixels
+from pentimento.models.library.registry import Registry
+from pentimento.schema.job import JobRequest, PixelFormat
+from pentimento.schema.task import Event, PixelFile, Result, Task
 
 SIDE = 128  # px, the starter model's own size
 CUT = 256  # px of a photograph that become one picture

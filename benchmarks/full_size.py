@@ -23,17 +23,20 @@ REPO = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(REPO / "server"), str(REPO)]
 os.environ["HF_HUB_OFFLINE"] = "1"
 
-import torch  # noqa: E402
-from tests.support.single_file import write_single_file  # noqa: E402
+import torch
+from tests.support.single_file import write_single_file
 
-from pentimento.backends.base import Task  # noqa: E402
-from pentimento.engine import quiet  # noqa: E402
-from pentimento.engine.folder import CLASSES  # noqa: E402
-from pentimento.engine.messages import EngineJob, ModelSpec  # noqa: E402
-from pentimento.engine.single_file import CONFIGS, clip_tokenizer  # noqa: E402
-from pentimento.engine.stop import StopFlag  # noqa: E402
-from pentimento.engine.worker import Worker  # noqa: E402
-from pentimento.jobs.record import JobRequest  # noqa: E402
+from pentimento.engine import quiet
+from pentimento.engine.cancel import StopFlag
+from pentimento.engine.loading.sources import (
+    CLASSES,
+    clip_tokenizer,
+)
+from pentimento.engine.worker import Worker
+from pentimento.engine_ipc.messages import EngineJob, ModelSpec
+from pentimento.models.library.checkpoint import CONFIGS
+from pentimento.schema.job import JobRequest
+from pentimento.schema.task import Task
 
 SIDE, STEPS = 256, 2
 

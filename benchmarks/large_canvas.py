@@ -14,13 +14,12 @@ import tempfile
 from pathlib import Path
 
 REPO = Path(__file__).resolve().parents[1]
-sys.path[:0] = [str(REPO / "tests" / "gimp"), str(REPO / "tests" / "gimp" / "inside")]
+sys.path[:0] = [str(REPO / "server"), str(REPO)]
 
-import large_cases  # noqa: E402
-
-from companion import Companion  # noqa: E402
-from harness import SUITES, HeadlessGimp  # noqa: E402
-from memory import PluginMemory  # noqa: E402
+from tests.gimp.companion import Companion
+from tests.gimp.harness import SUITES, HeadlessGimp
+from tests.gimp.inside import large_cases
+from tests.gimp.memory import PluginMemory
 
 TABLE = "{:37} {:>14} {:>13} {:>8} {:>10}"
 

@@ -22,18 +22,18 @@ from collections.abc import Callable
 from pathlib import Path
 
 REPO = Path(__file__).resolve().parents[1]
-sys.path[:0] = [str(REPO / "server"), str(REPO / "tests" / "gimp")]
+sys.path[:0] = [str(REPO / "server"), str(REPO)]
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # before torch: for both ways alike
 
-import torch  # noqa: E402
-from diffusers import DDIMScheduler, StableDiffusionImg2ImgPipeline  # noqa: E402
-from PIL import Image  # noqa: E402
+import torch
+from diffusers import DDIMScheduler, StableDiffusionImg2ImgPipeline
+from PIL import Image
+from tests.gimp.companion import Companion
+from tests.gimp.harness import SUITES, HeadlessGimp
 
-from companion import Companion  # noqa: E402
-from harness import SUITES, HeadlessGimp  # noqa: E402
-from pentimento.engine import quiet  # noqa: E402
-from pentimento.engine.device import use_threads  # noqa: E402
-from pentimento.models import Registry  # noqa: E402
+from pentimento.engine import quiet
+from pentimento.engine.memory.device import use_threads
+from pentimento.models.library.registry import Registry
 
 PHOTO = REPO / "examples" / "photo.jpg"
 IN_GIMP = Path(__file__).with_name("overhead_in_gimp.py")

@@ -37,9 +37,9 @@ def repaint(order):
     unchanged = batch.read(made) == batch.read(layer)
     record = json.loads(bytes(value & 255 for value in made.get_parasite(RECORD).get_data()))
     image.delete()
-    if unchanged:
-        return {"error": "the layer is unchanged"}
-    return {"seconds": seconds, "engine": record["record"]["facts"]["seconds"]}
+    if unchanged != (order["strength"] == 0):
+        return {"error": f"the layer is {'unchanged' if unchanged else 'changed'}"}
+    return {"seconds": seconds, "engine": record["record"]["facts"].get("seconds", 0.0)}
 
 
 with socket.create_connection(("127.0.0.1", batch.arguments()["port"])) as connection:

@@ -17,7 +17,7 @@ from PIL import Image, ImageDraw, ImageFont
 REPO = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(REPO / "server"))
 
-from pentimento.backends.remote.routing import substitute_weight
+from pentimento.services.routing import substitute_weight
 
 TARGET = REPO / "docs" / "images" / "api-substitute.png"
 SCENE = "a large red balloon over snow at day"

@@ -55,7 +55,7 @@ def section(action: procedures.Action) -> Iterator[str]:
             yield "| " + " | ".join(cells) + " |"
         yield ""
     told = (f"`{name}` ({blurb[0].lower()}{blurb[1:]})" for _, name, _, blurb in action.returns)
-    yield f"Returns {', '.join(told)}."
+    yield f"Returns {', '.join(told) or 'nothing'}."
     yield ""
 
 

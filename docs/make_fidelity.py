@@ -16,13 +16,12 @@ from pathlib import Path
 REPO = Path(__file__).resolve().parents[1]
 PAGE = REPO / "docs" / "fidelity.md"
 BEGIN, END = "<!-- table: begin -->\n", "<!-- table: end -->"
-sys.path[:0] = [str(REPO / "tests" / "gimp"), str(REPO / "tests" / "gimp" / "inside")]
+sys.path[:0] = [str(REPO / "server"), str(REPO)]
 
-import fidelity_cases
-
-from companion import Companion
-from fidelity_report import HEAD, measured
-from harness import HeadlessGimp
+from tests.gimp.companion import Companion
+from tests.gimp.fidelity_report import HEAD, measured
+from tests.gimp.harness import HeadlessGimp
+from tests.gimp.inside import fidelity_cases
 
 
 def rows(version: str, companion: Companion, work: Path) -> list[str]:

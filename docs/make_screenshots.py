@@ -22,7 +22,8 @@ sys.path.insert(0, str(REPO))
 
 from tests.gui.gui import HOST, roots
 from tests.gui.parts import write_parts
-from tests.gui.session import Session, wait
+from tests.gui.session import CLOSE_ALL, Session, wait
+from tests.gui.steps import STRENGTHS, unfold
 from tests.models.hub.server import serving
 from tests.models.hub.test_pull import safetensors
 from tests.remote.standins.horde import Horde
@@ -51,7 +52,12 @@ Gimp.Selection.none(image)
 image.set_selected_layers(image.get_layers()[:1])
 Gimp.displays_flush()
 """
+AROUND_ROCKET = """
+image.select_rectangle(Gimp.ChannelOps.REPLACE, 299, 118, 50, 292)
+image.set_selected_layers(image.get_layers()[:1])
+"""
 STAND_IN = {"title": "FLUX.2 Klein 4B", "default_steps": 4, "default_guidance": 1}
+SHOWN, BESIDE = [(252, 100), (270, 200), (294, 346)], (290, 240)  # px of the dialog's picture
 REDRAW_SECONDS = 3  # until the canvas has caught up; nothing tells of it
 COUNT = "sum(1 + len(i.get_children() if i.is_group() else ()) for i in image.get_layers())"
 SELECTED = "image.get_selected_layers()[0].get_name()"
@@ -89,6 +95,13 @@ def shoot(session: Session, title: str, file: Path) -> None:
     session.gui.shot(file, title)
 
 
+def shoot_gimp(session: Session, name: str) -> None:
+    """Takes the picture of GIMP's window, in as many colors as make a small file."""
+    file = IMAGES / f"{name}.png"
+    session.gui.shot(file, "– GIMP")
+    Image.open(file).convert("RGB").quantize(256).save(file, optimize=True)
+
+
 def beside(shots: list[Path], file: Path) -> None:
     """Pictures of dialogs side by side on one."""
     pictures = [Image.open(shot).convert("RGB") for shot in shots]
@@ -109,26 +122,39 @@ def generate(
     gui = session.gui
     session.open_dialog(title)
     gui.set_text(title, "Prompt", prompt)
-    gui.choose(title, "How much to change", preset)
-    gui.press(title, "Random seed")
-    gui.set_value(title, "Seed value", 7)
+    gui.set_value(title, "Strength", STRENGTHS[preset])
     session.wait_for_status(title, status)
-    gui.press(title, "More options")
-    gui.widget_showing(title, "Steps")
+    if not gui.checked(title, "Keep seed"):
+        gui.press(title, "Keep seed")
+    gui.set_value(title, "Seed value", 7)
     take(session, title, title.lower().replace(" ", "-"))
     if title == "Regenerate Selection":
-        gui.press(title, "Edges and colors")
-        gui.widget_showing(title, "Exact edge")
+        unfold(session, title, "Edge and colors", "Grow")
+        gui.widget_showing(title, "Use the selection exactly")
         take(session, title, "edges-and-colors")
-    gui.press(title, "Generate")
+    begin(session, title)
     session.wait_for_layers(layers)
+    closed(session, title)
+
+
+def begin(session: Session, title: str) -> None:
+    """Presses Generate once it is live: after each change it waits for the server's plan."""
+    wait(lambda: session.gui.sensitive(title, "Generate"), 60, "the button")
+    session.gui.press(title, "Generate")
+
+
+def closed(session: Session, title: str) -> None:
+    """Closes a dialog whose job has ended."""
+    session.wait_for_news(title, "Done")
+    session.gui.press(title, "Close")
+    session.gui.gone(title)
 
 
 def indexed(session: Session) -> None:
     """Takes the picture of a dialog for an image with indexed colours."""
     session.gui.python(INDEXED)
     title = session.open_dialog("Image to Image")
-    session.wait_for_status(title, "indexed colors")
+    session.wait_for_status(title, "converts the image first")
     take(session, title, "indexed-image")
     session.gui.keys(title, "Escape")
     session.gui.gone(title)
@@ -139,19 +165,22 @@ def how_it_was_made(session: Session) -> None:
     one of its stages to be seen."""
     gui, title = session.gui, session.open_dialog("Image to Image")
     gui.set_text(title, "Prompt", "a lake in autumn")
-    gui.choose(title, "How much to change", "Restyle")
-    gui.press(title, "More options")
-    gui.press(title, "Show how it was made")
+    gui.set_value(title, "Strength", STRENGTHS["Restyle"])
+    unfold(session, title, "More options", "Add all stages as layers")
+    gui.press(title, "Add all stages as layers")
     session.wait_for_status(title, "steps")
     before = len(session.layers())
-    gui.press(title, "Generate")
+    begin(session, title)
     session.wait_for_layers(before + 2)
-    wait(lambda: session.read(SELECTED).startswith("a lake"), 60, "the stages")
+    wait(lambda: "a lake" in session.read(SELECTED), 60, "the stages")
+    closed(session, title)
     gui.place("– GIMP", 0, 0, 1390, 865)
     gui.python(OPEN_STORY)
     wait(lambda: f"{session.read(COUNT)} layers" in gui.window("– GIMP"), 30, "the title")
     time.sleep(REDRAW_SECONDS)
-    gui.shot(IMAGES / "how-it-was-made.png", "– GIMP")
+    shoot_gimp(session, "how-it-was-made")
+    for kept in (gui.work / "gimp" / "plug-in-settings").glob("*"):
+        kept.unlink()  # or the next dialogs are about stages as well
     gui.python(CLOSE_STORY)
     gui.place("– GIMP", 0, 0, 1390, 760)
 
@@ -160,8 +189,8 @@ def steering(session: Session) -> None:
     """Takes the picture of a dialog that is steered by the photograph's edges and a LoRA."""
     gui, title = session.gui, session.open_dialog("Image to Image")
     gui.set_text(title, "Prompt", "a tower at night, blueprint")
-    gui.press(title, "Control and LoRAs")
-    gui.choose(title, "Steer by", "Edges")
+    unfold(session, title, "Control and LoRAs", "Control 1")
+    gui.choose(title, "Control 1", "Edges")
     gui.choose(title, "Control layer", "Background")
     gui.set_text(title, "LoRAs", "blueprint:0.8")
     session.wait_for_status(title, "steps")
@@ -173,9 +202,9 @@ def steering(session: Session) -> None:
 def guides(session: Session) -> None:
     """Takes the picture of the page about references and regions."""
     gui, title = session.gui, session.open_dialog("Image to Image")
-    gui.press(title, "Control and LoRAs")
+    unfold(session, title, "Control and LoRAs", "Control 1")
     gui.press(title, "Reference and regions")
-    gui.choose(title, "Reference layer", "Background")
+    gui.choose(title, "Reference 1", "Background")
     session.wait_for_status(title, "steps")
     take(session, title, "reference-and-regions")
     gui.keys(title, "Escape")
@@ -186,15 +215,15 @@ def loras_and_vae(session: Session) -> None:
     """Takes the picture of a dialog with two LoRAs, and of the same with an own VAE, on one."""
     gui, title = session.gui, session.open_dialog("Image to Image")
     gui.set_text(title, "Prompt", "a tower at night, blueprint")
-    gui.choose(title, "How much to change", "Restyle")
-    gui.press(title, "Control and LoRAs")
+    gui.set_value(title, "Strength", STRENGTHS["Restyle"])
+    unfold(session, title, "Control and LoRAs", "Control 1")
     wait(lambda: len(gui.choices(title, "Add a LoRA")) == 3, 30, "the LoRAs")
     gui.set_text(title, "LoRAs", "blueprint:0.8, ink:0.3")
     session.wait_for_status(title, "steps")
     with tempfile.TemporaryDirectory() as folder:
         shots = [Path(folder) / f"{number}.png" for number in (1, 2)]
         shoot(session, title, shots[0])
-        gui.press(title, "More options")
+        unfold(session, title, "More options", "VAE")
         gui.choose(title, "VAE", "warm")
         shoot(session, title, shots[1])
         beside(shots, IMAGES / "loras-and-vae.png")
@@ -209,7 +238,7 @@ def edit(session: Session) -> None:
     (folder / "pentimento.json").write_text(json.dumps(STAND_IN))
     gui.python(SELECT)
     session.open_dialog(title)
-    session.wait_for_status(title, "Sends")
+    session.wait_for_status(title, "on this computer")
     gui.set_text(title, "Instruction", "make the sky stormy")
     gui.press(title, "References and LoRAs")
     gui.widget_showing(title, "LoRAs")
@@ -226,6 +255,53 @@ def map_layer(session: Session) -> None:
     gui.set_value(title, "Weak edges from", 60)
     gui.set_value(title, "Strong edges from", 140)
     take(session, title, "make-control-layer")
+    gui.keys(title, "Escape")
+    gui.gone(title)
+
+
+def growing(session: Session) -> None:
+    """Takes the pictures of Expand and of Upscale."""
+    gui, title = session.gui, session.open_dialog("Expand")
+    gui.set_text(title, "Prompt", "a harbor at night")
+    gui.set_value(title, "Left", 25)
+    gui.set_value(title, "Right", 25)
+    session.wait_for_status(title, "the canvas becomes")
+    take(session, title, "expand")
+    gui.keys(title, "Escape")
+    gui.gone(title)
+    session.open_dialog("Upscale")
+    session.wait_for_status("Upscale", "becomes")
+    take(session, "Upscale", "upscale")
+    gui.keys("Upscale", "Escape")
+    gui.gone("Upscale")
+
+
+def cut_out(session: Session) -> None:
+    """Takes the picture of an image whose subject was cut out by a box around it."""
+    gui = session.gui
+    gui.python(CLOSE_ALL)
+    gui.python(OPEN.format(path=json.dumps(f"{HOST}{PHOTO}")))
+    gui.window("{}x{}".format(*session.read("[width, height]")))
+    gui.python(AROUND_ROCKET)
+    gui.menu("Cut Out Subject")
+    session.wait_for_layers(2)
+    wait(lambda: not session.read("image.get_layers()[1].get_visible()"), 30, "the end")
+    gui.place("– GIMP", 0, 0, 1390, 760)
+    gui.python("Gimp.Selection.none(image)\nGimp.displays_flush()")
+    time.sleep(REDRAW_SECONDS)
+    shoot_gimp(session, "cut-out")
+
+
+def selecting(session: Session) -> None:
+    """Takes the picture of Select Object with a box and a place beside the object."""
+    session.gui.python("image.set_selected_layers(image.get_layers()[-1:])")
+    gui, title = session.gui, session.open_dialog("Select Object")
+    session.wait_for_status(title, "of the source is selected")
+    gui.stroke(title, "Picture", SHOWN, key="shift")
+    session.wait_for_status(title, "Click where it is wrong")
+    gui.stroke(title, "Picture", [BESIDE], key="ctrl")
+    session.wait_for_status(title, "Click where it is wrong")
+    take(session, title, "select-object")
     gui.keys(title, "Escape")
     gui.gone(title)
 
@@ -276,24 +352,47 @@ def services(session: Session) -> None:
     gui.gone("Where to Run")
     gui.python(SELECT)
     session.open_dialog(title)
-    wait(lambda: any("Horde" in text for text in gui.choices(title, "Where to run")), 30, "places")
-    gui.choose(title, "Where to run", "AI Horde · needs your consent")
-    gui.choose(title, "How much to change", "Restyle")
+    unfold(session, title, "More options", "Run on")
+    wait(lambda: any("Horde" in text for text in gui.choices(title, "Run on")), 30, "places")
+    gui.choose(title, "Run on", "AI Horde · needs your consent")
+    gui.set_value(title, "Strength", STRENGTHS["Restyle"])
     gui.set_text(title, "Prompt", "a green door")
     session.wait_for_status(title, "steer a new picture")
     take(session, title, "api-dialog")
-    gui.press(title, "Generate")
+    begin(session, title)
     gui.window(set_up)
     take(session, set_up, "api-consent")
-    gui.press(
-        set_up, "I agree that it receives the part of the picture that a job needs, and my words"
-    )
+    gui.press(set_up, "I agree to send the image area and my prompts to AI Horde")
     gui.press(set_up, "Save")
     service.looked.wait(60)
     service.die()
-    session.wait_for_message("AI Horde", 60)
-    take(session, "GIMP Message", "api-service-gone")
-    gui.keys("GIMP Message", "Escape")
+    session.wait_for_news(title, "AI Horde", 60)
+    take(session, title, "api-service-gone")
+    gui.press(title, "Close")
+
+
+def studio(session: Session) -> None:
+    """The panel with four results, the third one on the canvas."""
+    gui, title = session.gui, "Studio Panel"
+    gui.python(SELECT)
+    gui.menu("Studio Panel (Experimental)...")
+    gui.window(title)
+    gui.place(title, 1000, TOP, 390, 780)
+    gui.set_text(title, "Prompt", "a yellow moon, at night")
+    gui.set_value(title, "Variations", 4)
+    session.wait_for_status(title, "14 steps")
+    before = len(session.layers())
+    gui.press(title, "Fill Selection")
+    wait(lambda: gui.is_shown(title, "Preview"), 60, "a preview")
+    gui.shot(IMAGES / "studio-working.png", title)
+    session.wait_for_layers(before + 1)
+    wait(lambda: gui.is_shown(title, "Result 3 of 4"), 60, "four results")
+    gui.click(title, "Result 3 of 4")
+    wait(lambda: session.layers()[0]["name"].startswith("3/4"), 30, "the third result")
+    gui.shot(IMAGES / "studio-panel.png", title)
+    gui.keys(title, "ctrl+w")
+    gui.gone(title)
+    gui.python(DESELECT)
 
 
 def main() -> None:
@@ -304,19 +403,29 @@ def main() -> None:
         gui.window("{}x{}".format(*session.read("[width, height]")))
         gui.place("– GIMP", 0, 0, 1390, 760)
         generate(
-            session, "Image to Image", "a city at night, oil painting", "Touch up", "3 of 14", 2
+            session,
+            "Image to Image",
+            "a city at night, oil painting",
+            "Touch up",
+            "· 3 steps",
+            2,
         )
         gui.python(SELECT)
-        generate(session, "Regenerate Selection", "a yellow moon, at night", "New", "· 14 steps", 3)
+        generate(
+            session, "Regenerate Selection", "a yellow moon, at night", "Replace", "· 14 steps", 3
+        )
         gui.python(DESELECT)
-        gui.shot(IMAGES / "gimp-result.png", "– GIMP")
+        shoot_gimp(session, "gimp-result")
+        studio(session)
+        how_it_was_made(session)
         steering(session)
         guides(session)
         write_parts(session.data)
         loras_and_vae(session)
         edit(session)
-        how_it_was_made(session)
         map_layer(session)
+        growing(session)
+        selecting(session)
         show(session, "Server", "The server runs at")
         show(session, "Doctor", "All is well.")
         session.open_dialog("Text to Image")
@@ -327,6 +436,7 @@ def main() -> None:
         models(session)
         services(session)
         indexed(session)
+        cut_out(session)
 
 
 if __name__ == "__main__":

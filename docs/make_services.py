@@ -13,8 +13,8 @@ from pathlib import Path
 REPO = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(REPO / "server"))
 
-from pentimento.backends.remote import services
-from pentimento.backends.remote.services import Capabilities, Operation, Service
+from pentimento.services import records
+from pentimento.services.records import Capabilities, Operation, Service
 
 PAGE = REPO / "docs" / "api-mode.md"
 BEGIN, END = "<!-- services -->\n", "<!-- end of services -->\n"
@@ -27,12 +27,20 @@ def how(able: Capabilities, operation: Operation) -> str:
     return "yes, with strength" if able.strength and operation in able.strength_with else "yes"
 
 
+def edits(able: Capabilities) -> str:
+    """Whether it follows instructions, and how many further pictures it reads then."""
+    if not able.edit:
+        return "no"
+    return f"yes, with {able.references} references" if able.references else "yes"
+
+
 def row(service: Service) -> str:
     able = service.capabilities
     cells = (
         f"{service.title} (`{service.id}`)",
         how(able, Operation.IMG2IMG),
         how(able, Operation.INPAINT),
+        edits(able),
         ", ".join(sorted(able.control)) or "none",
         "yes" if able.seed else "no",
         service.price.text,
@@ -42,10 +50,12 @@ def row(service: Service) -> str:
 
 
 def table() -> Iterator[str]:
-    yield "| service | image to image | fills a selection | steered by | seed | price | as of |\n"
-    yield "|---|---|---|---|---|---|---|\n"
-    for name in services.all_services():
-        yield row(services.service(name))
+    columns = ("service", "image to image", "fills a selection", "edits as told")
+    columns += ("steered by", "seed", "price", "as of")
+    yield "| " + " | ".join(columns) + " |\n"
+    yield "|" + "---|" * len(columns) + "\n"
+    for name in records.all_services():
+        yield row(records.service(name))
 
 
 def page(text: str) -> str:

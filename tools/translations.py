@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Keeps the plug-in's translations in step with its texts. Standard library only.
+"""Keeps the translations in step with the texts of the plug-in and of the command `pentimento`.
+Standard library only.
 
     tools/translations.py update    texts of the code -> pentimento.pot, new ones into every .po,
                                     and every .po -> .mo
@@ -7,6 +8,9 @@
 
 A text is what stands in _("..."), N_("...") or ngettext("...", "...", n). Where there are several
 forms, they are one string with NUL between them, as in a .mo file.
+
+The command's texts are found without marks: whatever is said in server/pentimento/cli, f-strings as
+texts with fields; cli/speech.py looks them up where they are shown. One catalogue has both.
 """
 
 from __future__ import annotations
@@ -18,7 +22,12 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-PLUGIN = Path(__file__).resolve().parents[1] / "plugin" / "pentimento"
+REPO = Path(__file__).resolve().parents[1]
+PLUGIN = REPO / "plugin" / "pentimento"
+COMMAND = REPO / "server" / "pentimento" / "cli"
+COMMAND_LOCALE = COMMAND.parent / "locale"
+OF_SERVER = ("dialogs/notices.py", "server_texts.py", "failure_words.py", "start_words.py")
+OF_COMMAND = "cli/"  # how the places of the command's texts begin
 LOCALE = PLUGIN / "locale"
 TEMPLATE = LOCALE / "pentimento.pot"
 MARKS = ("_", "N_")
@@ -35,8 +44,79 @@ def texts_of_code() -> Places:
             files = places.setdefault(text, [])
             if path.relative_to(PLUGIN).as_posix() not in files:
                 files.append(path.relative_to(PLUGIN).as_posix())
+    for path in sorted(COMMAND.rglob("*.py")):
+        for text in _said_in(ast.parse(path.read_text(encoding="utf-8"))):
+            files = places.setdefault(text, [])
+            where = OF_COMMAND + path.relative_to(COMMAND).as_posix()
+            if where not in files:
+                files.append(where)
     places.pop("", None)
     return places
+
+
+def _said_in(tree: ast.AST) -> Iterator[str]:
+    """The sentences of a module of the command, its help among them."""
+    yield from _texts_in(tree)
+    skipped: set[int] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)):
+            first = node.body[0] if node.body else None
+            if isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant):
+                skipped.add(id(first.value))
+                if isinstance(node, ast.FunctionDef) and _is_command(node):
+                    yield " ".join(str(first.value.value).split())
+    for node in ast.walk(tree):
+        if isinstance(node, ast.JoinedStr):
+            skipped.update(id(part) for part in ast.walk(node) if part is not node)
+            text = _template(node)
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+            text = node.value.strip()
+        else:
+            continue
+        if id(node) not in skipped and _is_said(text):
+            yield text
+
+
+def _is_command(function: ast.FunctionDef) -> bool:
+    decorated = any("command" in ast.unparse(one) for one in function.decorator_list)
+    return decorated or function.name == "command"
+
+
+def _template(node: ast.JoinedStr) -> str:
+    """An f-string as a text with fields, each named after the last word of its expression."""
+    parts, used = [], []
+    for part in node.values:
+        if not isinstance(part, ast.FormattedValue):
+            parts.append(ast.literal_eval(part).replace("{", "{{").replace("}", "}}"))
+            continue
+        words = re.findall(r"[a-z]+(?:_[a-z]+)*", ast.unparse(part.value).lower())
+        name = words[-1] if words else "value"
+        while name in used:
+            name += "_b"
+        used.append(name)
+        parts.append("{" + name + "}")
+    return "".join(parts).strip()
+
+
+LEAST_LETTERS = 5  # beside the fields
+SENTENCE = re.compile(r"[A-Za-z]{2,}[^A-Za-z{}]* |[ ][a-z]{2,}")
+NOT_SAID = (
+    "Bearer",
+    "import json",
+    "extra ==",
+    "Application",
+    "Value error",
+    '"[^"]*',
+    "a red ball",
+)
+
+
+def _is_said(text: str) -> bool:
+    without = FIELDS.sub("", text)
+    if FIELDS.search(text) and sum(letter.isalpha() for letter in without) < LEAST_LETTERS:
+        return False  # would be found again in texts of all kinds
+    plain = not text.startswith(NOT_SAID) and "\n" not in text and not text.startswith("is running")
+    return plain and " " in text and bool(SENTENCE.search(without))
 
 
 def _texts_in(tree: ast.AST) -> Iterator[str]:
@@ -116,6 +196,15 @@ def mo_bytes(header: str, translations: Texts) -> bytes:
     return head + struct.pack(f"<{4 * count}I", *tables[0], *tables[1]) + blob
 
 
+def _is_of_command(file: str) -> bool:
+    return file.startswith(OF_COMMAND)
+
+
+def _is_spoken(file: str) -> bool:
+    """Whether the command says what is in this file: its own texts and the server's."""
+    return file.startswith(OF_COMMAND) or file in OF_SERVER
+
+
 def languages() -> list[Path]:
     return sorted(LOCALE.glob("*/LC_MESSAGES/pentimento.po"))
 
@@ -127,7 +216,24 @@ def update() -> None:
         header, translations = read_po(path)
         kept = {text: translations.get(text, "") for text in places}
         path.write_text(po_text(header, kept, places), encoding="utf-8")
-        path.with_suffix(".mo").write_bytes(mo_bytes(header, kept))
+        for file, content in _compiled(path, header, kept, places):
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_bytes(content)
+
+
+def _compiled(
+    path: Path, header: str, translations: Texts, places: Places
+) -> Iterator[tuple[Path, bytes]]:
+    """The files that are shipped: the plug-in's texts beside the .po, and the command's in the
+    server's package."""
+    spoken = {text for text, files in places.items() if any(_is_spoken(file) for file in files)}
+    drawn = {text for text, files in places.items() if not all(map(_is_of_command, files))}
+    language = path.parts[-3]
+    beside = path.with_suffix(".mo")
+    server = COMMAND_LOCALE / language / "LC_MESSAGES" / beside.name
+    for file, wanted in ((beside, drawn), (server, spoken)):
+        chosen = {text: told for text, told in translations.items() if text in wanted}
+        yield file, mo_bytes(header, chosen)
 
 
 def template_header() -> str:
@@ -149,9 +255,9 @@ def problems() -> list[str]:
             for text, translation in translations.items()
             if translation and set(FIELDS.findall(text)) != set(FIELDS.findall(translation))
         ]
-        compiled = path.with_suffix(".mo")
-        if not compiled.exists() or compiled.read_bytes() != mo_bytes(header, translations):
-            found.append(f"{language}: the .mo is not made from the .po")
+        for file, content in _compiled(path, header, translations, places):
+            if not file.exists() or file.read_bytes() != content:
+                found.append(f"{language}: {file.relative_to(REPO)} is not made from the .po")
     return found
 
 

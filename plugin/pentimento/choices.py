@@ -7,6 +7,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+import vocabulary
+
 
 def N_(text: str) -> str:
     """Marks a text for translation without translating it yet."""
@@ -40,26 +42,35 @@ STRENGTH_PRESETS = (
         0.5,
     ),
     Choice("repaint", N_("Repaint"), N_("Rebuilds the content, keeps the rough layout (0.8)"), 0.8),
-    Choice("new", N_("New"), N_("Ignores what was there: the same as text to image (1.0)"), 1.0),
+    Choice(
+        "new", N_("Replace"), N_("Ignores what was there: the same as text to image (1.0)"), 1.0
+    ),
     Choice(CUSTOM, N_("Custom"), N_("The strength given as a number")),
 )
 
 STEPS_PRESETS = (
-    Choice("preview", N_("Preview"), N_("Quick look (12 steps)"), 12),
-    Choice("balanced", N_("Balanced"), N_("Good for most work (24 steps)"), 24),
-    Choice("best", N_("Best"), N_("Most careful (45 steps)"), 45),
-    Choice(MODEL_DEFAULT, N_("Model default"), N_("What the model's makers advise"), 0),
+    Choice("preview", N_("Draft"), N_("Quick look (12 steps)"), 12),
+    Choice("balanced", N_("Normal"), N_("Good for most work (24 steps)"), 24),
+    Choice("best", N_("High"), N_("Most careful (45 steps)"), 45),
+    Choice(MODEL_DEFAULT, N_("Default"), N_("What the model's makers advise"), 0),
     Choice(CUSTOM, N_("Custom"), N_("The steps given as a number")),
 )
 
 SAMPLERS = (
-    Choice(MODEL_DEFAULT, N_("Model default"), N_("What the model's makers advise"), None),
+    Choice(MODEL_DEFAULT, N_("Default"), N_("What the model's makers advise"), None),
     Choice("euler", "Euler", "", "Euler"),
     Choice("euler-a", "Euler a", "", "Euler a"),
     Choice("dpmpp-2m-karras", "DPM++ 2M Karras", "", "DPM++ 2M Karras"),
     Choice("ddim", "DDIM", "", "DDIM"),
     Choice("unipc", "UniPC", "", "UniPC"),
     Choice("lcm", "LCM", "", "LCM"),
+    Choice("euler-karras", "Euler Karras", "", "Euler Karras"),
+    Choice("euler-beta", "Euler Beta", "", "Euler Beta"),
+    Choice("dpmpp-2m-simple", "DPM++ 2M Simple", "", "DPM++ 2M Simple"),
+    Choice("dpmpp-2m-exponential", "DPM++ 2M Exponential", "", "DPM++ 2M Exponential"),
+    Choice("dpmpp-2m-beta", "DPM++ 2M Beta", "", "DPM++ 2M Beta"),
+    Choice("dpmpp-2m-sde-karras", "DPM++ 2M SDE Karras", "", "DPM++ 2M SDE Karras"),
+    Choice("dpmpp-2m-sde-exponential", "DPM++ 2M SDE Exponential", "", "DPM++ 2M SDE Exponential"),
 )
 
 LAYER, SELECTED_LAYERS, VISIBLE = "layer", "selected-layers", "visible"
@@ -75,10 +86,10 @@ SOURCES = (
     ),
     Choice(
         SELECTED_LAYERS,
-        N_("Selected layers as seen"),
+        N_("Selected layers, merged"),
         N_("The selected layers as they look together, with masks, opacity and modes"),
     ),
-    Choice(VISIBLE, N_("Visible canvas"), N_("Everything that is seen")),
+    Choice(VISIBLE, N_("Everything visible"), N_("The image as it looks")),
 )
 
 NEW_LAYER, NEW_IMAGE = "layer", "image"
@@ -86,6 +97,30 @@ NEW_LAYER, NEW_IMAGE = "layer", "image"
 TARGETS = (
     Choice(NEW_LAYER, N_("New layer"), N_("A new layer in this image")),
     Choice(NEW_IMAGE, N_("New image"), N_("An image of its own")),
+)
+
+THIS_IMAGE = "this-image"
+
+ENLARGED = (
+    Choice(NEW_IMAGE, N_("New image"), N_("An image of its own")),
+    Choice(
+        THIS_IMAGE,
+        N_("This image, with all its layers"),
+        N_("The image is scaled, and the enlarged picture is a new layer; one undo step"),
+    ),
+)
+
+BY_PERCENT, BY_PX, TO_ASPECT, TO_LAYERS = "percent", "px", "aspect", "layers"
+
+GROWS_BY = (
+    Choice(BY_PERCENT, N_("By percent"), N_("Of the canvas's width and height")),
+    Choice(BY_PX, N_("By px"), N_("So many px at each side")),
+    Choice(TO_ASPECT, N_("To an aspect ratio"), N_("What is missing, at both sides alike")),
+    Choice(
+        TO_LAYERS,
+        N_("To the selected layers"),
+        N_("As far as the selected layers reach beyond the canvas"),
+    ),
 )
 
 STATUS, START, STOP, SET = "status", "start", "stop", "set"
@@ -136,6 +171,52 @@ MASK_SOURCES = (
     Choice(CHANNEL, N_("Channel"), N_("A saved selection; white is regenerated")),
 )
 
+CUT_OUT = "layer"
+
+OUTPUTS = (
+    Choice(SELECTION, N_("Selection"), N_("The object becomes the selection, with soft values")),
+    Choice(CHANNEL, N_("Channel"), N_("A new channel holds the object")),
+    Choice(LAYER_MASK, N_("Layer mask"), N_("The layer's mask, in place of one that is there")),
+    Choice(CUT_OUT, N_("Cut-out layer"), N_("A new layer with the object, masked")),
+)
+
+REPLACE, ADD, SUBTRACT, INTERSECT = "replace", "add", "subtract", "intersect"
+
+OPERATIONS = (
+    Choice(REPLACE, N_("Replace"), N_("The object alone is selected")),
+    Choice(ADD, N_("Add"), N_("The object is selected as well")),
+    Choice(SUBTRACT, N_("Subtract"), N_("The object is selected no longer")),
+    Choice(INTERSECT, N_("Intersect"), N_("What was selected of the object stays selected")),
+)
+
+INTENTS = (
+    Choice(
+        AUTOMATIC,
+        N_("Automatic"),
+        N_("Without a prompt the surroundings go on, with one something new is painted"),
+        "auto",
+    ),
+    Choice("fill", N_("Fill"), N_("Begins with the colors around"), "fill"),
+    Choice("remove", N_("Remove"), N_("What is there goes, the surroundings go on"), "remove"),
+    Choice("add", N_("Add"), N_("Something new, from noise alone"), "add"),
+    Choice(
+        "replace-background",
+        N_("Replace background"),
+        N_("Begins with one color of what is around"),
+        "replace_background",
+    ),
+)
+
+LAYER_BOUNDS = "layer-bounds"
+
+CONTEXTS = (
+    Choice(AUTOMATIC, N_("Automatic"), N_("More of it, the more is new"), "auto"),
+    Choice("tight", N_("Tight"), N_("Little: more detail, less fitting"), "tight"),
+    Choice("wide", N_("Wide"), N_("Much: more fitting, less detail"), "wide"),
+    Choice("whole", N_("Whole picture"), N_("All of the picture"), "whole"),
+    Choice(LAYER_BOUNDS, N_("Layer bounds"), N_("As far as the selected layer reaches")),
+)
+
 NO_CONTROL = "none"
 
 CONTROLS = (
@@ -153,11 +234,11 @@ CONTROLS = (
 
 MAPS = CONTROLS[1:]
 # The server draws the maps of these without a model of its own for it.
-DRAWN_CONTROLS = ("canny", "scribble", "lineart", "softedge", "tile")
+DRAWN_CONTROLS = vocabulary.DRAWN_BY_ARITHMETIC
 THRESHOLDS = "canny"  # the one that has thresholds
 
 REFERENCES = (
-    Choice("reference", N_("All of it"), N_("What is seen and how it looks")),
+    Choice("reference", N_("Content and style"), N_("What is seen and how it looks")),
     Choice("style", N_("Style"), N_("Colors, light and the way it is painted")),
     Choice("composition", N_("Composition"), N_("How things are laid out")),
 )
@@ -180,4 +261,15 @@ MODEL_COMMANDS = (
     Choice(LIST, N_("List"), N_("Tell which models are installed and which can be downloaded")),
     Choice(DOWNLOAD, N_("Download"), N_("Download a model, or go on with it")),
     Choice(REMOVE, N_("Remove"), N_("Delete a model from the server's data folder")),
+)
+
+# What changes along an axis of an X/Y plot.
+AXES = (
+    Choice("strength", N_("Strength"), N_("Such as 0.2, 0.5, 0.8")),
+    Choice("guidance", N_("Guidance"), N_("Such as 1, 3, 7")),
+    Choice("steps", N_("Steps"), N_("Such as 4, 8, 16")),
+    Choice("seed", N_("Seed"), N_("Such as 1, 2, 3")),
+    Choice("sampler", N_("Sampler"), N_("Names, such as Euler, DPM++ 2M Karras")),
+    Choice("model", N_("Model"), N_("Names on the server")),
+    Choice("lora", N_("LoRA weight"), N_("The LoRA's name, then weights: ink: 0, 0.5, 1")),
 )

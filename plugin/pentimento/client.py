@@ -6,14 +6,22 @@ wait has a deadline; every failure is a PluginError with a sentence.
 
 from __future__ import annotations
 
+import hashlib
+import hmac
 import http.client
 import json
+import os
+import secrets
+import select
 import socket
+import stat
 import threading
 import time
-from typing import Any, Callable, Dict, Iterator, Optional, Tuple
-from urllib.parse import urlsplit
+from typing import Any, Callable, Dict, Iterator, List, Optional, Tuple
+from urllib.parse import urlencode, urlsplit
 
+import failure_words
+import texts
 import wire
 from errors import JobFailed, PluginError, ServerRefused, ServerUnreachable
 from i18n import _
@@ -25,35 +33,68 @@ PIXELS_SECONDS = 120
 SILENCE_SECONDS = 15  # an event stream sends at least a comment every 5 s
 GONE_SECONDS = 8  # how long a server may be away in the middle of a job
 RETRY_SECONDS = 0.3
+SHARED_BYTES = 2**20  # and more go by way of a file, where that is offered
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
+KEPT_SECONDS = 8  # a connection without a call; the server closes it after 15 s
 
 Tell = Callable[[str, Dict[str, Any]], None]
 
 
 class Client:
-    """One server at `url`; a new connection for every call, so that threads do not meet."""
+    """One server at `url`. A connection is kept from one call to the next; each has one of its own
+    while it lasts, so that threads do not meet."""
 
     def __init__(self, url: str, token: str) -> None:
         self.url = url.strip().rstrip("/")
         self.token = "".join(token.split()).encode("ascii", "ignore").decode()
         parts = urlsplit(self.url if "://" in self.url else "http://" + self.url)
         try:
-            self._host, self._port = parts.hostname, parts.port
+            self._host, self._port = parts.hostname or "", parts.port
         except ValueError:
-            self._host = None
+            self._host = ""
         if parts.scheme not in ("http", "https") or not self._host:
             raise PluginError(
                 _("{url} is not an address of a server.").format(url=self.url),
-                _("It looks like http://127.0.0.1:8765; see Filters > Pentimento > Server."),
+                _(
+                    "It looks like http://127.0.0.1:8765; see Filters > Pentimento > Setup > "
+                    "Server."
+                ),
                 "bad_url",
             )
         self._tls = parts.scheme == "https"
+        self._proven = not self.token
+        self._kept: List[Tuple[float, http.client.HTTPConnection]] = []
+        self._shares = False  # whether pictures may go by way of a file
+
+    def prove(self) -> None:
+        """Raises where the server is not Pentimento, or does not take the token."""
+        self._prove()
+        if not self.token:
+            self.status()  # whether it wants one
 
     def check(self) -> Dict[str, Any]:
         """The server's status, once it is known to be Pentimento and to take the token."""
-        health = self._json("GET", "/v1/health", seconds=HEALTH_SECONDS)
+        self._prove()
+        return self.status()
+
+    def _prove(self) -> None:
+        """Lets the server show that it knows the token, which is sent to nobody else: the port may
+        be another user's by now. docs/protocol.md says how it does that."""
+        nonce = secrets.token_urlsafe(24)
+        path = "/v1/health?nonce=" + nonce
+        _status, _headers, body = self._exchange("GET", path, seconds=HEALTH_SECONDS, open_to=True)
+        health = self._parsed(body)
         if health.get("name") != "pentimento":
             raise self._stranger()
-        return self.status()
+        port = self._port or (443 if self._tls else 80)
+        text = f"pentimento health\n{port}\n{nonce}".encode()
+        proof = hmac.new(self.token.encode(), text, hashlib.sha256).hexdigest()
+        shown = str(health.get("proof"))
+        if self.token and not hmac.compare_digest(shown.encode(), proof.encode()):
+            self._proven = False
+            raise self._not_taken()
+        self._proven = True
+        self._shares = health.get("shared_files") is True and self._host in LOOPBACK
 
     def status(self) -> Dict[str, Any]:
         return self._json("GET", "/v1/status", seconds=HEALTH_SECONDS)
@@ -109,14 +150,22 @@ class Client:
         """The models of a service whose address and key work; raises what is wrong with them."""
         return self._json("POST", f"/v1/backends/{backend}/check", {})["models"]
 
+    def warm(self, model: str) -> None:
+        """Lets the engine start and read a model, so that the first job need not wait for that."""
+        self._json("POST", "/v1/engine/start", {"model": model})
+
     def plan(self, request: Dict[str, Any]) -> Dict[str, Any]:
         return self._json("POST", "/v1/plan", request)
+
+    def has(self, blob: str) -> bool:
+        """Whether the server has a picture, which it keeps for a while from now on."""
+        status, _headers, _body = self._exchange("HEAD", "/v1/blobs/" + blob, accept=(200, 404))
+        return status != 404
 
     def send(self, pixels: wire.Pixels) -> str:
         """Sends pixels that the server does not have yet; their blob id."""
         blob = pixels.blob_id
-        status, _headers, _body = self._exchange("HEAD", "/v1/blobs/" + blob, accept=(200, 404))
-        if status == 404:
+        if not self.has(blob) and not self._shared(pixels):
             self._exchange(
                 "PUT",
                 "/v1/blobs",
@@ -126,14 +175,62 @@ class Client:
             )
         return blob
 
+    def _shared(self, pixels: wire.Pixels) -> bool:
+        """Whether the server has the pixels by way of a file that it lends to programs on its own
+        machine. It is opened and never made: where a sandbox shows another folder there is none."""
+        if not self._shares or len(pixels.data) < SHARED_BYTES:
+            return False
+        wanted = {"format": pixels.format, "width": pixels.width, "height": pixels.height}
+        try:
+            lent = self._json("POST", "/v1/shared", wanted)
+            flags = os.O_WRONLY | os.O_NOFOLLOW | os.O_CLOEXEC
+            with open(os.open(str(lent["path"]), flags), "wb", buffering=0) as file:
+                _refuse_all_but_empty(file.fileno())
+                left = memoryview(pixels.data)
+                while left:
+                    left = left[file.write(left) :]
+            taken = self._json("PUT", "/v1/shared/" + str(lent["name"]), seconds=PIXELS_SECONDS)
+        except (OSError, KeyError, ServerRefused):
+            self._shares = False  # it is sent, and so are the next ones
+            return False
+        return taken.get("id") == pixels.blob_id
+
     def start_job(self, request: Dict[str, Any]) -> str:
         return self._json("POST", "/v1/jobs", request)["id"]
 
     def job(self, job_id: str) -> Dict[str, Any]:
         return self._json("GET", "/v1/jobs/" + job_id)
 
+    def address_of(self, job_id: str, index: int = 0) -> str:
+        """Where a job's picture can be fetched."""
+        return f"{self.url}/v1/jobs/{job_id}/images/{index}"
+
     def cancel(self, job_id: str) -> None:
         self._json("DELETE", "/v1/jobs/" + job_id)
+
+    def finish(self, job_id: str) -> None:
+        """Stop and keep: the running job gives what it has."""
+        self._json("POST", f"/v1/jobs/{job_id}/finish", {})
+
+    def move_next(self, job_id: str) -> None:
+        """A waiting job is to be the next one."""
+        self._json("PATCH", "/v1/jobs/" + job_id, {"position": "next"})
+
+    def history(self, **query: str) -> Dict[str, Any]:
+        """Jobs that were, newest first, and where the next page begins: GET /v1/jobs."""
+        given = {name: value for name, value in query.items() if value}
+        return self._json("GET", "/v1/jobs?" + urlencode(given))
+
+    def preview(self, job_id: str) -> bytes:
+        """The newest preview, as a JPEG file."""
+        _status, _headers, body = self._exchange("GET", f"/v1/jobs/{job_id}/preview")
+        return bytes(body)
+
+    def thumbnail(self, job_id: str, index: int, side: int) -> bytes:
+        """A result of at most so many px, as a PNG file."""
+        path = f"/v1/jobs/{job_id}/images/{index}?thumbnail={side}"
+        _status, _headers, body = self._exchange("GET", path, headers={"Accept": "image/png"})
+        return bytes(body)
 
     def picture(self, job_id: str, index: int) -> wire.Pixels:
         return self._pixels(f"/v1/jobs/{job_id}/images/{index}")
@@ -183,6 +280,8 @@ class Client:
         headers = {"Accept": "text/event-stream"}
         if last_id:
             headers["Last-Event-ID"] = last_id
+        if not self._proven:
+            self._prove()
         connection = self._connection(SILENCE_SECONDS)
         try:
             answer = self._ask(connection, "GET", f"/v1/jobs/{job_id}/events", None, headers)
@@ -213,8 +312,11 @@ class Client:
         data = None if body is None else json.dumps(body).encode()
         headers = {} if body is None else {"Content-Type": "application/json"}
         _status, _headers, answer = self._exchange(method, path, data, headers, seconds)
+        return self._parsed(answer)
+
+    def _parsed(self, answer: wire.Raw) -> Dict[str, Any]:
         try:
-            parsed = json.loads(answer)
+            parsed = texts.readable(json.loads(answer))
         except ValueError:
             parsed = None
         if not isinstance(parsed, dict):
@@ -225,24 +327,51 @@ class Client:
         self,
         method: str,
         path: str,
-        body: Optional[bytes] = None,
+        body: Optional[wire.Raw] = None,
         headers: Optional[Dict[str, str]] = None,
         seconds: float = ANSWER_SECONDS,
         accept: Tuple[int, ...] = (),
-    ) -> Tuple[int, Any, bytes]:
+        open_to: bool = False,
+    ) -> Tuple[int, Any, bytearray]:
         """One call: status, headers, body. Raises ServerRefused for a status of 400 or more that is
-        not in `accept`."""
-        connection = self._connection(seconds)
+        not in `accept`. `open_to`: a call without the token, to whoever answers."""
+        if not (open_to or self._proven):
+            self._prove()
+        connection = self._kept_connection(seconds) or self._connection(seconds)
+        stays = False
         try:
             answer = self._ask(connection, method, path, body, headers or {})
             data = _body(answer)
+            taken = answer.status < 400 or answer.status in accept
+            stays = taken and not answer.will_close and answer.isclosed()
         except (OSError, http.client.HTTPException) as error:
             raise self._unreachable(error) from error
         finally:
-            connection.close()
+            if stays:
+                self._kept.append((time.monotonic(), connection))
+            else:
+                connection.close()
         if answer.status >= 300 and answer.status not in accept:
             raise self._refusal(answer.status, data)
         return answer.status, answer.headers, data
+
+    def _kept_connection(self, seconds: float) -> Optional[http.client.HTTPConnection]:
+        """The connection of an earlier call, where the server has not closed it meanwhile."""
+        while self._kept:
+            try:
+                since, connection = self._kept.pop()
+            except IndexError:  # another thread was faster
+                return None
+            try:
+                closed = bool(select.select([connection.sock], [], [], 0)[0])
+            except (OSError, ValueError):
+                closed = True
+            if closed or time.monotonic() - since > KEPT_SECONDS:
+                connection.close()
+                continue
+            connection.sock.settimeout(seconds)
+            return connection
+        return None
 
     def _connection(self, seconds: float) -> http.client.HTTPConnection:
         kind = http.client.HTTPSConnection if self._tls else http.client.HTTPConnection
@@ -255,7 +384,7 @@ class Client:
         return connection
 
     def _ask(self, connection, method, path, body, headers) -> http.client.HTTPResponse:
-        if self.token:
+        if self.token and self._proven:
             headers = {**headers, "Authorization": "Bearer " + self.token}
         try:
             connection.request(method, path, body, headers)
@@ -264,20 +393,31 @@ class Client:
             return connection.getresponse()
         return connection.getresponse()
 
-    def _refusal(self, status: int, body: bytes) -> PluginError:
+    def _refusal(self, status: int, body: wire.Raw) -> PluginError:
         try:
-            error = json.loads(body)["error"]
+            error = texts.readable(json.loads(body))["error"]
             code, message, hint = error["code"], error["message"], error.get("hint", "")
         except (ValueError, KeyError, TypeError):
             return self._stranger()
         if status == 401:
-            message = _("The server at {url} does not take this plug-in's token.").format(
-                url=self.url
-            )
-            hint = _("Set the server's token in Filters > Pentimento > Server, or clear it there.")
-        return ServerRefused(status, message, hint, code)
+            return self._not_taken()
+        return ServerRefused(status, failure_words.told(message), failure_words.told(hint), code)
+
+    def _not_taken(self) -> ServerRefused:
+        return ServerRefused(
+            401,
+            _("The server at {url} rejected the access token.").format(url=self.url),
+            _(
+                "Set the server's token in Filters > Pentimento > Setup > Server, or clear it "
+                "there."
+            ),
+            "unauthorized",
+        )
 
     def _unreachable(self, error: Exception) -> ServerUnreachable:
+        self._proven = not self.token  # who answers next may be another one
+        while self._kept:
+            self._kept.pop()[1].close()
         reason = getattr(error, "strerror", None) or str(error).strip() or type(error).__name__
         if isinstance(error, (TimeoutError, socket.timeout)):
             reason = _("it does not answer in time")
@@ -285,16 +425,23 @@ class Client:
             _("The Pentimento server at {url} can't be reached: {reason}").format(
                 url=self.url, reason=reason
             ),
-            _("Start it, or check its address, in Filters > Pentimento > Server."),
+            _("Start it, or check its address, in Filters > Pentimento > Setup > Server."),
             "unreachable",
         )
 
     def _stranger(self) -> ServerUnreachable:
         return ServerUnreachable(
             _("What answers at {url} is not a Pentimento server.").format(url=self.url),
-            _("Check the address in Filters > Pentimento > Server."),
+            _("Check the address in Filters > Pentimento > Setup > Server."),
             "not_pentimento",
         )
+
+
+def _refuse_all_but_empty(number: int) -> None:
+    """Whatever a server says, nothing that is somebody's is written over."""
+    found = os.fstat(number)
+    if not stat.S_ISREG(found.st_mode) or found.st_size or found.st_uid != os.getuid():
+        raise OSError("not an empty file of this user")
 
 
 def _body(answer: http.client.HTTPResponse) -> bytearray:
@@ -308,17 +455,19 @@ def _body(answer: http.client.HTTPResponse) -> bytearray:
         if not count:
             raise http.client.IncompleteRead(bytes(view[:done][:64]), len(data) - done)
         done += count
+    answer.close()  # an empty body is not known to have ended, and the connection may be kept
     return data
 
 
 def _parsed(lines: Iterator[bytes]) -> Iterator[Tuple[str, str, Dict[str, Any]]]:
     """Server-Sent Events from the lines of a stream."""
-    event, event_id, data = "message", "", []
+    event, event_id = "message", ""
+    data: List[str] = []
     for raw in lines:
         line = raw.decode("utf-8").rstrip("\r\n")
         if not line:
             if data:
-                yield event, event_id, json.loads("\n".join(data))
+                yield event, event_id, texts.readable(json.loads("\n".join(data)))
             event, data = "message", []
             continue
         name, _colon, value = line.partition(":")
@@ -338,7 +487,8 @@ def _succeeded(snapshot: Dict[str, Any]) -> Dict[str, Any]:
         raise JobFailed(_("The job was cancelled on the server."), "", "cancelled")
     error = snapshot.get("error") or {}
     raise JobFailed(
-        error.get("message") or _("The job failed on the server."),
-        error.get("hint") or _("The server's log tells more; see Filters > Pentimento > Doctor."),
+        failure_words.told(error.get("message") or "") or _("The job failed on the server."),
+        failure_words.told(error.get("hint") or "")
+        or _("The server's log tells more; see Filters > Pentimento > Setup > Doctor."),
         error.get("code", ""),
     )

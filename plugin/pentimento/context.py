@@ -11,15 +11,22 @@ import procedures
 @dataclass
 class Context:
     """`image` is None and `drawables` empty where no image is open. `values` are the option values
-    by name; a dialog changes the config, and run.py reads `values` again after it."""
+    by name; a dialog changes the config, and run.py reads `values` again after it. `left_out` are
+    layers that are not read as a part of what is seen, such as other tries of the same job. `start`
+    are the values that Change Result begins with: those that differ from them are changes."""
 
     action: procedures.Action
     image: Any
     drawables: List[Any]
     interactive: bool
     values: Dict[str, Any] = field(default_factory=dict)
+    left_out: List[Any] = field(default_factory=list)
+    start: Dict[str, Any] = field(default_factory=dict)
 
 
 def values_of(action: procedures.Action, config: Any) -> Dict[str, Any]:
-    """The option values in a procedure's config, by option name."""
-    return {option.name: config.get_property(option.name) for option in action.options}
+    """The option values in a procedure's config, by option name. From its second start on GIMP
+    takes the procedures from its pluginrc, where an empty text has become none at all."""
+    values = {option.name: config.get_property(option.name) for option in action.options}
+    empty = {option.name: "" for option in action.options if isinstance(option.default, str)}
+    return {name: empty.get(name) if value is None else value for name, value in values.items()}

@@ -5,7 +5,8 @@ PluginError            message and hint
 ├── NotPossible        the image or the selection does not allow it
 ├── ServerUnreachable  nothing answers, or something that is not a Pentimento server
 ├── ServerRefused      the server answered with an error; carries its code and HTTP status
-└── JobFailed          the job was admitted and failed; carries its code
+├── JobFailed          the job was admitted and failed; carries its code
+└── Stopped            the person has pressed Stop
 """
 
 from __future__ import annotations
@@ -37,4 +38,8 @@ class ServerRefused(PluginError):
 
 
 class JobFailed(PluginError):
+    pass
+
+
+class Stopped(PluginError):
     pass

@@ -51,8 +51,8 @@ def fits(entry: Dict[str, Any]) -> str:
     if told["device"] == "gpu":
         return _("No: it needs {need} GB, the card has {have} GB").format(**numbers)
     if told["verdict"] == "slow":
-        return _("Slowly, on the processor: there is no graphics card for it")
-    return _("No: there is no graphics card for it, and it is too much for the processor")
+        return _("Slow on this computer (no graphics card)")
+    return _("No: too much for this computer (no graphics card)")
 
 
 def state(entry: Dict[str, Any], pull: Any) -> str:

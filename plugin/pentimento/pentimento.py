@@ -63,6 +63,8 @@ def add_return(procedure, kind, name, label, blurb):
         procedure.add_layer_return_value(*head, False, READ_WRITE)
     elif kind == "layers":
         procedure.add_core_object_array_return_value(*head, Gimp.Layer.__gtype__, READ_WRITE)
+    elif kind == "item":
+        procedure.add_drawable_return_value(*head, True, READ_WRITE)
     elif kind == "image":
         procedure.add_image_return_value(*head, True, READ_WRITE)
     else:
@@ -89,6 +91,8 @@ class Pentimento(Gimp.PlugIn):
         procedure.set_sensitivity_mask(sensitivity)
         procedure.set_menu_label(_(action.label))
         for path in action.menus:
+            path = path.replace("/Setup", "/" + _(procedures.SETUP_LABEL))
+            path = path.replace("/Variations", "/" + _(procedures.VARIATIONS_LABEL))
             procedure.add_menu_path(path)
         procedure.set_documentation(_(action.blurb), _(action.help), name)
         procedure.set_attribution("The Pentimento authors", "Apache-2.0", "2026")

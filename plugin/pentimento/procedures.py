@@ -10,12 +10,17 @@ import options
 from choices import N_
 
 MENU = "<Image>/Filters/Pentimento"
+SETUP = MENU + "/Setup"  # what is needed once and again in a while, out of the way of the actions
+SETUP_LABEL = N_("Set_up")
+VARIATIONS = MENU + "/Variations"
+VARIATIONS_LABEL = N_("_Variations")
 
 
 @dataclass(frozen=True)
 class Action:
     """One procedure. `key` names the files actions/<key>.py and dialogs/<key>.py. `returns` lists
-    (kind, name, label, blurb) with the kinds layer, layers, image and text."""
+    (kind, name, label, blurb) with the kinds layer, layers, image, item
+    and text."""
 
     key: str
     procedure: str
@@ -29,6 +34,11 @@ class Action:
     needs_image: bool = True
     image_types: str = "*"
 
+    @property
+    def reads_layers(self) -> bool:
+        """Whether it starts from layers that a person can choose."""
+        return any(option.name == options.SOURCE.name for option in self.options)
+
 
 # Python can't take a returned array apart, so the layer that counts is returned by itself as well.
 LAYER_RETURN = ("layer", "layer", N_("Layer"), N_("The new layer; of several the topmost"))
@@ -37,6 +47,12 @@ RESULT_RETURNS = (LAYER_RETURN, LAYERS_RETURN)
 IMAGE_RETURNS = (
     *RESULT_RETURNS,
     ("image", "image", N_("Image"), N_("The image that holds the layers")),
+)
+ITEM_RETURN = (
+    "item",
+    "item",
+    N_("Item"),
+    N_("The new channel, mask or layer; none where the selection was changed"),
 )
 REPORT_RETURN = ("text", "report", N_("Report"), N_("What was found, as text"))
 
@@ -47,9 +63,9 @@ ACTIONS = (
         N_("_Image to Image..."),
         N_("Image to Image"),
         (MENU, "<Image>/Layer"),
-        N_("Repaint a layer or the visible canvas from a prompt, as a new layer"),
+        N_("Repaint a layer or everything visible from a prompt, as a new layer"),
         N_(
-            "Sends the selected layer, the selected layers as seen or the visible canvas to the "
+            "Sends the selected layer, the selected layers merged or everything visible to the "
             "Pentimento server and places the result as a new layer above the source. The strength "
             "says how far the result may go from the source. A selection is ignored here: use "
             "Regenerate Selection for it. An indexed image has to be converted, or the result has "
@@ -97,9 +113,12 @@ ACTIONS = (
             options.FILL_SOURCE,
             options.MASK_SOURCE,
             options.MASK_CHANNEL,
+            options.INTENT,
+            options.CONTEXT,
             options.GROW,
             options.FEATHER,
             options.BLEND,
+            options.AUTO_EDGE,
             options.EXACT_EDGE,
             options.COLOR_MATCH,
             options.ALPHA,
@@ -115,17 +134,19 @@ ACTIONS = (
         N_("_Edit by Instruction..."),
         N_("Edit by Instruction"),
         (MENU, "<Image>/Layer"),
-        N_("Change a layer, the visible canvas or the selection as told in words, as a new layer"),
+        N_("Change a layer, everything visible or the selection as told in words, as a new layer"),
         N_(
             "Sends the source and an instruction such as “make it winter” to the Pentimento "
             "server and places the result as a new layer above the source. Within a selection the "
             "layer has the selection as its mask. It takes a model that can follow instructions, "
-            "such as FLUX.2 Klein; Models downloads one."
+            "such as FLUX.2 Klein, which Models downloads, or a service."
         ),
         (
             options.INSTRUCTION,
             options.ONLY_SELECTION,
+            options.ONLY_CHANGES,
             options.EDITOR,
+            options.BACKEND,
             options.STEPS,
             options.GUIDANCE,
             options.LORAS,
@@ -144,8 +165,9 @@ ACTIONS = (
         (MENU,),
         N_("Make a picture from a prompt, as a new layer or a new image"),
         N_(
-            "Asks the Pentimento server for a picture. It becomes a new layer in the middle of the "
-            "image, or a new image where none is open or where that is asked for."
+            "Asks the Pentimento server for a picture. It becomes a new layer where the selection "
+            "is, or as large as the image, or a new image where none is open or where that is "
+            "asked for."
         ),
         (
             options.PROMPT,
@@ -163,6 +185,80 @@ ACTIONS = (
         needs_image=False,
     ),
     Action(
+        "expand",
+        "plug-in-pentimento-expand",
+        N_("E_xpand..."),
+        N_("Expand"),
+        (MENU, "<Image>/Image"),
+        N_("Grow the canvas and continue the picture on it, as a new layer"),
+        N_(
+            "Sends everything visible to the Pentimento server, which continues it beyond its "
+            "borders. The canvas grows when the result is there, in the same undo step, and the "
+            "result becomes a new layer with the new part as its mask. Nothing else is changed."
+        ),
+        (
+            options.PROMPT,
+            options.NEGATIVE_PROMPT,
+            *options.SIDES,
+            options.MODEL,
+            options.STEPS,
+            options.GUIDANCE,
+            *options.SEEDS,
+            *options.PLACE,
+        ),
+        IMAGE_RETURNS,
+    ),
+    Action(
+        "upscale",
+        "plug-in-pentimento-upscale",
+        N_("_Upscale..."),
+        N_("Upscale"),
+        (MENU, "<Image>/Image"),
+        N_("Enlarge everything visible or a layer, as a new image or as this one"),
+        N_(
+            "Sends the source to the Pentimento server, which enlarges it: with a network that "
+            "knows what small pictures lack, or by Lanczos. The result is a new image, or the "
+            "image itself is scaled with all its layers and gets the enlarged picture as a new "
+            "layer, in one undo step."
+        ),
+        (
+            options.SCALE,
+            options.UPSCALER,
+            *options.PAINTED_DETAIL,
+            options.WHOLE_SOURCE,
+            options.ENLARGED,
+        ),
+        IMAGE_RETURNS,
+    ),
+    Action(
+        "studio",
+        "plug-in-pentimento-studio",
+        N_("_Studio Panel (Experimental)..."),
+        N_("Studio Panel"),
+        (MENU, "<Image>/Windows"),
+        N_("Open the panel that stays beside the image: prompt, progress, previews and results"),
+        N_(
+            "Pictures are made in the image that is chosen in the panel: its selection is filled "
+            "or refined, without one a layer or everything visible is, or a new picture is made. "
+            "Several jobs may wait, also of several images. Results are shown on the canvas one "
+            "after the other and kept or discarded. It needs somebody who sees it."
+        ),
+        (
+            options.PROMPT,
+            options.NEGATIVE_PROMPT,
+            options.FILL_STRENGTH,
+            options.STYLE,
+            options.STEPS_PRESET,
+            options.STEPS,
+            options.MODEL,
+            options.BACKEND,
+            *options.SEEDS,
+            options.FILL_SOURCE,
+        ),
+        (),
+        needs_image=False,
+    ),
+    Action(
         "generate_again",
         "plug-in-pentimento-generate-again",
         N_("_Generate Again"),
@@ -177,6 +273,81 @@ ACTIONS = (
         RESULT_RETURNS,
     ),
     Action(
+        "change_result",
+        "plug-in-pentimento-change-result",
+        N_("_Change Result..."),
+        N_("Change Result"),
+        (MENU, "<Image>/Layer", "<Layers>"),
+        N_("Change the prompt, strength, model or seed of a result; its layer gets the new pixels"),
+        N_(
+            "Opens what the selected result layer was made with. What is changed there is made "
+            "once more, and the new pixels take the place of the old ones in the same layer: its "
+            "mask as painted since, position, opacity and order stay. It works after the image was "
+            "scaled, cropped, flipped or turned, too. Without a dialog, what is not given stays as "
+            "it was."
+        ),
+        options.CHANGES,
+        RESULT_RETURNS,
+    ),
+    Action(
+        "xy_plot",
+        "plug-in-pentimento-xy-plot",
+        N_("_X/Y Plot..."),
+        N_("X/Y Plot"),
+        (VARIATIONS,),
+        N_("Make a result once for each pair of values of two settings, as a named group"),
+        N_(
+            "Repeats the job of the selected result layer with the values that two axes list: of "
+            "strength, guidance, steps, seed, sampler, model or the weight of a LoRA. The pictures "
+            "become the layers of a group above it, named by their values, one of them seen; Next "
+            "Variation and Previous Variation walk through them."
+        ),
+        options.AXES,
+        RESULT_RETURNS,
+    ),
+    Action(
+        "next_variation",
+        "plug-in-pentimento-next-variation",
+        N_("_Next Variation"),
+        N_("Next Variation"),
+        (VARIATIONS, "<Layers>"),
+        N_("Show the next of several results of one job in the place of the one that is seen"),
+        N_(
+            "Works on the selected result layer or the group that holds it; after the last "
+            "variation comes the first. Give it a key in Edit > Keyboard Shortcuts."
+        ),
+        (),
+        RESULT_RETURNS,
+    ),
+    Action(
+        "previous_variation",
+        "plug-in-pentimento-previous-variation",
+        N_("_Previous Variation"),
+        N_("Previous Variation"),
+        (VARIATIONS, "<Layers>"),
+        N_("Show the one before of several results of one job"),
+        N_(
+            "Works on the selected result layer or the group that holds it; before the first "
+            "variation comes the last. Give it a key in Edit > Keyboard Shortcuts."
+        ),
+        (),
+        RESULT_RETURNS,
+    ),
+    Action(
+        "keep_variation",
+        "plug-in-pentimento-keep-variation",
+        N_("_Keep Variation"),
+        N_("Keep Variation"),
+        (VARIATIONS, "<Layers>"),
+        N_("Keep the result that is seen and remove the others of its job or place"),
+        N_(
+            "Works on the selected result layer or the group that holds it, in one undo step. A "
+            "group that held only variations goes as well."
+        ),
+        (),
+        RESULT_RETURNS,
+    ),
+    Action(
         "make_control_layer",
         "plug-in-pentimento-make-control-layer",
         N_("_Make Control Layer..."),
@@ -184,12 +355,80 @@ ACTIONS = (
         (MENU, "<Image>/Layer"),
         N_("Draw the edges, lines or depth of a layer as a new layer that can steer a result"),
         N_(
-            "Sends the selected layer, the selected layers as seen or the visible canvas to the "
-            "Pentimento server and places its map as an ordinary layer above the source. Paint on "
-            "it as you like; then choose it as the control layer of another action and tell there "
-            "that it is a map already."
+            "Sends the selected layer, the selected layers merged or everything visible to the "
+            "Pentimento server and places its map as an ordinary layer in a hidden group, where it "
+            "covers nothing. Paint on it as you like; then choose it as the control layer of "
+            "another action, which knows that it is a map already."
         ),
         (options.MAP, options.MAP_LOW, options.MAP_HIGH, options.SOURCE),
+        RESULT_RETURNS,
+    ),
+    Action(
+        "select_object",
+        "plug-in-pentimento-select-object",
+        N_("Select _Object..."),
+        N_("Select Object"),
+        (MENU, "<Image>/Select"),
+        N_("Select an object by clicks, a stroke or a box, with soft edges"),
+        N_(
+            "Shows the source, where you click on the object, draw over it or drag a box around "
+            "it, and see at once what will be selected; without any, the subject in the middle. "
+            "The object becomes the selection, a channel, a layer mask or a masked layer of its "
+            "own, in one step of undo. The Pentimento server finds it; nothing has to be "
+            "downloaded for that."
+        ),
+        (
+            options.POINTS,
+            options.WITHOUT,
+            options.BOX,
+            options.SOURCE,
+            options.OUTPUT,
+            options.OPERATION,
+        ),
+        (ITEM_RETURN,),
+    ),
+    Action(
+        "cut_out",
+        "plug-in-pentimento-cut-out",
+        N_("C_ut Out Subject"),
+        N_("Cut Out Subject"),
+        (MENU, "<Image>/Layer", "<Layers>"),
+        N_("Remove the background: the subject as a masked layer of its own"),
+        N_(
+            "Finds the subject of the selected layer and puts it above as a layer whose mask has "
+            "soft edges, in colors without the old background. A rectangular selection is a box "
+            "around the subject; any other holds the subject, and only its edge is looked for. "
+            "The layer that it is from is hidden and stays as it is. Works at once, without a "
+            "dialog; Select Object has one."
+        ),
+        (options.SOURCE,),
+        RESULT_RETURNS,
+    ),
+    Action(
+        "replace_background",
+        "plug-in-pentimento-replace-background",
+        N_("Replace _Background..."),
+        N_("Replace Background"),
+        (MENU, "<Image>/Layer"),
+        N_("Paint a new background behind the subject, which becomes a layer of its own"),
+        N_(
+            "Finds the subject as Cut Out Subject does, in the middle or where something is "
+            "selected, and asks the Pentimento server for a new background around it. There are "
+            "two new layers: the background, and above it the subject with a soft mask. The source "
+            "stays as it is below them; one undo step takes both away."
+        ),
+        (
+            options.BACKGROUND,
+            options.NEGATIVE_PROMPT,
+            options.STEPS,
+            options.GUIDANCE,
+            options.MODEL,
+            *options.SEEDS,
+            options.LORAS,
+            options.SOURCE,
+            options.CONVERT,
+            options.MARK_DIGITAL_SOURCE,
+        ),
         RESULT_RETURNS,
     ),
     Action(
@@ -197,10 +436,10 @@ ACTIONS = (
         "plug-in-pentimento-backends",
         N_("_Where to Run..."),
         N_("Where to Run"),
-        (MENU,),
+        (SETUP,),
         N_("Tell where pictures can be made, and set up services on the network"),
         N_(
-            "Pictures are made by the Pentimento server's own machine, or by a service on the "
+            "Pictures are made by the computer of the Pentimento server, or by a service on the "
             "network that was set up and agreed to here. For each place the quality, speed, price "
             "and privacy are told."
         ),
@@ -213,7 +452,7 @@ ACTIONS = (
         "plug-in-pentimento-models",
         N_("_Models..."),
         N_("Models"),
-        (MENU,),
+        (SETUP,),
         N_("Download models for the Pentimento server, and remove them"),
         N_(
             "Tells which models are installed and which can be downloaded, with size, licence and "
@@ -229,7 +468,7 @@ ACTIONS = (
         "plug-in-pentimento-server",
         N_("_Server..."),
         N_("Pentimento Server"),
-        (MENU,),
+        (SETUP,),
         N_("Tell the state of the Pentimento server, start it, stop it or set its address"),
         N_(
             "The server does the computing, in a process of its own on this machine or on another "
@@ -244,7 +483,7 @@ ACTIONS = (
         "plug-in-pentimento-doctor",
         N_("_Doctor..."),
         N_("Pentimento Doctor"),
-        (MENU,),
+        (SETUP,),
         N_("Check the plug-in and the server, and tell what to do where something is wrong"),
         N_("Looks at everything the actions need and tells the remedy for what is missing."),
         (),

@@ -10,10 +10,12 @@ import subprocess
 import sys
 import threading
 import time
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, Callable, Dict, List, Optional
+from typing import Any, BinaryIO, Callable, Dict, Iterator, List, Optional, Tuple
 
 import settings
+import start_words
 from client import Client
 from errors import PluginError, ServerRefused, ServerUnreachable
 from i18n import _
@@ -48,6 +50,10 @@ FOREIGN_VARIABLES = (
 )
 
 
+# What it says while it starts is read here, and told in GIMP's language by start_words.py.
+IN_ENGLISH = {"LC_ALL": "C.UTF-8", "LANGUAGE": ""}
+
+
 @dataclass(frozen=True)
 class Address:
     """`origin` says who named it: the settings, the environment, or the server's own file."""
@@ -59,17 +65,21 @@ class Address:
 
 def data_dir() -> str:
     """The server's data folder; the same rule as in the server, as seen from inside a sandbox."""
+    home = os.environ.get("SNAP_REAL_HOME") or os.path.expanduser("~")
     chosen = os.environ.get("PENTIMENTO_DATA")
     if chosen:
-        return chosen
-    home = os.environ.get("SNAP_REAL_HOME") or os.path.expanduser("~")
+        if chosen == "~" or chosen.startswith("~" + os.sep):
+            chosen = home + chosen[1:]
+        return os.path.abspath(os.path.expanduser(chosen))
     if sys.platform == "darwin":
         return os.path.join(home, "Library", "Application Support", "pentimento")
     if os.name == "nt":
         local = os.environ.get("LOCALAPPDATA") or os.path.join(home, "AppData", "Local")
         return os.path.join(local, "pentimento")
-    base = os.environ.get("HOST_XDG_DATA_HOME" if sandbox() else "XDG_DATA_HOME")
-    return os.path.join(base or os.path.join(home, ".local", "share"), "pentimento")
+    base = os.environ.get("HOST_XDG_DATA_HOME" if sandbox() else "XDG_DATA_HOME", "")
+    if not os.path.isabs(base):  # invalid, says the specification of XDG's base directories
+        base = os.path.join(home, ".local", "share")
+    return os.path.join(base, "pentimento")
 
 
 def sandbox() -> str:
@@ -128,7 +138,12 @@ def connect() -> Client:
     if place is None:
         raise not_running()
     client = Client(place.url, place.token)
-    client.check()
+    try:
+        client.prove()
+    except ServerRefused as error:
+        if place.origin != OWN or error.code != "unauthorized" or settings.load().token:
+            raise
+        raise not_running() from error  # another user's server has its port now
     return client
 
 
@@ -162,7 +177,9 @@ def how_to_start() -> str:
     if sandbox():
         reason = _("GIMP is a {sandbox} here and may not start programs.").format(sandbox=sandbox())
         return reason + " " + _("Start the server in a terminal:") + "\n" + by_hand
-    return _("Start it in Filters > Pentimento > Server, or in a terminal:") + "\n" + by_hand
+    return (
+        _("Start it in Filters > Pentimento > Setup > Server, or in a terminal:") + "\n" + by_hand
+    )
 
 
 def start() -> Client:
@@ -172,21 +189,63 @@ def start() -> Client:
         raise ServerUnreachable(
             _("The server can't be started from here."), how_to_start(), "cannot_start"
         )
-    process = _spawn(command)
     deadline = time.monotonic() + START_SECONDS
+    with _starting(deadline):
+        try:
+            return connect()  # another one has started it meanwhile
+        except (ServerUnreachable, ServerRefused):
+            return _started(_spawn(command), deadline)
+
+
+def _started(process: subprocess.Popen, deadline: float) -> Client:
     while time.monotonic() < deadline:
         try:
             return connect()
         except (ServerUnreachable, ServerRefused) as error:
             last = error
         if process.poll() is not None:
-            raise ServerUnreachable(
-                _("The server ended while starting: {reason}").format(reason=_last_words()),
-                _("Its messages are in {path}.").format(path=_start_log()),
-                "start_failed",
-            )
+            reason, remedy = _last_words()
+            if "is running already" not in reason:
+                kept = _("Its messages are in {path}.").format(path=_start_log())
+                raise ServerUnreachable(
+                    _("The server ended while starting: {reason}").format(
+                        reason=start_words.told(reason) or _("it said nothing")
+                    ),
+                    "\n".join(text for text in (start_words.told(remedy), kept) if text),
+                    "start_failed",
+                )
         threading.Event().wait(POLL_SECONDS)
     raise last
+
+
+@contextmanager
+def _starting(deadline: float) -> Iterator[None]:
+    """Of several programs that want the server at once, one starts it; the others wait for it."""
+    try:
+        lock = open(os.path.join(data_dir(), "start.lock"), "ab")  # noqa: SIM115
+    except OSError:  # `_spawn` says what is wrong with the folder
+        yield
+        return
+    with lock:
+        while not _locked(lock) and time.monotonic() < deadline:
+            threading.Event().wait(POLL_SECONDS)
+        yield
+
+
+def _locked(lock: BinaryIO) -> bool:
+    """Whether the open file is now ours alone, until it is closed."""
+    try:
+        if sys.platform == "win32":
+            import msvcrt
+
+            msvcrt.locking(lock.fileno(), msvcrt.LK_NBLCK, 1)
+        else:
+            import fcntl
+
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True
 
 
 def stop() -> None:
@@ -212,16 +271,16 @@ def clean_environment() -> Dict[str, str]:
     environment = dict(os.environ)
     for name in FOREIGN_VARIABLES:
         environment.pop(name, None)
+    if environment.get("PENTIMENTO_DATA"):
+        environment["PENTIMENTO_DATA"] = data_dir()  # wherever the server is started
     return environment
 
 
 def _spawn(command: List[str]) -> subprocess.Popen:
     os.makedirs(os.path.dirname(_start_log()), mode=0o700, exist_ok=True)
-    if os.name == "nt":
+    flags = 0
+    if sys.platform == "win32":
         flags = subprocess.DETACHED_PROCESS | subprocess.CREATE_NEW_PROCESS_GROUP
-        apart: Dict[str, Any] = {"creationflags": flags}
-    else:
-        apart = {"start_new_session": True}
     try:
         with open(_start_log(), "wb") as output:
             return subprocess.Popen(
@@ -230,8 +289,9 @@ def _spawn(command: List[str]) -> subprocess.Popen:
                 stdout=output,
                 stderr=output,
                 cwd=data_dir(),
-                env=clean_environment(),
-                **apart,
+                env={**clean_environment(), **IN_ENGLISH},
+                creationflags=flags,
+                start_new_session=sys.platform != "win32",
             )
     except OSError as error:
         raise ServerUnreachable(
@@ -246,9 +306,14 @@ def _command() -> List[str]:
     return [str(part) for part in command] if isinstance(command, list) else []
 
 
+def documentation() -> str:
+    """The folder of the pages that the installer came with; empty where it is not known."""
+    return str(_read_json("install.json").get("docs") or "")
+
+
 def _read_json(name: str) -> Dict[str, Any]:
     try:
-        with open(os.path.join(data_dir(), name), encoding="utf-8") as file:
+        with open(os.path.join(data_dir(), name), encoding="utf-8-sig") as file:
             content = json.load(file)
     except (OSError, ValueError):
         return {}
@@ -259,10 +324,15 @@ def _start_log() -> str:
     return os.path.join(data_dir(), "logs", "start.log")
 
 
-def _last_words() -> str:
+def _last_words() -> Tuple[str, str]:
+    """The reason that the server gave and the remedy below it, in English; else its last line."""
     try:
         with open(_start_log(), encoding="utf-8", errors="replace") as file:
             lines = [line.strip() for line in file if line.strip()]
     except OSError:
         lines = []
-    return lines[-1] if lines else _("it said nothing")
+    for number in reversed(range(len(lines))):
+        if lines[number].startswith("pentimento: "):
+            remedy = lines[number + 1] if number + 1 < len(lines) else ""
+            return lines[number][len("pentimento: ") :], remedy
+    return (lines[-1] if lines else ""), ""

@@ -27,7 +27,7 @@ def path() -> str:
 
 def load() -> Settings:
     try:
-        with open(path(), encoding="utf-8") as file:
+        with open(path(), encoding="utf-8-sig") as file:
             kept = json.load(file)
         return Settings(url=str(kept.get("url", "")), token=str(kept.get("token", "")))
     except FileNotFoundError:
@@ -35,7 +35,10 @@ def load() -> Settings:
     except (OSError, ValueError, AttributeError) as error:
         raise PluginError(
             _("The settings in {path} can't be read: {reason}").format(path=path(), reason=error),
-            _("Delete that file, or set the address again in Filters > Pentimento > Server."),
+            _(
+                "Delete that file, or set the address again in Filters > Pentimento > Setup > "
+                "Server."
+            ),
             "settings_damaged",
         ) from error
 

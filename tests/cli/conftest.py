@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from tests.cli.shell import Shell, ended, until
 
-from pentimento.paths import server_file
+from pentimento.core.files import server_file
 
 
 @pytest.fixture

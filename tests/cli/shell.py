@@ -15,7 +15,7 @@ import numpy as np
 
 import pentimento
 from pentimento.cli.client import Client
-from pentimento.paths import server_file
+from pentimento.core.files import server_file
 
 SECONDS = 120
 

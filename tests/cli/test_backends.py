@@ -35,9 +35,9 @@ def test_a_service_is_set_up_and_used_from_the_shell(served: Shell, service: Ope
     kept = served("backends", "key", "openai", typed=service.key + "\n")
     assert "needs your consent" in kept.stdout
     agreed = served("backends", "agree", "openai", "--yes")
-    assert "Receives: OpenAI, or whoever runs the server" in agreed.stdout
+    assert "Receives: whoever runs the server at the address you entered" in agreed.stdout
     assert agreed.stdout.rstrip().endswith("ready")
-    assert "gpt-image-1" in served("backends", "check", "openai").stdout
+    assert "gpt-image-2" in served("backends", "check", "openai").stdout
 
     done = served(*job, "--output", "b.png")
     assert done.returncode == 0, done.stderr
@@ -48,7 +48,7 @@ def test_a_service_is_set_up_and_used_from_the_shell(served: Shell, service: Ope
 
     served("backends", "agree", "openai", "--withdraw")
     assert "agree" in served(*job, "--output", "c.png").stderr
-    assert "needs a key" in served("backends", "key", "openai", "--forget").stdout
+    assert "needs your consent" in served("backends", "key", "openai", "--forget").stdout
     assert service.accepted == 1
 
 

@@ -11,7 +11,8 @@ from tests.cli.shell import Shell
 from tests.models.folders import write_model
 
 from pentimento import __version__
-from pentimento.cli.checks import Finding, State, gimp, machine, service
+from pentimento.cli import checks
+from pentimento.cli.checks import Finding, State
 
 
 @pytest.fixture
@@ -40,7 +41,7 @@ def register(config: Path, written: int, procedures: int = 2) -> None:
 
 
 def only_plug_in() -> Finding:
-    (finding,) = gimp.plug_ins()
+    (finding,) = checks.plug_ins()
     return finding
 
 
@@ -87,26 +88,26 @@ def test_a_token_that_others_can_read_is_found(tmp_path: Path) -> None:
     token = tmp_path / "token"
     token.write_text("secret")
     token.chmod(0o600)
-    assert machine.secrets(tmp_path).state is State.OK
+    assert checks.secrets(tmp_path).state is State.OK
     token.chmod(0o644)
-    assert machine.secrets(tmp_path).state is State.FAILED
+    assert checks.secrets(tmp_path).state is State.FAILED
 
 
 def test_a_data_folder_that_is_none_is_found(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    assert machine.data_folder(tmp_path / "file" / "data").state is State.FAILED
+    assert checks.data_folder(tmp_path / "file" / "data").state is State.FAILED
 
 
 def test_a_server_that_has_ended_is_not_called_a_stranger(tmp_path: Path) -> None:
     server = {"url": "http://127.0.0.1:9", "token": "t", "pid": 1, "version": "0"}
     (tmp_path / "server.json").write_text(json.dumps(server))
-    assert service.server(tmp_path).state is State.WARNING
+    assert checks.server(tmp_path).state is State.WARNING
 
 
 def test_a_damaged_model_is_named(tmp_path: Path) -> None:
     folder = write_model(tmp_path / "models" / "mine")
     (folder / "vae" / "config.json").unlink()
-    findings = {finding.name: finding for finding in service.models(tmp_path)}
+    findings = {finding.name: finding for finding in checks.models(tmp_path)}
     assert findings["Model mine"].state is State.WARNING
     assert "vae/config.json is missing" in findings["Model mine"].text
 
@@ -114,7 +115,7 @@ def test_a_damaged_model_is_named(tmp_path: Path) -> None:
 def test_a_base_without_its_denoiser_is_no_damage(tmp_path: Path) -> None:
     folder = write_model(tmp_path / "models" / "mine")
     next((folder / "unet").glob("*.safetensors")).unlink()
-    findings = {finding.name: finding for finding in service.models(tmp_path)}
+    findings = {finding.name: finding for finding in checks.models(tmp_path)}
     assert findings["Model mine"].state is State.OK
     assert "can be the base" in findings["Model mine"].text
 

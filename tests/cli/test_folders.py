@@ -9,7 +9,8 @@ from tests.cli.shell import Shell
 from tests.models.test_recognise import CASES, KOHYA_K, lora
 from tests.models.weight_files import write
 
-from pentimento.cli.checks import State, folders
+from pentimento.cli import checks
+from pentimento.cli.checks import State
 
 
 def test_a_folder_is_added_listed_and_taken_off(shell: Shell, tmp_path: Path) -> None:
@@ -37,17 +38,17 @@ def test_a_folder_is_added_listed_and_taken_off(shell: Shell, tmp_path: Path) ->
 
 
 def test_the_doctor_says_what_became_of_folders(tmp_path: Path) -> None:
-    (found,) = folders.added(tmp_path)
+    (found,) = checks.added_folders(tmp_path)
     assert (found.state, "none added" in found.text) == (State.OK, True)
     entries = [{"path": str(tmp_path / name), "kind": "plain"} for name in ("here", "gone")]
     write(tmp_path / "here" / "a.safetensors", {})
     (tmp_path / "folders.json").write_text(json.dumps(entries))
-    here, gone = folders.added(tmp_path)
+    here, gone = checks.added_folders(tmp_path)
     assert (here.state, "1 files" in here.text) == (State.OK, True)
     assert (gone.state, "is not there" in gone.text) == (State.WARNING, True)
     assert gone.hint
     (tmp_path / "folders.json").write_text("{")
-    (broken,) = folders.added(tmp_path)
+    (broken,) = checks.added_folders(tmp_path)
     assert (broken.state, bool(broken.hint)) == (State.FAILED, True)
 
 
@@ -68,3 +69,52 @@ def test_a_lora_is_added_by_what_it_is_and_verified(shell: Shell, tmp_path: Path
     refused = shell("models", "add", str(pickle))
     assert refused.returncode != 0
     assert "is a pickle" in refused.stderr
+
+
+def test_s16_a_data_sheet_goes_with_its_file_and_every_byte_is_verified(
+    shell: Shell, tmp_path: Path
+) -> None:
+    """`verify` answered before it had read a single file; sheets were left behind and inherited."""
+    source = write(tmp_path / "墨.safetensors", lora(KOHYA_K, 768, 640))
+    sheet = tmp_path / "墨.pentimento.json"
+    sheet.write_text('{"default_steps": 4}', "utf-8")
+    assert "Added 墨 (lora)" in shell("models", "add", str(source)).stdout
+    added = shell.data / "loras" / "墨.safetensors"
+    assert (added.with_name(sheet.name)).read_text("utf-8") == sheet.read_text("utf-8")
+    known = next(row for row in shell("models", "verify").stdout.splitlines() if "lora-" in row)
+    name = known.split(":")[0]
+    assert shell("models", "verify", name).stdout == f"{name}: ok\n"
+    data = bytearray(added.read_bytes())
+    data[-1] ^= 1
+    added.unlink()  # it shares its bytes with the source
+    added.write_bytes(data)
+    damaged = shell("models", "verify", name)
+    assert (damaged.returncode, "has changed since it was added" in damaged.stdout) == (1, True)
+    assert shell("models", "remove", name, "--yes").returncode == 0
+    assert list(added.parent.iterdir()) == []
+    added.with_name("墨.pentimento.json").write_text('{"default_steps": 9}', "utf-8")
+    sheet.unlink()
+    assert shell("models", "add", str(source)).returncode == 0
+    assert not added.with_name("墨.pentimento.json").exists()
+
+
+def test_s16_a_checkpoint_in_one_file_is_read_to_its_end(shell: Shell, tmp_path: Path) -> None:
+    source = write(tmp_path / "梦.safetensors", CASES["sd15"][0])
+    assert shell("models", "add", str(source)).returncode == 0
+    (added,) = (shell.data / "models").glob("*.safetensors")
+    with added.open("r+b") as stream:
+        stream.seek(-1, 2)
+        stream.write(b"\x01")
+    damaged = shell("models", "verify")
+    assert (damaged.returncode, "has changed since it was added" in damaged.stdout) == (1, True)
+
+
+def test_verify_tells_what_of_a_file_is_not_used(shell: Shell, tmp_path: Path) -> None:
+    strange = {"model.diffusion_model.odd.weight": [2, 2], "model_ema.decay": []}
+    write(shell.data / "models" / "mine.safetensors", CASES["sd15"][0] | strange)
+    write(shell.data / "loras" / "ink.safetensors", lora(KOHYA_K, 768, 640) | {"odd": [3]})
+    told = shell("models", "verify").stdout.replace("\n", " ")
+    assert "mine: ok (" in told
+    assert "such as model.diffusion_model.odd.weight" in told
+    assert "left over from its training and not used, such as model_ema.decay" in told
+    assert "1 of its 4 weights belong to no part of it and are not used, such as odd" in told

@@ -94,6 +94,7 @@ def test_transparency_is_kept(shell: Shell) -> None:
         (["--input", "none.png"], "none.png"),
         (["--from-record", "a.png"], "not a job's record"),
         (["--steps", "many"], "--steps"),
+        (["--seed", str(2**53 - 1), "--count", "2"], "smaller seed"),
     ],
 )
 def test_wrong_use_is_told_with_exit_code_2(shell: Shell, arguments: list[str], words: str) -> None:

@@ -10,7 +10,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 import numpy as np
 from tests.cli.shell import Shell, photo, read, square_mask, until
 
-from pentimento.paths import server_file
+from pentimento.core.files import server_file
 
 SLOW = ("run", "--steps", "200", "--output", "slow.png")
 

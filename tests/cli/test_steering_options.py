@@ -11,9 +11,9 @@ import pytest
 from tests.cli.shell import Shell, photo, read
 from tests.support.tiny_addons import write_ip_adapter
 
-from pentimento.cli import steering
-from pentimento.errors import BadInput
-from pentimento.models.registry import STARTER_FOLDER
+from pentimento.cli import run_options
+from pentimento.core.errors import BadInput
+from pentimento.models.library.registry import STARTER_FOLDER
 
 NOTHING: dict[str, tuple[str, ...]] = dict.fromkeys(
     ("controls", "drawn", "references", "regions", "loras"), ()
@@ -50,21 +50,21 @@ def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         ("references", "style=a.png:1", "references", {"kind": "style", "weight": 1.0}, "a.png"),
         ("regions", "a.png=snow = ice: 2", "regions", {"prompt": "snow = ice: 2"}, "a.png"),
         ("regions", "a.png:0.4=", "regions", {"prompt": "", "weight": 0.4}, "a.png"),
-        ("loras", "ink", "loras", {"id": "ink", "weight": 1.0}, None),
+        ("loras", "ink", "loras", {"id": "ink"}, None),
         ("loras", "ink:-0.5", "loras", {"id": "ink", "weight": -0.5}, None),
     ],
 )
 def test_each_form_is_read(
     files: Path, option: str, text: str, field: str, entry: dict[str, object], file: str | None
 ) -> None:
-    found = steering.read(**(NOTHING | {option: (text,)}))
+    found = run_options.read_steering(**(NOTHING | {option: (text,)}))
     assert found.fields == {field: [entry]}
     assert found.files == ({f"{field}.0": Path(file)} if file else {})
 
 
 def test_the_files_of_several_have_their_numbers(files: Path) -> None:
     given = {"controls": ("canny=a.png",), "drawn": ("tile", "seg=b c.png")}
-    found = steering.read(**(NOTHING | given))
+    found = run_options.read_steering(**(NOTHING | given))
     assert [entry["type"] for entry in found.fields["controls"]] == ["canny", "tile", "seg"]
     assert found.files == {"controls.0": Path("a.png"), "controls.2": Path("b c.png")}
 
@@ -83,7 +83,7 @@ def test_the_files_of_several_have_their_numbers(files: Path) -> None:
 )
 def test_what_is_of_no_form_is_told(files: Path, option: str, text: str, said: str) -> None:
     with pytest.raises(BadInput, match=said):
-        steering.read(**(NOTHING | {option: (text,)}))
+        run_options.read_steering(**(NOTHING | {option: (text,)}))
 
 
 def test_all_of_it_steers_here_by_the_server_and_from_the_record(served: Shell) -> None:

@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
-
 import pytest
 
-from pentimento.jobs import wording
-
-REPO = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(REPO / "plugin" / "pentimento"))
 from dialogs import notices
+from pentimento.schema import wording
 
 IN_FACTS = {
     "prompt_cut",
     "negative_prompt_cut",
     "region_prompt_cut",
     "embedding_unused",
+    "lora_partly_used",
+    "weights_unused",
+    "steps_as_words",
+    "and_as_word",
 }  # of a finished job, not of a plan
 
 

@@ -2,16 +2,10 @@
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
-
 import pytest
 
-from pentimento.backends.remote import routing
-
-REPO = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(REPO / "plugin" / "pentimento"))
 from dialogs import route_words
+from pentimento.services import routing
 
 
 def same(text: str) -> str:

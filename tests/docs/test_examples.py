@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import struct
 import subprocess
@@ -10,23 +11,21 @@ import sys
 from pathlib import Path
 
 import pytest
-
-REPO = Path(__file__).resolve().parents[2]
-sys.path.extend([str(REPO / "tests" / "gimp"), str(REPO / "plugin" / "pentimento")])
+from tests.gimp.companion import Companion
+from tests.gimp.harness import SUITES, HeadlessGimp, root_of
 
 import procedures
-from companion import Companion
-from harness import SUITES, HeadlessGimp, root_of
 
+REPO = Path(__file__).resolve().parents[2]
 EXAMPLES = REPO / "docs" / "examples"
 PHOTO = REPO / "examples" / "photo.jpg"
 RESTYLED = "a red house on a green meadow, oil pain"
-LAYERS = [  # topmost first
-    "a yellow moon, night",
-    RESTYLED,
+LAYERS = [  # topmost first: the newest of what was made of a source
+    "last values",
     RESTYLED,
     "a blue mountain",
-    "last values",
+    "a yellow moon, night",
+    RESTYLED,
     "Background",
 ]
 
@@ -75,6 +74,11 @@ def layer_names(xcf: Path) -> list[str]:
     return names
 
 
+def words_of(name: str) -> str:
+    """Of a result's name: its strength may stand before them, its seed stands after them."""
+    return re.sub(r"^\d\.\d\d · ", "", name).partition(" · ")[0].rstrip("…")
+
+
 @pytest.mark.gimp
 @pytest.mark.parametrize("language", ["python", "scheme"])
 def test_example_makes_the_layers(gimp, language):
@@ -90,7 +94,7 @@ def test_example_makes_the_layers(gimp, language):
     process = gimp.console([f"--batch-interpreter={interpreter}", *batch])
     output, _ = process.communicate(timeout=240)
     assert process.returncode == 0, output
-    found = [name.rsplit(" · ", 1)[0].rstrip("…") for name in layer_names(target)]
+    found = [words_of(name) for name in layer_names(target)]
     assert found == LAYERS, output
 
 

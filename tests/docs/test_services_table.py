@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
-REPO = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(REPO / "docs"))
+from docs import make_services
 
-import make_services
+REPO = Path(__file__).resolve().parents[2]
 
 
 def test_the_table_of_services_is_that_of_their_records():

@@ -10,17 +10,17 @@ from typing import Any
 import numpy as np
 from tests.support.tiny_models import NATIVE
 
-from pentimento.backends.base import Event, PixelFile, Preview, Result, Step, Task
-from pentimento.engine.extras import Extras
-from pentimento.engine.messages import EngineJob, ModelSpec
-from pentimento.engine.stop import StopFlag
+from pentimento.engine.cancel import StopFlag
 from pentimento.engine.worker import Worker
+from pentimento.engine_ipc.messages import EngineJob, Extras, ModelSpec
 from pentimento.imaging import pixels
-from pentimento.jobs.addons import chosen_controls
+from pentimento.jobs.admission import words_of_pictures
 from pentimento.jobs.plan import references_of
-from pentimento.jobs.record import JobRequest, PixelFormat
-from pentimento.jobs.words import of_pictures
-from pentimento.models import ModelInfo, Registry
+from pentimento.jobs.resolve import chosen_controls
+from pentimento.models.library.model import ModelInfo
+from pentimento.models.library.registry import Registry
+from pentimento.schema.job import JobRequest, PixelFormat
+from pentimento.schema.task import Event, PixelFile, Preview, Result, Step, Task
 
 IMAGE, MASK = "a" * 64, "b" * 64  # blob ids
 DEFAULTS: dict[str, Any] = {
@@ -99,7 +99,7 @@ class Bench:
         controls = chosen_controls(request, entry, self.registry)
         references = references_of(request, entry, self.registry)
         request = request.model_copy(update={"controls": controls, "references": references})
-        words = of_pictures(request, self.registry)
+        words = words_of_pictures(request, self.registry)
         drawn = [name for said in words for name, _ in said.loras]
         places = self.registry.ip_adapters.places(request)
         places |= self.registry.addons.places(request, drawn)

@@ -16,7 +16,7 @@ from tests.support.tiny_models import write_sd15, write_sdxl
 
 from pentimento.engine import quiet
 from pentimento.engine.worker import Worker
-from pentimento.models import Registry
+from pentimento.models.library.registry import Registry
 
 FLOW_NETS = ("sd3-canny", "flux-canny", "qwen-canny", "z-image-union")
 

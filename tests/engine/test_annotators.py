@@ -11,13 +11,13 @@ import torch
 from tests.engine.bench import IMAGE, Bench, photo, store
 from tests.support import tiny_annotators
 
-from pentimento.backends.base import Task
-from pentimento.engine.messages import EngineJob
-from pentimento.errors import BadInput
-from pentimento.imaging import segments
+from pentimento.core.errors import BadInput
+from pentimento.engine_ipc.messages import EngineJob
+from pentimento.imaging import control_maps
 from pentimento.jobs.plan import resolve
-from pentimento.jobs.record import JobRequest
-from pentimento.models import Registry
+from pentimento.models.library.registry import Registry
+from pentimento.schema.job import JobRequest
+from pentimento.schema.task import Task
 
 KINDS = ("depth", "normal", "seg", "openpose")
 
@@ -51,7 +51,7 @@ def test_a_map_is_drawn_at_the_pictures_size(bench: Bench, data: Path, kind: str
     assert found.std() > 0
     assert outcome.facts["drawn"] == kind
     if kind == "seg":
-        colors = {tuple(color) for color in segments.COLORS.tolist()}
+        colors = {tuple(color) for color in control_maps.SEGMENT_COLORS.tolist()}
         assert {tuple(color) for color in found.reshape(-1, 3).tolist()} <= colors
     if kind == "depth":
         assert (found.min(), found.max()) == (0, 255)

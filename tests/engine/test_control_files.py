@@ -5,17 +5,21 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+import torch
+from diffusers import UNet2DConditionModel
 from safetensors.torch import load_file, save_file
 from tests.engine.bench import Bench
 from tests.engine.test_controls import control
 from tests.support.control_files import write_control_file
+from tests.support.single_file import unet_name
 from tests.support.tiny_addons import write_controlnet
 from tests.support.tiny_inpaint_models import write_sd15_inpaint
 from tests.support.tiny_models import write_sd15, write_sdxl
 
-from pentimento.errors import BadInput, JobFailed
-from pentimento.models import Registry
+from pentimento.core.errors import BadInput, JobFailed
+from pentimento.models.library.registry import Registry
 
 ASKED: dict[str, Any] = {"mode": "txt2img", "width": 64, "height": 64, "steps": 2}
 LAYOUTS = {"original": "control_model.", "original-bare": "", "diffusers": ""}
@@ -76,3 +80,30 @@ def test_one_that_lacks_weights_is_refused_by_name(bench: Bench) -> None:
 def test_it_fits_models_of_its_own_build_only(bench: Bench) -> None:
     with pytest.raises(BadInput, match="not made for models like"):
         bench.job("sdxl", **ASKED, controls=[control(model="sd15_canny-original")])
+
+
+@pytest.mark.parametrize("model", ["sd15", "sdxl"])
+def test_row_11_a_difference_is_added_to_the_unet_that_it_steers(
+    bench: Bench, data_dir: Path, model: str
+) -> None:
+    """kohya's ControlNet-diff-modules were used as if they were whole."""
+    nets = data_dir / "controlnets"
+    prefix, folder = "control_model.", data_dir / "models" / model
+    whole = load_file(nets / f"{model}_canny-original.safetensors")
+    own = UNet2DConditionModel.from_pretrained(folder / "unet")
+    theirs = {
+        prefix + unet_name(own.config, name): weight
+        for name, weight in own.state_dict().items()
+        if not name.startswith(("up_blocks", "conv_norm_out", "conv_out"))
+    }
+    shared = [name for name in whole if name in theirs]
+    assert len(shared) > len(whole) / 2
+    difference = whole | {name: whole[name] - theirs[name] for name in shared}
+    file = nets / f"{model}-difference-canny.safetensors"
+    save_file(difference | {"difference": torch.zeros(1)}, file)
+    asked = ASKED | {"controls": [control(type="canny", model=f"{model}_canny-original")]}
+    wanted = bench.make(model, **asked).pixels().astype(float)
+    asked["controls"] = [control(type="canny", model=file.stem)]
+    made = bench.make(model, **asked).pixels()
+    plain = bench.make(model, **ASKED).pixels()
+    assert np.abs(made - wanted).mean() < 0.01 * np.abs(plain - wanted).mean()

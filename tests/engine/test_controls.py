@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from tests.engine.bench import Bench, photo
 
-from pentimento.errors import BadInput
-from pentimento.imaging import edges
+from pentimento.core.errors import BadInput
+from pentimento.imaging import control_maps
 
 
 def drawing(width: int = 64, height: int = 64) -> np.ndarray:
@@ -47,7 +47,7 @@ def test_a_source_steers_by_its_own_edges(bench: Bench) -> None:
     """Without a picture of its own a control sees the same as with the edges sent along."""
     source = photo()
     drawn = np.zeros_like(source)
-    drawn[..., :3] = edges.canny(source[..., :3])[..., None]
+    drawn[..., :3] = control_maps.canny(source[..., :3])[..., None]
     drawn[..., 3] = 255
     asked = {"mode": "img2img", "source": source, "strength": 1.0}
     source[..., 3] = 255
@@ -80,7 +80,7 @@ def test_the_starters_controlnet_draws_along_the_edges(bench: Bench) -> None:
     ]
 
     def on_the_line(results: list[Any]) -> float:
-        found = [edges.canny(np.ascontiguousarray(r.pixels()[..., :3])) > 0 for r in results]
+        found = [control_maps.canny(np.ascontiguousarray(r.pixels()[..., :3])) > 0 for r in results]
         return float(np.mean([(edge & near).sum() / near.sum() for edge in found]))
 
     assert on_the_line(steered) > 1.5 * on_the_line(spec_free)

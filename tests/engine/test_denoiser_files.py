@@ -23,14 +23,14 @@ from tests.support.denoiser_files import (
 )
 from tests.support.tiny_flow_models import WRITERS
 
-from pentimento.engine import offload
-from pentimento.engine.denoiser_file import DenoiserFile
-from pentimento.engine.folder import ModelFolder
-from pentimento.engine.messages import job_from_json, job_to_json
+from pentimento.core.errors import JobFailed
+from pentimento.engine.loading.sources import DenoiserFile, ModelFolder
+from pentimento.engine.memory import offload
 from pentimento.engine.worker import Worker
-from pentimento.errors import JobFailed
-from pentimento.models import Registry, builds
-from pentimento.models.families import FAMILIES
+from pentimento.engine_ipc.messages import job_from_json, job_to_json
+from pentimento.models.library.registry import Registry
+from pentimento.models.tables.architectures import FAMILIES
+from pentimento.models.weights import layouts
 
 SIDE = 64
 # the conversion of the others from their authors' layout is for their true width alone
@@ -122,7 +122,7 @@ def test_flux_and_chroma_in_their_authors_layout_have_the_right_shapes(
         model = kind(num_layers=1, num_single_layers=1, **options)
     theirs = original(dict(model.state_dict()), family, Path())
     shapes = {COMFYUI + name: tuple(weight.shape) for name, weight in theirs.items()}
-    assert builds.of_shapes(family, shapes) == builds.of_config(family, model.config)
+    assert layouts.of_shapes(family, shapes) == layouts.of_config(family, model.config)
     convert = SINGLE_FILE_LOADABLE_CLASSES[kind.__name__]["checkpoint_mapping_fn"]
     found = {name: weight.shape for name, weight in convert(dict(theirs)).items()}
     assert found == {name: weight.shape for name, weight in model.state_dict().items()}

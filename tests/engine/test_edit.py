@@ -24,17 +24,16 @@ from tests.support.tiny_editors import WRITERS, write_editor
 from tests.support.tiny_flow_nets import write_all
 from transformers import BatchFeature, Qwen2VLImageProcessorPil
 
-from pentimento.backends.base import Event, Step
-from pentimento.engine.families import FAMILIES
-from pentimento.engine.stop import StopFlag
+from pentimento.core.errors import Cancelled
+from pentimento.core.geometry import Size
+from pentimento.engine.architectures import FAMILIES
+from pentimento.engine.cancel import StopFlag
 from pentimento.engine.worker import Worker
-from pentimento.errors import Cancelled
-from pentimento.imaging import shown_sizes
-from pentimento.imaging.geometry import Size
-from pentimento.imaging.pixels import to_depth
-from pentimento.imaging.resample import resize
-from pentimento.models import Registry
-from pentimento.models.families import EDITS
+from pentimento.imaging import sizing
+from pentimento.imaging.pixels import resize, to_depth
+from pentimento.models.library.registry import Registry
+from pentimento.models.tables.architectures import EDITS
+from pentimento.schema.task import Event, Step
 
 SIDE, STEPS, SEED = 64, 4, 7
 NATIVE = 1024  # px of a side at which Kontext and Qwen-Image-Edit read their source
@@ -234,10 +233,10 @@ def test_qwen_reads_its_instruction_with_the_picture(bench: Bench) -> None:
 def test_pictures_are_read_at_the_sizes_of_the_pipelines(width: int) -> None:
     size = Size(width, 1000)
     _, *sides = min((abs(size.aspect - w / h), w, h) for w, h in PREFERRED_KONTEXT_RESOLUTIONS)
-    assert shown_sizes.kontext(size) == Size(*sides)
+    assert sizing.kontext(size) == Size(*sides)
     for rule, area in (
-        (shown_sizes.about_one_megapixel, VAE_IMAGE_SIZE),
-        (shown_sizes.looked_at, CONDITION_IMAGE_SIZE),
+        (sizing.about_one_megapixel, VAE_IMAGE_SIZE),
+        (sizing.looked_at, CONDITION_IMAGE_SIZE),
     ):
         assert rule(size) == Size(*calculate_dimensions(area, size.aspect))
 
@@ -309,6 +308,15 @@ def test_outside_of_a_mask_the_source_stays(bench: Bench) -> None:
     change = np.abs(result[..., :3].astype(float) - source[..., :3]).mean((0, 2))
     assert 0 < change[32:64].mean() < change[64:].mean()
     assert np.array_equal(result[..., 3], source[..., 3])
+
+
+def test_an_edit_that_is_another_picture_is_kept_whole_and_says_so(bench: Bench) -> None:
+    """Random weights paint something else; tests/imaging has edits that change a part."""
+    free = bench.make("flux2-klein", mode="edit", source=opaque())
+    laid = bench.make("flux2-klein", mode="edit", source=opaque(), only_changes=True)
+    assert laid.images[0].facts["changes"] is None
+    assert "changes" not in free.images[0].facts
+    assert laid.pixels().tobytes() == free.pixels().tobytes()
 
 
 def test_an_observed_edit_is_the_same_and_shows_its_stages(bench: Bench) -> None:

@@ -10,13 +10,13 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 from tests.engine.bench import Bench
 
-from pentimento.engine.families.clip_words import LAST, Reader, chunks
-from pentimento.engine.messages import job_from_json, job_to_json
-from pentimento.errors import JobFailed
-from pentimento.prompting.weights import parse
+from pentimento.core.errors import JobFailed
+from pentimento.engine.conditioning.prompt_weighting import LAST, Reader, chunks
+from pentimento.engine_ipc.messages import job_from_json, job_to_json
+from pentimento.prompts.syntax import parse_weights
 
 MODELS = ("sd15", "sdxl")
 WIDTH = 32  # of each of the tiny models' encoders
@@ -167,7 +167,7 @@ def test_vectors_of_one_embedding_are_not_parted(bench: Bench) -> None:
     )
     places = []
     for prompt in ("a" * 72 + " it", "a" * 73 + " it", "long b"):
-        found = chunks(reader, parse(prompt))
+        found = chunks(reader, parse_weights(prompt))
         places.append([sum(token.vector is not None for token in chunk.tokens) for chunk in found])
     assert places == [[3], [0, 3], [75, 25]]
 
@@ -206,3 +206,27 @@ def test_they_travel_to_the_engine_and_back(bench: Bench) -> None:
         ("shiny-xl", False),
     ]
     assert job_from_json(job_to_json(job)).extras == job.extras
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_row_08_an_embedding_that_came_with_a_lora_is_read_where_it_is_at_work(
+    bench: Bench, data_dir: Path, embeddings: Path, vectors: dict[str, torch.Tensor], model: str
+) -> None:
+    """The job failed: “cannot be used with this model”."""
+    ends = {"sd15": ["string_to_param.*"], "sdxl": ["clip_l", "clip_g"]}[model]
+    own = {"string_to_param.*": vectors["emb_params"]} | vectors
+    lora = load_file(data_dir / "loras" / f"{model}-1.safetensors")
+    bundle = {f"bundle_emb.水墨.{end}": own[end].clone() for end in ends}
+    file = data_dir / "loras" / f"{model}-bundle.safetensors"
+    save_file(lora | bundle, file)
+    try:
+        asked = SIZE | {"prompt": "a lake, 水墨"}
+        made = bench.make(model, **asked, loras=[{"id": file.stem, "weight": 1.0}])
+        assert "notices" not in made.facts
+        alone = bench.make(model, **asked, loras=[{"id": f"{model}-1", "weight": 1.0}])
+        assert made.pixels().tobytes() != alone.pixels().tobytes()  # without it, it is a word
+        asked["prompt"] = f"a lake, {name_for(model)}"
+        same = bench.make(model, **asked, loras=[{"id": f"{model}-1", "weight": 1.0}])
+        assert made.pixels().tobytes() == same.pixels().tobytes()
+    finally:
+        file.unlink()

@@ -11,8 +11,8 @@ import pytest
 from safetensors.torch import load_file, save_file
 from tests.engine.bench import Bench, photo
 
-from pentimento.engine.messages import EngineJob
-from pentimento.errors import BadInput, JobFailed
+from pentimento.core.errors import BadInput, JobFailed
+from pentimento.engine_ipc.messages import EngineJob
 
 UNET = "unet/diffusion_pytorch_model.safetensors"
 

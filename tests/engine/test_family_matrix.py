@@ -19,15 +19,15 @@ import pytest
 from PIL import Image
 from tests.engine.bench import Bench, Outcome, photo
 
-from pentimento.backends.base import Event, Preview, Step
-from pentimento.engine.stop import StopFlag
+from pentimento.core.errors import Cancelled
+from pentimento.engine.cancel import StopFlag
 from pentimento.engine.worker import Worker
-from pentimento.errors import Cancelled
 from pentimento.imaging import pixels
 from pentimento.jobs.plan import make_plan
-from pentimento.jobs.record import PlanRequest
-from pentimento.models import Registry
-from pentimento.models.families import FAMILIES
+from pentimento.models.library.registry import Registry
+from pentimento.models.tables.architectures import FAMILIES
+from pentimento.schema.plan import PlanRequest
+from pentimento.schema.task import Event, Preview, Step
 
 SIDE, STEPS = 64, 3
 WORDS: dict[str, Any] = {"mode": "txt2img", "width": SIDE, "height": SIDE, "steps": STEPS}

@@ -15,13 +15,14 @@ from tests.engine.test_sampling import EPS
 from tests.support.tiny_addons import write_ip_adapter, write_lora
 from tests.support.tiny_models import write_sd15
 
-from pentimento.engine import sampling
-from pentimento.engine.sampling import SAMPLERS, Training
+from pentimento.engine.sampling import schedulers
+from pentimento.engine.sampling.schedulers import SAMPLERS, Training
 from pentimento.engine.worker import Worker
-from pentimento.imaging.schedules import EVEN, Spacing
+from pentimento.imaging.noise_levels import EVEN, Spacing
 from pentimento.jobs.plan import make_plan, resolve
-from pentimento.jobs.record import JobRequest, PlanRequest
-from pentimento.models import Registry
+from pentimento.models.library.registry import Registry
+from pentimento.schema.job import JobRequest
+from pentimento.schema.plan import PlanRequest
 
 SIDE = 32
 STRENGTHS = [round(0.1 * index, 1) for index in range(1, 11)]
@@ -66,13 +67,13 @@ def test_less_strength_keeps_more_of_the_source(bench: Bench, sampler: str) -> N
 def test_lcm_has_diffusers_own_timesteps(steps: int) -> None:
     theirs = LCMScheduler(**EPS)
     theirs.set_timesteps(steps)
-    ours = sampling.levels(Training.of(EPS), SAMPLERS["LCM"], steps, 1.0)
+    ours = schedulers.levels(Training.of(EPS), SAMPLERS["LCM"], steps, 1.0)
     assert ours.timesteps.tolist() == theirs.timesteps.tolist()
 
 
 def test_lcm_steps_only_where_it_was_distilled_whatever_the_strength() -> None:
     for steps, strength in itertools.product((2, 4, 6, 8), STRENGTHS):
-        ours = sampling.levels(Training.of(EPS), SAMPLERS["LCM"], steps, strength)
+        ours = schedulers.levels(Training.of(EPS), SAMPLERS["LCM"], steps, strength)
         assert ours.timesteps[0] == round(strength * 1000) - 1
         assert all((t + 1) % 20 == 0 for t in ours.timesteps[1:])
 
@@ -81,7 +82,7 @@ def test_lcm_steps_only_where_it_was_distilled_whatever_the_strength() -> None:
 def test_lightning_and_its_kin_have_diffusers_trailing_levels(steps: int) -> None:
     theirs = EulerDiscreteScheduler(**EPS, timestep_spacing="trailing")
     theirs.set_timesteps(steps)
-    ours = sampling.levels(Training.of(EPS), SAMPLERS["Euler"], steps, 1.0, Spacing(grid=steps))
+    ours = schedulers.levels(Training.of(EPS), SAMPLERS["Euler"], steps, 1.0, Spacing(grid=steps))
     assert ours.timesteps.tolist() == theirs.timesteps.tolist()
     np.testing.assert_allclose(ours.sigmas, theirs.sigmas, rtol=1e-5)
 
@@ -123,10 +124,10 @@ def test_a_lora_for_few_steps_brings_its_levels_into_the_engine(
     opened = resolve(JobRequest(model="plain", loras=loras), registry, None)
     assert (opened.steps, opened.guidance, opened.sampler) == (4, 1.0, "Euler")
     job = bench.job("plain", mode="img2img", source=photo(SIDE, SIDE), loras=loras, strength=0.6)
-    assert job.extras.spacing == Spacing(grid=4)
+    assert job.extras.spacing == Spacing(grid=4, least=4)
     known = bench.run(job)
     pixels = known.pixels()  # before the next run writes into the same folder
     even = bench.run(replace(job, extras=replace(job.extras, spacing=EVEN)))
-    assert len(known.steps) == len(even.steps) == 2
+    assert (len(known.steps), len(even.steps)) == (3, 2)  # 0.6, and 0.5 and 0.25 below it
     assert known.images[0].facts["start_noise"] == even.images[0].facts["start_noise"]
-    assert pixels.tobytes() != even.pixels().tobytes()  # the second step is another
+    assert pixels.tobytes() != even.pixels().tobytes()  # others after the first

@@ -52,6 +52,7 @@ def test_drift_correction_brings_the_colours_nearer_to_the_source(
 ) -> None:
     source = photo()
     wanted = {"mode": "img2img", "source": source, "strength": strength, "prompt": ""}
+    wanted["detail_correction"] = False
     everywhere = np.ones((SIDE, SIDE), bool)
     with_it = bench.make(**wanted)
     without = bench.make(**wanted, drift_correction=False)
@@ -59,6 +60,25 @@ def test_drift_correction_brings_the_colours_nearer_to_the_source(
     assert "drift_corrected" not in without.images[0].facts
     errors = [colour_error(made.pixels(), source, everywhere) for made in (with_it, without)]
     assert errors[0] < 0.7 * errors[1]
+
+
+@pytest.mark.parametrize("strength", [0.1, 0.3])
+def test_detail_of_the_source_comes_back_where_the_result_still_shows_it(
+    bench: Bench, strength: float
+) -> None:
+    source = photo()
+    wanted = {"mode": "img2img", "source": source, "strength": strength, "prompt": ""}
+    with_it = bench.make("starter", **wanted)
+    without = bench.make("starter", **wanted, detail_correction=False)
+    assert 0 < with_it.images[0].facts["detail_given_back"] <= 1 - strength
+    assert "detail_given_back" not in without.images[0].facts
+    kept = [grain(made.pixels()) / grain(source) for made in (with_it, without)]
+    assert kept[0] > 1.5 * kept[1]
+
+
+def grain(picture: np.ndarray) -> float:
+    """The mean step from one pixel to the next."""
+    return float(np.abs(np.diff(picture[..., :3].astype(float), axis=1)).mean())
 
 
 def test_a_colour_cast_is_taken_off_up_to_the_mask(bench: Bench) -> None:

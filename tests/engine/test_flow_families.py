@@ -11,8 +11,8 @@ from diffusers import DiffusionPipeline
 from tests.engine.bench import Bench
 from tests.support.tiny_flow_models import VARIANTS, WRITERS
 
-from pentimento.engine.families import FAMILIES
-from pentimento.models import Registry
+from pentimento.engine.architectures import FAMILIES
+from pentimento.models.library.registry import Registry
 
 WIDTH, HEIGHT, STEPS, SEED = 96, 64, 4, 7
 

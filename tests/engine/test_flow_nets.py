@@ -19,12 +19,18 @@ from tests.support.tiny_flow_models import WRITERS
 from tests.support.tiny_flow_nets import NETS, deepened, pipeline, write_all
 from tests.support.tiny_inpaint_models import write_flux_fill
 
-from pentimento.engine.device import Device
-from pentimento.engine.families import FAMILIES
-from pentimento.engine.families.nets import Residuals, by_ceiling, by_share, in_turn, summed
+from pentimento.core.errors import BadInput
+from pentimento.engine.architectures import FAMILIES
+from pentimento.engine.conditioning.controlnet import (
+    Residuals,
+    by_ceiling,
+    by_share,
+    in_turn,
+    summed,
+)
+from pentimento.engine.memory.device import Device
 from pentimento.engine.worker import Worker
-from pentimento.errors import BadInput
-from pentimento.models import Registry
+from pentimento.models.library.registry import Registry
 
 SIDE, STEPS, SEED = 64, 4, 7
 ASKED: dict[str, Any] = {"mode": "txt2img", "width": SIDE, "height": SIDE, "steps": 2}

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
-import pytest
+from dataclasses import replace
+from pathlib import Path
 
-from pentimento.engine import hardware
-from pentimento.engine.eviction import Held, leaving
-from pentimento.engine.hardware import Accelerator, Choice
-from pentimento.engine.options import EngineOptions
-from pentimento.errors import BadInput, PentimentoError
+import numpy as np
+import pytest
+import torch
+from tests.engine.bench import Bench
+
+from pentimento.core.errors import BadInput, PentimentoError
+from pentimento.core.settings import EngineOptions
+from pentimento.engine.memory import device as hardware
+from pentimento.engine.memory.cache import Held, leaving
+from pentimento.engine.memory.device import Accelerator, DeviceChoice
+from pentimento.engine.worker import Worker
+from pentimento.models.library.registry import Registry
 
 GIB = 2**30
 AMPERE = Accelerator("cuda:0", "RTX 3060", (8, 6), memory=12 * GIB)
@@ -19,6 +27,7 @@ RDNA3 = Accelerator("cuda:0", "RX 7900", (11, 0), rocm=True, memory=24 * GIB)
 ARC = Accelerator("xpu:0", "Arc A770", bf16=True, memory=16 * GIB)
 IRIS = Accelerator("xpu:0", "Iris", memory=2 * GIB)
 APPLE = Accelerator("mps", "Apple GPU")
+NEW_CPU = replace(hardware.CPU, bf16=True)
 SECOND = Accelerator("cuda:1", "RTX 2060", (7, 5), memory=6 * GIB)
 
 
@@ -33,6 +42,12 @@ SECOND = Accelerator("cuda:1", "RTX 2060", (7, 5), memory=6 * GIB)
         ([AMPERE], "auto", "fp32", "cuda:0", "float32", ""),
         ([AMPERE], "auto", "fp8", "cuda:0", "bfloat16", "fp8"),
         ([AMPERE], "cpu", "auto", "cpu", "float32", ""),
+        ([NEW_CPU], "auto", "auto", "cpu", "float32", ""),
+        ([NEW_CPU], "auto", "bf16", "cpu", "bfloat16", ""),
+        ([NEW_CPU], "auto", "fp16", "cpu", "float32", ""),
+        ([AMPERE, NEW_CPU], "cpu", "bf16", "cpu", "bfloat16", ""),
+        ([AMPERE, NEW_CPU], "auto", "bf16", "cuda:0", "bfloat16", ""),
+        ([], "cpu", "bf16", "cpu", "float32", ""),
         ([AMPERE, SECOND], "cuda:1", "auto", "cuda:1", "float16", ""),
         ([TURING], "auto", "auto", "cuda:0", "float16", ""),
         ([MAXWELL], "auto", "auto", "cuda:0", "float32", ""),
@@ -48,13 +63,13 @@ SECOND = Accelerator("cuda:1", "RTX 2060", (7, 5), memory=6 * GIB)
 def test_the_table_of_devices(
     found: list[Accelerator], device: str, precision: str, where: str, dtype: str, storage: str
 ) -> None:
-    chosen = hardware.choose(found, device, precision)
+    chosen = hardware.choose_accelerator(found, device, precision)
     assert (chosen.device.where, chosen.dtype, chosen.storage) == (where, dtype, storage)
 
 
 def test_a_device_that_is_not_there_is_named_with_those_that_are() -> None:
     with pytest.raises(PentimentoError) as failed:
-        hardware.choose([AMPERE], "mps")
+        hardware.choose_accelerator([AMPERE], "mps")
     assert failed.value.code == "device_missing"
     assert "cuda:0, cpu" in failed.value.hint
 
@@ -101,5 +116,64 @@ def test_wrong_settings_are_refused_with_what_is_possible(wrong: dict[str, objec
     assert failed.value.hint
 
 
+@pytest.mark.parametrize(
+    ("cpu", "precision", "large"),
+    [
+        (NEW_CPU, "auto", "bfloat16"),
+        (NEW_CPU, "fp32", ""),
+        (NEW_CPU, "bf16", ""),
+        (hardware.CPU, "auto", ""),
+    ],
+)
+def test_large_models_are_computed_in_bf16_where_a_processor_can(
+    cpu: Accelerator, precision: str, large: str
+) -> None:
+    assert hardware.choose_accelerator([cpu], "cpu", precision).large_dtype == large
+
+
+def test_only_large_models_change_their_type() -> None:
+    cpu = hardware.Device(torch.device("cpu"), torch.float32, "cpu", large_dtype=torch.bfloat16)
+    assert cpu.suited(hardware.LARGE - 1).dtype == torch.float32
+    assert cpu.suited(hardware.LARGE).dtype == torch.bfloat16
+    assert replace(cpu, large_dtype=None).suited(2**40).dtype == torch.float32
+
+
+@pytest.mark.parametrize(
+    ("logical", "physical", "threads"),
+    [
+        (1, 1, 1),
+        (2, 1, 2),
+        (4, 2, 4),
+        (8, 4, 4),
+        (16, 8, 8),
+        (6, None, 6),
+        (8, 64, 8),
+        (64, 32, 16),
+    ],
+)
+def test_threads_are_cores(logical: int, physical: int | None, threads: int) -> None:
+    assert hardware.thread_count(logical, physical) == threads
+
+
+def test_bf16_paints_the_same_picture_within_its_tolerance(
+    registry: Registry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Same seed, same record: the mean difference stays below 4 of 255 levels (8 bits of mantissa
+    against 24, over the steps of a model with random weights), and it is the same every time."""
+    monkeypatch.setattr(hardware, "LARGE", 1)
+    plain = hardware.Device(torch.device("cpu"), torch.float32, "cpu")
+    half = replace(plain, large_dtype=torch.bfloat16)
+    found = []
+    for number, device in enumerate((plain, half, half)):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        made = Bench(Worker(device), registry, folder).make(width=64, height=64, prompt="红球 🔴")
+        found.append((made.facts["dtype"], made.pixels().astype(int)))
+    assert [dtype for dtype, _ in found] == ["float32", "bfloat16", "bfloat16"]
+    (_, exact), (_, first), (_, again) = found
+    assert np.array_equal(first, again)
+    assert 0 < np.abs(first - exact).mean() < 4
+
+
 def test_choices_are_values() -> None:
-    assert hardware.choose([]) == Choice(hardware.CPU, "float32")
+    assert hardware.choose_accelerator([]) == DeviceChoice(hardware.CPU, "float32")

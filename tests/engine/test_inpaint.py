@@ -7,15 +7,16 @@ import pytest
 import torch
 from tests.engine.bench import Bench, photo
 
-from pentimento.engine import latents, sampling
-from pentimento.engine.denoise import Plan, denoise
-from pentimento.engine.inpaint import latent_mask
-from pentimento.engine.model import LoadedModel, Shared
-from pentimento.engine.sampling import SAMPLERS
-from pentimento.engine.stop import StopFlag
+from pentimento.core.geometry import Size, Work
+from pentimento.engine.cancel import StopFlag
+from pentimento.engine.job.denoise import denoise
+from pentimento.engine.job.recipe import Recipe
+from pentimento.engine.loading.model import LoadedModel, Shared
+from pentimento.engine.sampling import latents, schedulers
+from pentimento.engine.sampling.inpaint import latent_mask
+from pentimento.engine.sampling.schedulers import SAMPLERS
 from pentimento.engine.worker import Worker
-from pentimento.imaging import pixels
-from pentimento.imaging.geometry import Size
+from pentimento.imaging import bands, pixels
 
 SIDE = 64
 
@@ -32,12 +33,12 @@ def model(worker: Worker, bench: Bench) -> LoadedModel:
     return LoadedModel(shared, bench.spec("sd15"), lambda event: None, StopFlag())
 
 
-def plan(model: LoadedModel, sampler: str, strength: float, mask: np.ndarray) -> Plan:
+def plan(model: LoadedModel, sampler: str, strength: float, mask: np.ndarray) -> Recipe:
     size = Size(SIDE, SIDE)
     kind = SAMPLERS[sampler]
-    return Plan(
+    return Recipe(
         sampler=kind,
-        levels=sampling.levels(model.training, kind, 10, strength),
+        levels=schedulers.levels(model.training, kind, 10, strength),
         strength=strength,
         guidance=3.0,
         embeddings=model.embeddings("a red ball", "", guided=True),
@@ -47,7 +48,7 @@ def plan(model: LoadedModel, sampler: str, strength: float, mask: np.ndarray) ->
         areas=[],
         references=[],
         shown=[],
-        size=size,
+        work=Work.whole(size),
         viewer=None,
         images=1,
     )
@@ -122,7 +123,7 @@ def test_the_effective_mask_comes_back(bench: Bench) -> None:
     options = {"grow": 3, "feather": 2, "blend": 4}
     made = bench.make(mode="inpaint", source=photo(), mask=mask, mask_options=options)
     (sent_back,) = [event for event in made.events if getattr(event, "kind", "") == "mask"]
-    effective = pixels.load_mask(sent_back.file)
+    effective = bands.load_mask(sent_back.file)
     assert effective.shape == mask.shape
     assert (effective > 0).sum() > (mask > 0).sum()
     outside = effective == 0

@@ -27,13 +27,14 @@ from tests.support.tiny_addons import (
 from tests.support.tiny_inpaint_models import WRITERS
 from tests.support.tiny_models import write_sd15, write_sdxl
 
-from pentimento.engine import holes, latents
-from pentimento.engine.families import FAMILIES
-from pentimento.engine.pictures import Canvas
+from pentimento.core.geometry import Size, Work
+from pentimento.engine.architectures import FAMILIES
+from pentimento.engine.conditioning import inpaint_model
+from pentimento.engine.sampling import latents
 from pentimento.imaging import pixels
-from pentimento.imaging.geometry import Size
-from pentimento.jobs.record import PixelFormat
-from pentimento.models import Registry
+from pentimento.imaging.canvas import Canvas
+from pentimento.models.library.registry import Registry
+from pentimento.schema.job import PixelFormat
 
 WIDTH, HEIGHT, STEPS, SEED = 96, 64, 4, 7
 PLAIN = {"sd15-inpaint": write_sd15, "sdxl-inpaint": write_sdxl}  # the ordinary models beside
@@ -182,15 +183,21 @@ def test_without_a_source_all_is_hole(
 def test_all_that_may_change_is_hole() -> None:
     mask = np.zeros((HEIGHT, WIDTH), np.float32)
     mask[10, 20], mask[30:, 40:] = 0.3, 255
-    canvas = Canvas(Size(WIDTH, HEIGHT), Size(WIDTH, HEIGHT), PixelFormat.RGBA_U8, source(), mask)
-    hole = holes.of(canvas)
+    canvas = Canvas(
+        Size(WIDTH, HEIGHT), Work.whole(Size(WIDTH, HEIGHT)), PixelFormat.RGBA_U8, source(), mask
+    )
+    hole = inpaint_model.binary_mask(canvas)
     np.testing.assert_array_equal(hole[0, 0].numpy(), mask > 0)
-    cut = holes.cut(canvas, hole)
+    cut = inpaint_model.masked_image(canvas, hole)
     assert (cut[mask > 0] == 0.5).all()
     np.testing.assert_array_equal(cut[mask == 0], source()[mask == 0][:, :3] / np.float32(255))
-    double = replace(canvas, generation=Size(2 * WIDTH, 2 * HEIGHT))
-    assert holes.of(double).sum() == 4 * (mask > 0).sum()
-    assert holes.cut(double, holes.of(double)).shape == (2 * HEIGHT, 2 * WIDTH, 3)
+    double = replace(canvas, work=Work.whole(Size(2 * WIDTH, 2 * HEIGHT)))
+    assert inpaint_model.binary_mask(double).sum() == 4 * (mask > 0).sum()
+    assert inpaint_model.masked_image(double, inpaint_model.binary_mask(double)).shape == (
+        2 * HEIGHT,
+        2 * WIDTH,
+        3,
+    )
 
 
 @every_model
@@ -252,4 +259,4 @@ def test_the_list_tells_what_they_are(
     info = registry.get(model)
     assert info.ok, info.problem
     assert (info.family, info.variant, info.default_guidance) == (family, "inpaint", guidance)
-    assert info.as_json()["variant"] == "inpaint"
+    assert info.answer().variant == "inpaint"

@@ -13,10 +13,10 @@ from safetensors.torch import load_file, save_file
 from tests.engine.bench import Bench
 from tests.support.tiny_flow_models import WRITERS
 
-from pentimento.errors import BadInput, JobFailed, NotFound
+from pentimento.core.errors import BadInput, JobFailed, NotFound
 from pentimento.jobs.plan import resolve
-from pentimento.jobs.record import JobRequest
-from pentimento.models import Registry
+from pentimento.models.library.registry import Registry
+from pentimento.schema.job import JobRequest
 
 SIZE = {"mode": "txt2img", "width": 64, "height": 64}
 

@@ -10,9 +10,9 @@ import pytest
 import torch
 from tests.engine.bench import Bench
 
-from pentimento.engine.device import Device
+from pentimento.engine.memory.device import Device
 from pentimento.engine.worker import Worker
-from pentimento.models import Registry
+from pentimento.models.library.registry import Registry
 
 CPU = Device(torch.device("cpu"), torch.float32, "cpu")
 MODELS = ("sd15", "sdxl", "flux", "z-image")

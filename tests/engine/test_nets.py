@@ -13,9 +13,9 @@ from tests.engine.test_controls import control
 from tests.support.tiny_addons import write_controlnet, write_t2i_adapter, write_union
 from tests.support.tiny_models import write_sd15, write_sdxl
 
-from pentimento.errors import BadInput
-from pentimento.models import Registry
-from pentimento.models.control_kinds import TYPES, UNION_MODES
+from pentimento.core.errors import BadInput
+from pentimento.models.library.registry import Registry
+from pentimento.models.tables.control_types import TYPES, UNION_MODES
 
 ASKED: dict[str, Any] = {"mode": "txt2img", "width": 64, "height": 64, "steps": 2}
 NETS = [("sdxl", "union"), ("sdxl", "adapter"), ("sd15", "sd15-adapter")]

@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 from tests.engine.bench import Bench, Outcome, photo
 
-from pentimento.backends.base import Event, Result
-from pentimento.engine.generate import Generation
-from pentimento.engine.stop import StopFlag
-from pentimento.errors import Cancelled
+from pentimento.core.errors import Cancelled
+from pentimento.engine.cancel import StopFlag
+from pentimento.engine.job.generate import Generation
 from pentimento.imaging import pixels, stages
-from pentimento.jobs.record import SAMPLERS, PixelFormat
+from pentimento.schema.job import SAMPLERS, PixelFormat
+from pentimento.schema.task import Event, Result
 
 STEPS = 8
 
@@ -77,9 +77,9 @@ def test_nor_with_any_sampler_and_several_pictures(bench: Bench, sampler: str) -
 def test_the_stages_come_in_order_with_their_sizes(bench: Bench) -> None:
     made = bench.make(**jobs()["inpaint"], steps=STEPS, observe=True, composite=False)
     start = ["source", "mask", "round_trip", "noised_start"]
-    end = ["decode", "drift_correction", "color_match", "composite"]
+    end = ["decode", "drift_correction", "detail_correction", "color_match", "composite"]
     assert codes(made) == [*start, *["estimate"] * 6, *end]
-    assert [stage.index for stage in told(made)] == list(range(14))
+    assert [stage.index for stage in told(made)] == list(range(15))
     generation = made.images[0].facts["generation"]
     for stage in told(made):
         final = stage.name in ("color_match", "composite")

@@ -12,8 +12,8 @@ from tests.support.tiny_addons import write_ip_adapter
 from tests.support.tiny_models import write_sd15
 from transformers import CLIPVisionConfig, CLIPVisionModelWithProjection
 
-from pentimento.errors import JobFailed
-from pentimento.models import Registry
+from pentimento.core.errors import JobFailed
+from pentimento.models.library.registry import Registry
 
 ADAPTER, ENCODER = "ipadapter/ip-adapter_sd15.safetensors", "clip_vision/CLIP-ViT-H.safetensors"
 

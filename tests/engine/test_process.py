@@ -19,14 +19,14 @@ import pytest
 from tests.engine.bench import DEFAULTS
 from tests.support.tiny_models import write_sd15
 
-from pentimento.backends.base import Event, Loading, Preview, Result, Step, Task
 from pentimento.backends.local import LocalBackend
-from pentimento.engine.child import Patience, clean_environment
-from pentimento.engine.options import EngineOptions
-from pentimento.errors import Cancelled, JobFailed, NotFound
+from pentimento.core.errors import Cancelled, JobFailed, NotFound
+from pentimento.core.settings import EngineOptions
+from pentimento.engine_ipc.host import Patience, clean_environment
 from pentimento.imaging import pixels
-from pentimento.jobs.record import JobRequest
-from pentimento.models import Registry
+from pentimento.models.library.registry import Registry
+from pentimento.schema.job import JobRequest
+from pentimento.schema.task import Event, Loading, Preview, Result, Step, Task
 
 DEADLINE = 120.0  # s; only ever reached by a failure
 needs_prlimit = pytest.mark.skipif(not hasattr(resource, "prlimit"), reason="needs Linux's prlimit")
@@ -289,9 +289,9 @@ def test_the_engine_dies_with_its_front(data_dir: Path, tmp_path: Path) -> None:
     script = f"""
 import asyncio, json
 from pathlib import Path
-from pentimento.backends.base import Step, Task
+from pentimento.schema.task import Step, Task
 from pentimento.backends.local import LocalBackend
-from pentimento.jobs.record import JobRequest
+from pentimento.schema.job import JobRequest
 from pentimento.models import Registry
 
 data = Path({str(data_dir)!r})

@@ -10,9 +10,9 @@ import diffusers
 import pytest
 import torch
 
-from pentimento.models.checkpoint import CONFIGS
-from pentimento.models.recognise import Recognised, of_header
-from pentimento.models.tensors import Entry, Header
+from pentimento.models.library.checkpoint import CONFIGS
+from pentimento.models.weights.detect.recognise import Recognised, of_header
+from pentimento.models.weights.header import Header, TensorEntry
 
 SHORT = {"num_layers": 2, "num_single_layers": 2}
 KL16 = {
@@ -113,7 +113,7 @@ REAL: dict[str, tuple[Callable[[], torch.nn.Module], str, str, str]] = {
 def told(make: Callable[[], torch.nn.Module]) -> Recognised:
     with torch.device("meta"):
         weights = make().state_dict()
-    entries = {name: Entry("BF16", tuple(weight.shape)) for name, weight in weights.items()}
+    entries = {name: TensorEntry("BF16", tuple(weight.shape)) for name, weight in weights.items()}
     return of_header(Header("safetensors", entries))
 
 

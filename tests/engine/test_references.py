@@ -14,9 +14,9 @@ from tests.engine.bench import Bench, photo
 from tests.engine.test_controls import control
 from tests.support.tiny_addons import write_ip_adapter
 
-from pentimento.engine.references import Shown
-from pentimento.errors import BadInput, JobFailed, NotFound
-from pentimento.models import Registry
+from pentimento.core.errors import BadInput, JobFailed, NotFound
+from pentimento.engine.conditioning.ip_adapter import IPAdapterInput
+from pentimento.models.library.registry import Registry
 
 MODELS = ("sd15", "sdxl")
 ASKED: dict[str, Any] = {"mode": "txt2img", "width": 64, "height": 64, "steps": 2}
@@ -92,7 +92,7 @@ def test_kinds_are_read_by_their_blocks(family: str, kind: str, reads: set[str])
         "up_blocks.2.attentions.1.transformer_blocks.0.attn2.processor",
         "mid_block.attentions.0.transformer_blocks.0.attn2.processor",
     }
-    one = Shown(Path(), torch.zeros(1), 0.7, kind, 0.0, 0.5)
+    one = IPAdapterInput(Path(), torch.zeros(1), 0.7, kind, 0.0, 0.5)
     assert {name for name in names if one.scale(family, name, 0, 4)} == reads
     assert not any(one.scale(family, name, 2, 4) for name in names)
 

@@ -11,9 +11,9 @@ from tests.support.single_file import write_single_file
 from tests.support.tiny_inpaint_models import write_sd15_inpaint, write_sdxl_inpaint
 from tests.support.tiny_models import write_sd2
 
-from pentimento.engine.folder import ModelFolder
-from pentimento.engine.single_file import CONFIGS, ModelFile, clip_tokenizer
-from pentimento.errors import JobFailed
+from pentimento.core.errors import JobFailed
+from pentimento.engine.loading.sources import ModelFile, ModelFolder, clip_tokenizer
+from pentimento.models.library.checkpoint import CONFIGS
 
 PARTS = {
     "sd15": ("unet", "vae", "text_encoder"),

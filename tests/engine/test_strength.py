@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from tests.engine.bench import Bench, photo
 
-from pentimento.jobs.record import SAMPLERS
+from pentimento.schema.job import SAMPLERS
 
 
 @pytest.mark.parametrize("sampler", SAMPLERS)

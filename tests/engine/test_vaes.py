@@ -13,10 +13,10 @@ from safetensors.torch import load_file, save_file
 from tests.engine.bench import Bench
 from tests.support.single_file import write_vae_file
 
-from pentimento.errors import BadInput, NotFound
+from pentimento.core.errors import BadInput, NotFound
 from pentimento.jobs.plan import resolve
-from pentimento.jobs.record import JobRequest
-from pentimento.models import Registry
+from pentimento.models.library.registry import Registry
+from pentimento.schema.job import JobRequest
 
 SIZE = {"mode": "txt2img", "width": 64, "height": 64, "steps": 2}
 WEIGHTS = "diffusion_pytorch_model.safetensors"

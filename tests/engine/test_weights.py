@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from tests.engine.bench import Bench
 
-from pentimento.prompting.weights import Piece, parse
+from pentimento.prompts.syntax import Piece, parse_weights
 
 MODELS = ("sd15", "sdxl")
 SIZE = {"mode": "txt2img", "width": 64, "height": 64, "steps": 2}
@@ -35,7 +35,7 @@ LONG = "a ball and " * 40
     ],
 )
 def test_signs_mean_weights(prompt: str, pieces: list[tuple[str, float]]) -> None:
-    assert parse(prompt) == [Piece(text, weight) for text, weight in pieces]
+    assert parse_weights(prompt) == [Piece(text, weight) for text, weight in pieces]
 
 
 @pytest.mark.parametrize("model", MODELS)

@@ -14,17 +14,17 @@ import torch
 from PIL import Image
 from tests.engine.bench import Bench, photo
 
-from pentimento.backends.base import Loading
-from pentimento.engine import latents
-from pentimento.engine.components import Components
-from pentimento.engine.device import Device
-from pentimento.engine.folder import ModelFolder
-from pentimento.engine.preview import LatentRgb
-from pentimento.engine.stop import StopFlag
-from pentimento.errors import Cancelled
+from pentimento.core.errors import Cancelled
+from pentimento.core.geometry import Size
+from pentimento.engine.cancel import StopFlag
+from pentimento.engine.job.preview import LatentRgb
+from pentimento.engine.loading.sources import ModelFolder
+from pentimento.engine.memory.cache import Components
+from pentimento.engine.memory.device import Device
+from pentimento.engine.sampling import latents
 from pentimento.imaging import pixels
-from pentimento.imaging.geometry import Size
-from pentimento.jobs.record import PixelFormat
+from pentimento.schema.job import PixelFormat
+from pentimento.schema.task import Loading
 
 
 @pytest.mark.parametrize("sampler", ["Euler a", "DPM++ 2M Karras", "LCM"])

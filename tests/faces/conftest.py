@@ -11,7 +11,7 @@ import pytest
 import webuiapi
 from tests.server.front import Front
 
-from pentimento.models.registry import STARTER_FOLDER
+from pentimento.models.library.registry import STARTER_FOLDER
 
 FACES = ("a1111", "openai")
 

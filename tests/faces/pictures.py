@@ -37,6 +37,10 @@ def pixels(image: Image.Image) -> np.ndarray:
     return np.asarray(image.convert("RGB"))
 
 
+def packed(image: Image.Image) -> str:
+    return base64.b64encode(png(image)).decode()
+
+
 def unpacked(text: str) -> Image.Image:
     return Image.open(io.BytesIO(base64.b64decode(text)))
 

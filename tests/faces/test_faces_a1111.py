@@ -11,12 +11,12 @@ import numpy as np
 import pytest
 import webuiapi
 from PIL import Image
-from tests.faces.pictures import SIDE, left_half, photo, pixels, png, result, same, unpacked
+from tests.faces.pictures import SIDE, left_half, packed, photo, pixels, png, result, same, unpacked
 from tests.models.weight_files import write
 from tests.server.front import until
 
 LONG_JOB = {"prompt": "the sea", "steps": 200, "width": 128, "height": 128, "batch_size": 16}
-PROMPT = "a red ball on a green meadow"
+PROMPT = "a red ball “on” a\ngreen meadow, 草地上的红球 🏳️‍🌈"
 
 
 def paint(a1111, **changes):
@@ -134,6 +134,29 @@ def test_only_masked_leaves_the_size_and_the_rest_of_a_large_picture(a1111):
     assert made.image.size == (300, 200)
     assert same(pixels(made.image), pixels(large), ~selected)
     assert not same(pixels(made.image), pixels(large), selected)
+
+
+def test_mask_blur_goes_each_way_as_far_as_it_says(front):
+    spot = np.zeros((SIDE, SIDE), bool)
+    spot[24:40, 24:40] = True
+    pictures = {"init_images": [packed(photo())], "mask": packed(mask_of(spot))}
+    asked = {"prompt": PROMPT, "seed": 7, "steps": 3, "sampler_name": "DDIM"}
+    asked |= {"denoising_strength": 1, "inpaint_full_res": False, "width": SIDE, "height": SIDE}
+
+    def made(**blur):
+        answer = front.call("POST", "/sdapi/v1/img2img", pictures | asked | blur)
+        assert answer.status == 200, answer.body
+        return pixels(unpacked(answer.json["images"][0]))
+
+    across, down = (
+        (made(mask_blur_x=x, mask_blur_y=6 - x) != pixels(photo())).any(axis=2) for x in (6, 0)
+    )
+    assert across[24:40, 16:24].any()
+    assert not across[16:24].any()
+    assert down[16:24, 24:40].any()
+    assert not down[:, 16:24].any()
+    assert np.array_equal(made(mask_blur_x=6, mask_blur_y=6), made(mask_blur=6))
+    assert np.array_equal(made(), made(mask_blur=4, mask_blur_x=9))
 
 
 def test_mask_blur_softens_the_edge_outward(a1111):
@@ -259,8 +282,8 @@ def test_who_hangs_up_ends_the_job(front, a1111, made):
         ({"subseed_strength": 0.5}, "Variation"),
         ({"script_name": "X/Y/Z"}, "scripts"),
         ({"sampler_name": "Heun"}, "Sampler not found"),
-        ({"scheduler": "exponential"}, "scheduler"),
-        ({"sampler_name": "Euler", "scheduler": "karras"}, "scheduler"),
+        ({"scheduler": "wobbly"}, "no scheduler"),
+        ({"seed": 2**53 - 1, "batch_size": 2}, "smaller seed"),
         ({"prompt": "a ball <lora:shiny:0.5>"}, "shiny"),
         ({"batch_size": 9, "n_iter": 2}, "16 pictures"),
         ({"override_settings": {"CLIP_stop_at_last_layers": 2}}, "CLIP_stop"),
@@ -281,6 +304,7 @@ def test_what_cannot_be_followed_is_refused_and_nothing_is_made(a1111, made, cha
     status, body = refused.value.args
     assert status in (400, 404, 422)
     assert word in body
+    assert word in json.loads(body)["message"]
     assert made() == []
 
 
@@ -317,6 +341,68 @@ def test_a_control_unit_steers_as_a_direct_job_does(front, a1111, model):
     plain = pixels(paint(a1111, seed=5, controlnet_units=[unit]).image)
     assert np.array_equal(plain, pixels(paint(a1111, seed=5).image))
     assert not np.array_equal(plain, steered)
+
+
+OFF = {"enabled": False, "weight": 3, "guidance_end": -1, "resize_mode": 7, "module": "openpose"}
+
+
+def test_a_unit_that_is_off_may_say_anything(a1111, ball):
+    off = paint(a1111, alwayson_scripts={"ControlNet": {"args": [OFF, {"enabled": False}]}})
+    assert np.array_equal(pixels(off.image), pixels(ball.image))
+
+
+@pytest.mark.parametrize("script", ["never oom integrated", "Never OOM Integrated", "comments"])
+def test_scripts_without_effect_are_passed_over(a1111, ball, script):
+    made = paint(a1111, alwayson_scripts={script: {"args": [True, True]}})
+    assert np.array_equal(pixels(made.image), pixels(ball.image))
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("Inner Fit (Scale to Fit)", "Crop and Resize"),
+        ("Outer Fit (Shrink to Fit)", "Resize and Fill"),
+        (0, "Just Resize"),
+    ],
+)
+def test_units_know_the_old_names_of_the_resize_modes(a1111, old, new):
+    wide = outline().resize((2 * SIDE, SIDE))
+    made = [
+        pixels(paint(a1111, controlnet_units=[unit], steps=1).image)
+        for unit in (
+            webuiapi.ControlNetUnit(image=wide, model="canny", resize_mode=mode)
+            for mode in (old, new)
+        )
+    ]
+    assert np.array_equal(*made)
+
+
+SCHEDULERS = (
+    *("Automatic", "uniform", "Karras", "exponential", "polyexponential", "SGM Uniform"),
+    *("kl_optimal", "Align Your Steps", "simple", "Normal", "ddim", "beta"),
+)
+
+
+@pytest.mark.parametrize("scheduler", SCHEDULERS)
+def test_every_scheduler_of_a1111_is_taken_and_told_where_it_has_no_effect(a1111, scheduler):
+    made = paint(a1111, scheduler=scheduler, sampler_name="DPM++ 2M", steps=1)
+    told = made.info["comments"]
+    if scheduler in ("Automatic", "Karras"):
+        assert told == []
+    else:
+        assert scheduler.lower().replace(" ", "_") in told[0]
+    assert made.info["sampler_name"] == "DPM++ 2M Karras"
+
+
+def test_samplers_are_known_by_their_aliases(front, a1111, ball):
+    listed = front.call("GET", "/sdapi/v1/samplers").json
+    alias = next(one["aliases"][0] for one in listed if one["name"] == "DDIM")
+    assert np.array_equal(pixels(paint(a1111, sampler_name=alias).image), pixels(ball.image))
+
+
+def test_words_that_would_change_from_step_to_step_are_told_as_read(a1111):
+    made = paint(a1111, prompt="a [red|blue] ball AND a hat", steps=1)
+    assert [one.split("”")[0] for one in made.info["comments"]] == ["“[red|blue]", "“AND"]
 
 
 def test_a_detector_draws_the_map_of_a_unit(a1111):
@@ -409,6 +495,21 @@ def test_every_list_answers(a1111):
     assert a1111.get_cmd_flags()["api"]
     assert a1111.refresh_checkpoints() is None
     assert a1111.get_cmd_flags()["nowebui"]
+
+
+def test_options_go_back_as_they_came(front, a1111):
+    """Open WebUI reads all, changes one and sends all; a text for a number is one, as in A1111."""
+    before = a1111.get_options()
+    assert a1111.set_options(before) is None
+    assert a1111.get_options() == before
+    as_text = {name: str(value) for name, value in before.items() if value is not None}
+    assert a1111.set_options(as_text) is None  # an error would be a dict
+    assert a1111.get_options() == before
+    for nothing in ("", None):
+        assert a1111.set_options({"sd_model_checkpoint": nothing}) is None
+        made = paint(a1111, override_settings={"sd_model_checkpoint": nothing})
+        assert made.info["sd_model_name"] == "starter"
+    assert a1111.get_options() == before
 
 
 def test_options_are_kept_or_refused(front, a1111):

@@ -10,11 +10,11 @@ import sys
 import pytest
 from tests.server.front import ENVIRONMENT, Front
 
-from pentimento.api import faces
+from pentimento.api import compat
 
 ROUTES = [
     (face, method, route.path.replace("{id}", "starter"))
-    for face in faces.load(faces.FACES)
+    for face in compat.load(compat.FACES)
     for route in face.routes
     for method in sorted(route.methods - {"HEAD"})
 ]

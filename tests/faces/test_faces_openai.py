@@ -11,7 +11,7 @@ from PIL import Image
 from tests.faces.pictures import SIDE, left_half, photo, pixels, png, result, same, unpacked
 from tests.server.front import until
 
-PROMPT = "the sea at sunset"
+PROMPT = "the sea “at” sunset, 日落的海\nبحر"
 FEW = {"seed": 7, "num_inference_steps": 3}
 LONG = {"num_inference_steps": 100}
 

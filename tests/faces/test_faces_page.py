@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 from tests.server.front import ENVIRONMENT
 
-from pentimento.api import faces
+from pentimento.api import compat
 
 PAGE = (Path(__file__).resolve().parents[2] / "docs" / "faces.md").read_text()
 
@@ -56,7 +56,7 @@ def test_curl(front, tmp_path):
     assert '{"images":["iVBORw0KGgo' in told
 
 
-@pytest.mark.parametrize("face", faces.load(faces.FACES), ids=lambda face: face.name)
+@pytest.mark.parametrize("face", compat.load(compat.FACES), ids=lambda face: face.name)
 def test_every_call_is_on_the_page(face):
     names = {route.path.replace("/{id}", "").rpartition("/")[2] for route in face.routes}
     assert {name for name in names if name not in PAGE} == set()

@@ -14,10 +14,10 @@ REPO = Path(__file__).resolve().parents[2]
 
 
 class Companion:
-    """`pentimento serve` on a free port with a data folder of its own."""
+    """`pentimento serve` with a data folder of its own, on that port or (0) on a free one."""
 
-    def __init__(self, data: Path) -> None:
-        self.data = data
+    def __init__(self, data: Path, port: int = 0) -> None:
+        self.data, self.port = data, port
         self.environment = {
             **os.environ,
             "PYTHONPATH": str(REPO / "server"),
@@ -27,7 +27,7 @@ class Companion:
 
     def __enter__(self) -> Companion:
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "pentimento", "serve", "--port", "0"],
+            [sys.executable, "-m", "pentimento", "serve", "--port", str(self.port)],
             env=self.environment,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
@@ -44,6 +44,13 @@ class Companion:
         self.process.terminate()
         self.process.wait(30)
         self.process.stdout.close()
+
+    def fetch(self, path: str, kind: str) -> tuple[str, bytes]:
+        """What is at a path, as (content type, body)."""
+        headers = {"Authorization": "Bearer " + self.token, "Accept": kind}
+        request = urllib.request.Request(self.url + path, headers=headers)
+        with urllib.request.urlopen(request, timeout=30) as answer:
+            return answer.headers["Content-Type"], answer.read()
 
     def ask(self, path: str, method: str = "GET", body: object = None) -> dict:
         """The JSON answer of one call."""

@@ -6,14 +6,15 @@ import urllib.request
 from dataclasses import dataclass
 
 import numpy as np
-from fidelity_cases import PATCH
-
-from profiles import SPACES, ciede2000, lab_of
+from tests.gimp.inside.fidelity_cases import PATCH
+from tests.gimp.profiles import SPACES, ciede2000, lab_of
 
 COLUMNS = (
     *("image", "depth", "light", "profile", "layer", "converted"),
     *("strength&nbsp;0", "conversion", "outside", "ΔE00"),
 )
+TABLE_GRID = 25  # steps of 8 bits: the way back through a profile of 33 points a side
+ROUNDING = 0.02  # steps of 8 bits: what converting to sRGB and back costs at most
 HEAD = ("| " + " | ".join(COLUMNS) + " |", "|" + "---|" * len(COLUMNS))
 
 
@@ -29,14 +30,30 @@ class Row:
     outside: float | None
     colour: float
     convert: str
+    conversion_limit: float
 
     def line(self) -> str:
         precision, light, profile, kind, alpha = self.name.split(" ")
         outside = "" if self.outside is None else rounded(self.outside)
         converted = {"no": "", "rgb": "to RGB", "srgb": "to sRGB"}[self.convert]
         cells = [kind, precision, light, PROFILE_NAMES[profile], alpha, converted]
-        cells += [rounded(self.trip), rounded(self.conversion), outside, rounded(self.colour, 1)]
+        cells += [rounded(self.trip), self._conversion(), outside, rounded(self.colour, 1)]
         return "| " + " | ".join(cells) + " |"
+
+    def _conversion(self) -> str:
+        """Rounding errors as their limit: how large they are depends on the way that babl took."""
+        if self.conversion_limit == ROUNDING and self.conversion < ROUNDING:
+            return f"< {ROUNDING}"
+        return rounded(self.conversion)
+
+
+def conversion_limit(case: dict) -> float:
+    """Steps of 8 bits: none where nothing is converted, or where all is rounded to such steps."""
+    if case["profile"] == "table" and case["convert"] != "srgb":
+        return TABLE_GRID
+    if case["precision"] == "u8" or (case["profile"], case["precision"]) == ("srgb", "u16"):
+        return 0.0
+    return ROUNDING
 
 
 DEPTHS = {
@@ -64,6 +81,7 @@ def measured(case: dict, answer: dict, companion) -> Row:
         answer["fill"]["outside"] if "fill" in answer else None,
         colour_error(case, trip, companion),
         case["convert"],
+        conversion_limit(case),
     )
 
 

@@ -12,8 +12,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
-import profiles
-import table_profile
+from tests.gimp import profiles, table_profile
 
 REPO = Path(__file__).resolve().parents[2]
 PLUGIN = REPO / "plugin" / "pentimento"
@@ -22,6 +21,7 @@ ENTER = REPO / "tools" / "gimp-enter.sh"
 SUITES = {"3.0": "trixie", "3.2": "sid"}
 SYSTEM_PLUGINS = ("python-eval", "script-fu", "file-png")
 START_SECONDS = 60
+AWKWARD = "小明's “图” 1"  # a folder as people name them, for what lives in one
 
 
 def root_of(version: str) -> Path:
@@ -32,7 +32,7 @@ def root_of(version: str) -> Path:
 class HeadlessGimp:
     """gimp-console of one version with its own configuration folder under `work`."""
 
-    def __init__(self, version: str, work: Path) -> None:
+    def __init__(self, version: str, work: Path, more_plugins: tuple[str, ...] = ()) -> None:
         self.root = root_of(version)
         self.work = work
         self.config = work / "config"
@@ -41,18 +41,17 @@ class HeadlessGimp:
         (work / "home").mkdir()
         table_profile.write(work / "table.icc")
         profiles.write_all(work)
-        self._install()
+        self._install((*SYSTEM_PLUGINS, *more_plugins))
 
-    def _install(self) -> None:
+    def _install(self, system_plugins: tuple[str, ...]) -> None:
         """The plug-in, and of GIMP's own plug-ins only what runs the tests: starts faster."""
         target = self.config / "plug-ins" / "pentimento"
         shutil.copytree(PLUGIN, target, ignore=shutil.ignore_patterns("__pycache__"))
         (target / "pentimento.py").chmod(0o755)
         shutil.copytree(INSIDE, self.work / "inside", ignore=shutil.ignore_patterns("__pycache__"))
-        shutil.copy(Path(__file__).parent / "snapshot.py", self.work / "inside")
         system = self.config / "system"
         system.mkdir()
-        for name in SYSTEM_PLUGINS:
+        for name in system_plugins:
             (found,) = self.root.glob(f"usr/lib/*/gimp/3.0/plug-ins/{name}")
             (system / name).symlink_to("/" / found.relative_to(self.root))
         (self.config / "gimprc").write_text(
@@ -96,8 +95,9 @@ class HeadlessGimp:
         """GIMP running inside/SCRIPT, not waited for."""
         (self.work / "answer.json").unlink(missing_ok=True)
         (self.work / "arguments.json").write_text(json.dumps(arguments))
-        code = f"exec(compile(open('{self.work}/inside/{script}').read(), '{script}', 'exec'))"
-        command = f"import sys; sys.path.insert(0, '{self.work}/inside'); {code}"
+        inside = str(self.work / "inside")
+        code = f"exec(compile(open({inside + '/' + script!r}).read(), {script!r}, 'exec'))"
+        command = f"import sys; sys.path.insert(0, {inside!r}); {code}"
         return self.console(["--batch-interpreter=python-fu-eval", "-b", command], variables)
 
     def console(

@@ -6,7 +6,7 @@ import re
 import threading
 from pathlib import Path
 
-from processes import plugin_process
+from tests.gimp.processes import plugin_process
 
 POLL_SECONDS = 0.01
 

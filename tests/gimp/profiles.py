@@ -8,8 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-
-import table_profile
+from tests.gimp import table_profile
 
 WHITE = table_profile.WHITE  # D50
 CURVE_POINTS = 4096

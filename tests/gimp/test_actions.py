@@ -5,21 +5,20 @@ from __future__ import annotations
 import pytest
 
 pytestmark = pytest.mark.gimp
-
-
-@pytest.fixture
-def facts(answers):
-    return lambda name: answers("actions.py")[name]
+ANSWERS = "actions.py"
 
 
 def test_several_pictures_are_stacked_and_only_the_first_shows(facts):
     found = facts("several pictures")
     assert [layer["seed"] for layer in found["layers"]] == [7, 8, 9]
-    assert [layer["name"] for layer in found["layers"]] == [f"two words · {n}" for n in (7, 8, 9)]
+    names = [f"{n}/3 0.00 · two words · {6 + n}" for n in (1, 2, 3)]
+    assert [layer["name"] for layer in found["layers"]] == names
     assert [layer["visible"] for layer in found["layers"]] == [True, False, False]
     assert {tuple(layer["place"]) for layer in found["layers"]} == {(13, 9, 64, 48)}
     assert found["first_returned_alone"]
-    assert found["stacked_above_source"]
+    assert found["grouped"]
+    assert found["group"] == ["two words", False, "pass-through"]
+    assert found["above_source"]
     assert found["selected"]
 
 
@@ -83,7 +82,7 @@ def test_a_grown_selection_is_in_the_layer_mask(facts):
 def test_last_values_are_used_again(facts):
     found = facts("last values")
     assert found["status"] == "success", found["error"]
-    assert found["name"] == "kept from before · 4242"
+    assert found["name"] == "0.00 · kept from before · 4242"
     assert found["place"] == [13, 9, 64, 48]
 
 
@@ -117,8 +116,14 @@ def test_a_profile_of_tables_is_converted_both_ways(facts):
 
 
 def test_an_image_closed_meanwhile_is_a_sentence(facts):
-    sentence = "The image was closed before the result was there.\nOpen it again"
-    assert [text.startswith(sentence) for text in facts("closed image")] == [True, True]
+    sentence = "The image was closed before the result arrived.\nOpen it again"
+    told = facts("closed image")
+    assert [text.startswith(sentence) for text in told] == [True, True]
+    assert told[1].endswith(" Kept."), "where the result is for a script"
+
+
+def test_a_record_that_cannot_be_written_costs_no_result(facts):
+    assert facts("unwritable record") == {"place": [3, 4, 1, 1], "name": "kept", "more": 1}
 
 
 def test_a_result_whose_source_is_gone_meanwhile_is_kept(facts):

@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
-
 import numpy as np
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parent / "inside"))
-import banding_case as case
+from tests.gimp.inside import banding_case as case
 
 pytestmark = pytest.mark.gimp
 ROUNDING = 1  # of 65535

@@ -3,15 +3,9 @@
 from __future__ import annotations
 
 import shutil
-import sys
 
 import numpy as np
 import pytest
-
-from harness import PLUGIN, REPO
-
-sys.path.extend([str(PLUGIN), str(REPO)])
-
 from tests.support.tiny_flow_models import write_flux2_klein
 
 import wire

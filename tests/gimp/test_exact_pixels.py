@@ -6,17 +6,13 @@ from __future__ import annotations
 import pytest
 
 pytestmark = pytest.mark.gimp
+ANSWERS = "exact_pixels.py"
 
 MARK = [
     "Xmp.iptcExt.DigitalSourceType",
     "http://cv.iptc.org/newscodes/digitalsourcetype/compositeWithTrainedAlgorithmicMedia",
 ]
 WAYS_OUT = {"indexed": "convert it to RGB", "linear tables": "convert it to sRGB"}
-
-
-@pytest.fixture
-def facts(answers):
-    return lambda name: answers("exact_pixels.py")[name]
 
 
 @pytest.fixture

@@ -7,11 +7,10 @@ import signal
 import time
 
 import pytest
-
-from companion import Companion
-from harness import HeadlessGimp
-from processes import plugin_process, wait_until
-from strangers import free_port, listener
+from tests.gimp.companion import Companion
+from tests.gimp.harness import HeadlessGimp
+from tests.gimp.processes import plugin_process, wait_until
+from tests.gimp.strangers import free_port, listener
 
 pytestmark = pytest.mark.gimp
 
@@ -27,7 +26,7 @@ SENTENCES = {
     "a missing page": ("not a Pentimento server", "pentimento serve"),
     "not HTTP": ("can't be reached", "pentimento serve"),
     "silent": ("does not answer in time", "pentimento serve"),
-    "wrong token": ("does not take this plug-in's token", "Filters > Pentimento > Server"),
+    "wrong token": ("rejected the access token", "Filters > Pentimento > Setup > Server"),
     "unknown model": ("no-such-model", ""),
 }
 
@@ -47,6 +46,7 @@ def faults(version, companion, tmp_path_factory):
         wrong = {name: (f"http://127.0.0.1:{port}", "any") for name, port in ports.items()}
         wrong["wrong token"] = (companion.url, "wrong")
         cases = [case(name, *place) for name, place in wrong.items()]
+        cases[-1]["settings"] = cases[-1]["server"]  # in server.json it would be another's server
         good = (companion.url, companion.token)
         cases.append(case("unknown model", *good, options={"model": "no-such-model"}))
         cases.append(case("never started") | {"server": None})

@@ -2,13 +2,8 @@
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
-
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parent / "inside"))
-import cases
+from tests.gimp.inside import cases
 
 pytestmark = pytest.mark.gimp
 FLOAT_ROUNDING = 0.001  # of an 8-bit step, for images that are stored as linear light or Adobe RGB

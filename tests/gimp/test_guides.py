@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
-
-from harness import PLUGIN, REPO
-
-sys.path.extend([str(PLUGIN), str(REPO)])
-
+from tests.gimp.harness import REPO
 from tests.support.tiny_addons import write_ip_adapter
 
 import wire

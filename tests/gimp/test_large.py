@@ -2,16 +2,10 @@
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
-
 import pytest
-
-from harness import HeadlessGimp
-from memory import PluginMemory
-
-sys.path.insert(0, str(Path(__file__).parent / "inside"))
-import large_cases
+from tests.gimp.harness import HeadlessGimp
+from tests.gimp.inside import large_cases
+from tests.gimp.memory import PluginMemory
 
 pytestmark = pytest.mark.gimp
 PICTURES = {"8 bits": 4000 * 3000 * 4, "8 bits as seen": 4000 * 3000 * 4}

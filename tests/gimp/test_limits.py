@@ -11,10 +11,9 @@ from pathlib import Path
 
 import psutil
 import pytest
-
-from companion import REPO, Companion
-from harness import HeadlessGimp
-from processes import wait_until
+from tests.gimp.companion import REPO, Companion
+from tests.gimp.harness import HeadlessGimp
+from tests.gimp.processes import wait_until
 
 pytestmark = pytest.mark.gimp
 

@@ -8,14 +8,14 @@ import pytest
 from pentimento.imaging import control_maps
 
 pytestmark = pytest.mark.gimp
+ANSWERS = "maps.py"
 CASES = ("offset", "group", "visible", "beyond", "adobe", "gray", "many edges")
-NAMES = {"offset": "canny map · L", "group": "lineart map · L", "visible": "canny map · visible"}
+NAMES = {
+    "offset": ("Edges of L", "canny"),
+    "group": ("Line art of L", "lineart"),
+    "visible": ("Edges of everything visible", "canny"),
+}
 SQUARE = (slice(12, 30), slice(16, 40))
-
-
-@pytest.fixture
-def facts(answers):
-    return lambda name: answers("maps.py")[name]
 
 
 def pixels(found):
@@ -24,15 +24,17 @@ def pixels(found):
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_a_map_lies_above_its_source_and_nothing_else_is_touched(facts, case):
+def test_a_map_lies_in_a_hidden_group_and_nothing_else_is_touched(facts, case):
     found = facts(case)
     assert found["status"] == "success", found["error"]
     assert found["place"] == found["source"]
-    assert found["above"] or case == "visible"
+    assert found["group"] == ["Control maps", False, False]
+    assert found["on top"]
     assert found["selected"]
     assert found["left"] == []
-    assert not found["record"]  # it is an ordinary layer
-    assert found["name"] == NAMES.get(case, found["name"])
+    assert not found["record"]  # it is no result
+    name, kind = NAMES.get(case, (found["name"], found["map"]))
+    assert (found["name"], found["map"]) == (name, kind)
     assert set(pixels(found)[..., 3].flat) == {255}
 
 

@@ -8,9 +8,8 @@ import sys
 from pathlib import Path
 
 import pytest
-
-from harness import REPO
-from processes import wait_until
+from tests.gimp.harness import REPO
+from tests.gimp.processes import wait_until
 
 pytestmark = pytest.mark.gimp
 POISON = {
@@ -46,6 +45,7 @@ def test_server_is_started_when_needed_and_stopped_on_request(installed):
         environment = environment_of(pid)
         assert environment["PENTIMENTO_DATA"] == str(installed.data)
         assert environment["PYTHONPATH"] == str(REPO / "server")
+        assert environment["LC_ALL"] == "C.UTF-8"  # its first words are read and translated here
         assert not {"LD_LIBRARY_PATH", "GIO_EXTRA_MODULES", "GI_TYPELIB_PATH"} & set(environment)
         assert os.getsid(pid) not in (os.getsid(0), 0)
     finally:
@@ -61,6 +61,18 @@ def test_a_server_that_cannot_start_says_why(gimp):
     assert found["start"][0] == "execution-error"
     assert "the port is taken" in found["start"][1]
     assert "start.log" in found["start"][1]
+
+
+def test_a_server_that_cannot_start_tells_its_remedy(gimp):
+    reason = "The data folder /x 数据 cannot be used: it is not a folder."
+    remedy = "Choose another one with --data-dir or PENTIMENTO_DATA."
+    said = f"pentimento: {reason}\n{remedy}\n"
+    code = f"import sys; sys.stderr.write({said!r}); sys.exit(1)"
+    broken = ["/usr/bin/python3", "-c", code]  # of GIMP's own root
+    (gimp.data / "install.json").write_text(json.dumps({"command": broken, "version": "test"}))
+    found = gimp.run("start_and_stop.py", "start")
+    assert reason in found["start"][1]
+    assert remedy in found["start"][1]
 
 
 def test_a_missing_program_says_to_install_again(gimp):

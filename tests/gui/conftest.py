@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 from tests.gui.gui import roots
-from tests.gui.session import Session
+from tests.gui.screens import CASES, catalogue, name_of
+from tests.gui.session import FEATHERED, Session
 
 VERSIONS = {"3.0": "trixie", "3.2": "sid"}
 
@@ -21,8 +22,27 @@ def session(request):
 
 @pytest.fixture
 def gimp(session, request):
-    """The session with no image open, no dialog open, and the server in its place."""
+    """The session with no image open, no dialog open, and the server in its place. No test may have
+    made a window wait for the server."""
     session.tidy()
     yield session
     if session.gui.alive():
         session.keep_evidence(request.node.name)
+    assert session.held_up() == []
+
+
+@pytest.fixture(scope="session", params=CASES, ids=name_of)
+def screen(request):
+    """A session on a screen of its own, in a language; lives for all tests of that screen."""
+    version, (width, height), scale, language = request.param
+    if VERSIONS[version] not in roots():
+        pytest.skip(f"no root with GIMP {version}")
+    options = {"size": f"{width}x{height}", "language": language}
+    environment = {"GDK_SCALE": str(scale)}
+    root = roots()[VERSIONS[version]]
+    with Session(root, environment=environment, **options) as session:
+        session.space = width // scale, height // scale
+        session.scale = scale
+        session.said = catalogue(language)
+        session.open_scene(640, 427, more=FEATHERED)
+        yield session

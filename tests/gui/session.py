@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from tests.gimp.companion import Companion
-from tests.gui.gui import HOST, Gui
+from tests.gui.gui import HOST, Gui, GuiError
 
 REPO = Path(__file__).resolve().parents[2]
 EVIDENCE = REPO / "tests" / "out" / "gui"
-SNAPSHOT = REPO / "tests" / "gimp" / "snapshot.py"
+WATCH = REPO / "tests" / "gui" / "watch"
+SNAPSHOT = REPO / "tests" / "gimp" / "inside" / "snapshot.py"
 RESULT_SECONDS = 120  # for a job of a few steps on a busy machine, the engine's start included
 SCENE = """
 image = Gimp.Image.new({width}, {height}, Gimp.ImageBaseType.RGB)
@@ -68,9 +71,14 @@ def wait(condition: Callable[[], Any], seconds: float, what: str) -> Any:
 
 class Session:
     def __init__(self, root: Path, **options: Any) -> None:
-        """`options` go to stage.Stage.start."""
-        self.options = options
+        """`options` go to stage.Stage.start. What is scrolled out of sight counts as hidden for
+        screen readers, so the screen is high."""
+        self.options = {"size": "1400x1300", **options}
         self.gui = Gui(root)
+        self.watch = self.gui.work / "watch"
+        self.watch.mkdir()
+        watched = {"PYTHONPATH": f"{HOST}{WATCH}", "PENTIMENTO_WATCH": str(self.watch)}
+        self.options["environment"] = {**watched, **self.options.get("environment", {})}
         self.data = self.gui.data
         self.data.mkdir()
         self.server = Companion(self.data)
@@ -91,18 +99,55 @@ class Session:
     def tidy(self) -> None:
         """No image, no dialog, no message, no last settings; the shared server where the plug-in
         looks for it."""
-        for title in self.gui.titles():
-            if title and not title.endswith(("GIMP", "GNU Image Manipulation Program")):
-                self.gui.keys(title, "Escape")
+        self.close_windows()
         self.gui.python(CLOSE_ALL)
         (self.data / "server.json").write_text(self.described)
         (self.data / "install.json").unlink(missing_ok=True)
-        for last in (self.gui.work / "gimp" / "plug-in-settings").glob("*.last"):
-            last.unlink()
+        self.settings.unlink(missing_ok=True)
+        for kept in (self.gui.work / "gimp" / "plug-in-settings").glob("*"):
+            kept.unlink()
+
+    def close_windows(self) -> None:
+        """Presses Escape in every window but GIMP's own until none is left; the first one only
+        stops a job that a dialog is at."""
+
+        def others() -> list[str]:
+            ours = ("GIMP", "GNU Image Manipulation Program")
+            return [title for title in self.gui.titles() if title and not title.endswith(ours)]
+
+        def closed() -> bool:
+            for title in others():
+                self.gui.keys(re.escape(title), "Escape")
+                with suppress(GuiError):
+                    self.gui.gone(title, 3)
+            return not others()
+
+        wait(closed, 60, "the end of all dialogs")
+
+    def kept(self, action: str) -> dict[str, Any]:
+        """What the plug-in keeps of an action's words and settings."""
+        folder = self.gui.work / "gimp" / "plug-in-settings"
+        return json.loads((folder / f"plug-in-pentimento-{action}.json").read_text())
+
+    def kill_gimp(self) -> None:
+        """Ends GIMP and its plug-ins at once, and starts it again."""
+        self.gui.kill_gimp()
+        self.gui.gimp()
+        self.gui.python(SNAPSHOT.read_text())
 
     def keep_evidence(self, name: str) -> None:
         """What the screen showed at the end of a test, for a person to look at."""
         self.gui.shot(EVIDENCE / f"{name}.png")
+
+    def noted(self, kind: str) -> list[dict[str, Any]]:
+        """What watch/sitecustomize.py has noted of the plug-in's calls: `http` or `libgimp`."""
+        file = self.watch / f"{kind}.jsonl"
+        lines = file.read_text().splitlines() if file.exists() else []
+        return [json.loads(line) for line in lines]
+
+    def held_up(self) -> list[dict[str, Any]]:
+        """HTTP calls that the plug-in's main thread has made: a window would wait for each."""
+        return [call for call in self.noted("http") if call["main"]]
 
     # The image
 
@@ -151,8 +196,10 @@ class Session:
     # Dialogs
 
     def open_dialog(self, title: str) -> str:
+        """The words that find the dialog's window; its whole title names the image as well."""
         self.gui.menu(title + "...")
-        return self.gui.window(title)
+        self.gui.window(title)
+        return title
 
     def status_line(self, title: str) -> str:
         return self.gui.group_text(title, "What will happen")
@@ -168,6 +215,21 @@ class Session:
             return wait(look, seconds, part)
         except AssertionError:
             raise AssertionError(f"no {part!r} in {self.status_line(title)!r}") from None
+
+    def news(self, title: str) -> str:
+        """What a dialog says about the last run; empty where there was none."""
+        shown = self.gui.is_shown(title, "What happened")
+        return self.gui.group_text(title, "What happened") if shown else ""
+
+    def wait_for_news(self, title: str, part: str, seconds: float = RESULT_SECONDS) -> str:
+        """What a dialog says about the last run once it contains `part`."""
+        try:
+            return wait(
+                lambda: part in (text := self.news(title)) and text, seconds, f"news {part!r}"
+            )
+        except AssertionError as error:
+            states = [(job["status"], job["progress"], job.get("error")) for job in self.jobs()]
+            raise AssertionError(f"{error}; news {self.news(title)!r}; jobs {states}") from None
 
     def message(self) -> str:
         """The text of GIMP's message window, empty when there is none."""
@@ -187,9 +249,44 @@ class Session:
         """Snapshots of the server's jobs, newest first."""
         return self.server.ask("/v1/jobs")["jobs"]
 
+    def status_of(self, job: dict[str, Any]) -> str:
+        """Read from the list: to ask for a job itself counts as following it, and keeps it
+        alive."""
+        return next(other["status"] for other in self.jobs() if other["id"] == job["id"])
+
+    def end_jobs(self) -> None:
+        for job in self.jobs():
+            if job["status"] in ("queued", "running"):
+                self.server.ask(f"/v1/jobs/{job['id']}", "DELETE")
+
+    def restart_server(self) -> None:
+        """A new shared server in place of one that has ended."""
+        if not self.server.process.stdout.closed:
+            self.server.process.stdout.close()
+        self.server.__enter__()
+        self.described = (self.data / "server.json").read_text()
+
     def point_to(self, url: str, token: str) -> None:
-        """Makes the plug-in look for its server somewhere else."""
+        """Makes the plug-in look for this machine's own server somewhere else."""
         (self.data / "server.json").write_text(json.dumps({"url": url, "token": token}))
+
+    def set_server(self, url: str, token: str) -> None:
+        """Names a server by hand, as Setup > Server does."""
+        self.settings.write_text(json.dumps({"url": url, "token": token}))
+
+    @property
+    def settings(self) -> Path:
+        return self.gui.work / "gimp" / "pentimento.json"
+
+    def kill_server(self) -> None:
+        """The shared server, whoever started it."""
+        if self.adopted:
+            os.kill(self.adopted, signal.SIGKILL)
+            wait(lambda: not Path(f"/proc/{self.adopted}/exe").exists(), 10, "the server's end")
+            self.adopted = 0
+        else:
+            self.server.process.kill()
+            self.server.process.wait(10)
 
     def let_gimp_start_servers(self) -> None:
         """Writes install.json, as install.sh does, so that the command works from inside the root:

@@ -13,6 +13,7 @@ import subprocess
 import sys
 import time
 import traceback
+from contextlib import suppress
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 GIMPRC = """(config-version "{version}")
@@ -23,6 +24,8 @@ GIMPRC = """(config-version "{version}")
 (save-document-history no)
 (plug-in-path "{plugins}:{system}")
 """
+BEGIN = ("Generate", "Edit")  # the button that begins the work, whatever the plan makes it say
+BEGINS = "Begins the work, as Ctrl+Return does"
 SYSTEM_PLUGINS = ("python-eval", "file-png", "file-jpeg")  # with all of them GIMP starts in 12 s
 
 
@@ -123,6 +126,12 @@ class Stage:
         until(self.answers, 120, "GIMP")
         return time.monotonic() - begun
 
+    def kill_gimp(self):
+        """Ends GIMP at once, with its plug-ins."""
+        os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait(10)
+        os.unlink(self.batch)
+
     def answers(self):
         if self.process.poll() is not None:
             raise RuntimeError(f"GIMP ended with {self.process.returncode}")
@@ -192,15 +201,71 @@ class Stage:
 
     def widget(self, title, name, role=None, showing=True, seconds=10):
         window = self.wait_window(title)
+
+        def look():
+            found = widgets.find(window, role, name, showing)
+            return found or (widgets.described(window, BEGINS) if name in BEGIN else None)
+
         try:
-            return until(
-                lambda: widgets.find(window, role, name, showing), seconds, f"{role} {name!r}"
-            )
+            return until(look, seconds, f"{role} {name!r}")
         except LookupError as error:
             raise LookupError(f"{error} in\n{widgets.dump(window)}") from None
 
-    def press(self, title, name, role=None):
-        widgets.press(self.widget(title, name, role))
+    def click(self, title, name, button=1, times=1, role=None):
+        """A button of the mouse over the middle of a widget; 4 and 5 turn the wheel."""
+        box = widgets.extents(self.widget(title, name, role))
+        self.xdotool("mousemove", str(box.x + box.width // 2), str(box.y + box.height // 2))
+        self.xdotool("click", "--repeat", str(times), str(button))
+
+    def stroke(self, title, name, places, button=1, key=None):
+        """A button of the mouse pressed at the first of these places in a widget, moved along the
+        others and let go at the last; meanwhile a key is held."""
+        box = widgets.extents(self.widget(title, name))
+        (first, *rest) = [(str(box.x + x), str(box.y + y)) for x, y in places]
+        held = ("keydown", key) if key else ()
+        along = [word for place in rest for word in ("mousemove", *place)]
+        self.xdotool("mousemove", *first, *held, "mousedown", str(button))
+        self.xdotool(*along, "mouseup", str(button), *(("keyup", key) if key else ()))
+
+    def press(self, title, name, role=None, showing=True):
+        widgets.press(self.widget(title, name, role, showing))
+
+    def begins(self, title):
+        """What the button says that begins the work."""
+        return widgets.described(self.wait_window(title), BEGINS).get_name()
+
+    def progress(self, title):
+        """What a dialog says of its job; empty where there is none."""
+        with suppress(widgets.GLib.Error):
+            found = widgets.find(self.wait_window(title), None, "Progress")
+            return found.get_description() if found is not None else ""
+        return ""
+
+    def press_in_any_window(self, name):
+        """A widget of a menu or a window without a title whose name begins so."""
+
+        def look():
+            for app in widgets.applications():
+                for node in widgets.walk(app):
+                    with suppress(widgets.GLib.Error):
+                        if (node.get_name() or "").replace("_", "").endswith(name):
+                            return node
+            return None
+
+        widgets.press(until(look, 10, name))
+
+    def history(self, title):
+        """The prompts that can be taken back."""
+        button = self.widget(title, "Prompt history")
+        return [item.get_name() for item in widgets.options(button)]
+
+    def take_back(self, title, words):
+        items = widgets.options(self.widget(title, "Prompt history"))
+        widgets.press(next(item for item in items if item.get_name() == words))
+
+    def press_last(self, title, name, role="button|push button"):
+        """The lowest of several that are called alike."""
+        widgets.press(widgets.last(self.wait_window(title), role, name))
 
     def sensitive(self, title, name, role=None):
         return widgets.has(self.widget(title, name, role), widgets.STATES.SENSITIVE)
@@ -211,8 +276,8 @@ class Stage:
     def set_text(self, title, name, text):
         widgets.set_text(self.widget(title, name, "text|password text|entry"), text)
 
-    def text(self, title, name):
-        return widgets.text(self.widget(title, name))
+    def text(self, title, name, role=None):
+        return widgets.text(self.widget(title, name, role))
 
     def set_value(self, title, name, value):
         widgets.set_value(self.widget(title, name, "spin button|slider"), value)
@@ -230,8 +295,22 @@ class Stage:
         return (chosen.get_name() if chosen else "") or combo.get_name()
 
     def choices(self, title, name):
+        """Read once more where the list is filled anew meanwhile."""
+
+        def look():
+            try:
+                combo = self.widget(title, name, "combo box")
+                return [[item.get_name() for item in widgets.options(combo)]]
+            except widgets.GLib.Error:
+                return None
+
+        return until(look, 10, f"choices of {name!r}")[0]
+
+    def live_choices(self, title, name):
+        """Those that can be chosen."""
         combo = self.widget(title, name, "combo box")
-        return [item.get_name() for item in widgets.options(combo)]
+        live = widgets.STATES.SENSITIVE
+        return [item.get_name() for item in widgets.options(combo) if widgets.has(item, live)]
 
     def group_text(self, title, group):
         """The texts of all labels in a named group of widgets."""
@@ -241,9 +320,33 @@ class Stage:
         """Everything a window says."""
         return widgets.labels(self.wait_window(title))
 
+    def words(self, title):
+        """Everything a window could say, lists and tooltips included, a line each."""
+        return widgets.words(self.wait_window(title))
+
     def widget_showing(self, title, name, role=None):
         """Waits until a widget can be seen."""
         self.widget(title, name, role)
+
+    def is_shown(self, title, name, role=None):
+        """Whether a widget can be seen now."""
+        return widgets.find(self.wait_window(title), role, name) is not None
+
+    def unfold_all(self, title):
+        return widgets.unfold(self.wait_window(title))
+
+    def places(self, title, role="button|push button"):
+        return widgets.places(self.wait_window(title), role)
+
+    def cut(self, title):
+        """Texts that are wider than the place they have, as (name, text)."""
+        return widgets.cut(self.wait_window(title))
+
+    def focused(self, title):
+        return widgets.focused(self.wait_window(title))
+
+    def letters(self, title):
+        return widgets.letters(self.wait_window(title))
 
     def nameless(self, title):
         """Roles of the widgets in a window that a screen reader could say nothing about."""

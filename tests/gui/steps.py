@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import re
+
 from tests.gui.session import wait
 
+STRENGTHS = {"Touch up": 0.2, "Restyle": 0.5, "Repaint": 0.8, "Replace": 1.0}
 VIEW = ("dirty", "mask_state[2]")  # GIMP selects a mask that redo brings back
 MASK_DIFFERENCE = """(lambda l, s: (lambda r: sum(a != b for a, b in zip(
     l.get_mask().get_buffer().get(Gegl.Rectangle.new(0, 0, r.width, r.height), 1.0, "Y u8", 0),
@@ -12,6 +15,19 @@ MASK_DIFFERENCE = """(lambda l, s: (lambda r: sum(a != b for a, b in zip(
 )(image.get_layers()[0], image.get_selection())"""  # values of the topmost layer's mask
 RECORD = 'image.get_layers()[{number}].get_parasite("pentimento-job")'
 TOLD = "json.loads(bytes(value & 255 for value in {found}.get_data()))"
+
+RUN = """
+procedure = Gimp.get_pdb().lookup_procedure("plug-in-pentimento-{action}")
+config = procedure.create_config()
+config.set_property("run-mode", Gimp.RunMode.NONINTERACTIVE)
+config.set_property("image", image)
+config.set_core_object_array("drawables", {drawables})
+for name, value in {options!r}.items():
+    config.set_property(name, value)
+result = procedure.run(config)
+print(result.index(0).value_nick, Gimp.get_pdb().get_last_error())
+Gimp.displays_flush()
+"""
 
 
 def told(gimp, number=0):
@@ -25,14 +41,31 @@ def fill_in(gimp, title, prompt, strength=None, steps=3):
     """Types a prompt, sets the seed 7 and few steps, and waits until the dialog says so."""
     gui = gimp.gui
     gui.set_text(title, "Prompt", prompt)
-    if gui.checked(title, "Random seed"):
-        gui.press(title, "Random seed")
+    if not gui.checked(title, "Keep seed"):
+        gui.press(title, "Keep seed")
     gui.set_value(title, "Seed value", 7)
     if strength is not None:
-        gui.choose(title, "How much to change", strength)
-    gui.press(title, "More options")
-    gui.set_value(title, "Steps", steps)
-    gimp.wait_for_status(title, f" {steps} steps")
+        gui.set_value(title, "Strength", STRENGTHS[strength])
+    set_steps(gimp, title, steps)
+    wait(lambda: 0 < planned_steps(gimp, title) <= steps, 30, "the plan for so few steps")
+
+
+def planned_steps(gimp, title) -> int:
+    """How many steps the status line says will run; 0 where it says nothing of them."""
+    found = re.search(r"\b(\d+) steps?\b", gimp.status_line(title))
+    return int(found[1]) if found else 0
+
+
+def unfold(gimp, title, part, shown):
+    """Opens a part of a dialog unless it is open; `shown` is a widget in it."""
+    if not gimp.gui.is_shown(title, shown):
+        gimp.gui.press(title, part)
+        gimp.gui.widget_showing(title, shown)
+
+
+def set_steps(gimp, title, steps):
+    gimp.gui.choose(title, "Quality", "Custom")
+    gimp.gui.set_value(title, "Steps", steps)
 
 
 def undo(gimp, before):
@@ -48,4 +81,12 @@ def undo_and_redo(gimp, before, layers_after):
     undo(gimp, before)
     gimp.gui.keys("GIMP", "ctrl+y")
     wait(lambda: len(gimp.layers()) == layers_after, 10, "redo")
-    assert [d for d in gimp.differences(after) if not d.partition(":")[0].endswith(VIEW)] == []
+    changed = [d for d in gimp.differences(after) if not d.partition(":")[0].endswith(VIEW)]
+    assert changed == [], changed
+
+
+def run(gimp, action: str, drawables: str = "[image.get_layers()[0]]", **options) -> None:
+    """Calls an action as a script does; `drawables` is Python inside GIMP."""
+    source = RUN.format(action=action, drawables=drawables, options=options)
+    said = gimp.gui.python(source, timeout=100)
+    assert said.startswith("success"), said

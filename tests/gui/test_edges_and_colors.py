@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from tests.gui.session import FEATHERED, RESULT_SECONDS, wait
+from tests.gui.session import EVIDENCE, FEATHERED, RESULT_SECONDS, wait
 from tests.gui.steps import MASK_DIFFERENCE, fill_in, told, undo
 
 pytestmark = pytest.mark.gui
-TARGET, EDGES = "Put the result into", "Edges and colors"
+TARGET, EDGES = "Result", "Edge and colors"
 MARK = "Mark as made with AI in the metadata"
 MARKED = b"digitalsourcetype/compositeWithTrainedAlgorithmicMedia"
 INDEXED = """
@@ -33,29 +33,27 @@ MASK_BOX = """(lambda layer: (lambda data, width: (lambda used: [
     layer.get_width()))(image.get_layers()[0])"""  # first and last column and row, least value
 
 
-@pytest.mark.parametrize("title", ["Image to Image", "Regenerate Selection", "Text to Image"])
-def test_with_an_indexed_image_nothing_is_chosen_and_both_ways_are_told(gimp, title):
-    gimp.open_scene(more=INDEXED + FEATHERED)
-    gimp.open_dialog(title)
-    told = gimp.wait_for_status(title, "indexed colors")
-    assert "convert it to RGB first, or put the result into a new image" in told
-    assert gimp.gui.choice(title, TARGET) == TARGET  # the name of the box: no entry of it is chosen
-
-
 def test_an_indexed_image_is_converted_in_the_one_undo_step_of_the_result(gimp):
+    """Which is chosen by itself and told before; the dialog of another image forgets it."""
     gimp.open_scene(more=INDEXED)
     before, palette = gimp.snapshot(), gimp.read(PALETTE)
     gui, title = gimp.gui, gimp.open_dialog("Image to Image")
-    gimp.wait_for_status(title, "indexed colors")
+    gimp.wait_for_status(title, "converts the image first (undo restores it)")
     to_rgb, new_image = gui.choices(title, TARGET)
     assert (to_rgb, new_image) == ("New layer, with the image converted to RGB", "New image")
-    gui.choose(title, TARGET, to_rgb)
+    assert gui.choice(title, TARGET) == to_rgb
     fill_in(gimp, title, "hills", "Restyle")
     gui.press(title, "Generate")
     gimp.wait_for_layers(2)
     assert gimp.snapshot()["type"] == "rgb"
+    gimp.wait_for_news(title, "Done")
+    gui.press(title, "Close")
+    gui.gone(title)
     undo(gimp, before)
     assert gimp.read(PALETTE) == palette
+    gimp.open_scene()
+    gimp.open_dialog(title)
+    assert gui.choice(title, TARGET) == "New layer"
 
 
 def test_the_result_of_an_indexed_image_can_be_a_new_image(gimp):
@@ -88,13 +86,13 @@ def test_with_the_exact_edge_nothing_is_added_to_the_selection(gimp):
     gimp.open_scene(more=FEATHERED)
     gui, title = gimp.gui, gimp.open_dialog("Regenerate Selection")
     gui.press(title, EDGES)
-    gui.set_value(title, "Feather selection", 9)
-    gui.set_value(title, "Blend outside", 5)
-    assert gui.sensitive(title, "Feather selection", "spin button")
-    gui.press(title, "Exact edge")
-    for name in ("Expand selection", "Feather selection", "Blend outside"):
+    gui.set_value(title, "Feather", 9)
+    gui.set_value(title, "Blend into surroundings", 5)
+    assert gui.sensitive(title, "Feather", "spin button")
+    gui.press(title, "Use the selection exactly")
+    for name in ("Grow", "Feather", "Blend into surroundings"):
         wait(lambda name=name: not gui.sensitive(title, name, "spin button"), 5, f"gray {name}")
-    fill_in(gimp, title, "a boat", "New")
+    fill_in(gimp, title, "a boat", "Replace")
     gui.press(title, "Generate")
     gimp.wait_for_layers(2)
     told(gimp)
@@ -102,13 +100,30 @@ def test_with_the_exact_edge_nothing_is_added_to_the_selection(gimp):
     assert "mask_options" not in gimp.jobs()[0]["record"]["request"]
 
 
+def test_a_selection_without_words_is_filled_from_its_surroundings(gimp):
+    """Which the record says; and how much around it is seen is chosen in the dialog."""
+    gimp.open_scene(more=FEATHERED)
+    gui, title = gimp.gui, gimp.open_dialog("Regenerate Selection")
+    gimp.wait_for_status(title, "begins with the colors of its surroundings")
+    gimp.gui.shot(EVIDENCE / "purpose.png")
+    gui.choose(title, "Sees around it", "Whole picture")
+    gimp.wait_for_status(title, "320 × 224 px around the selection")
+    gui.press(title, "Generate")
+    gimp.wait_for_layers(2)
+    told(gimp)
+    assert gimp.read(MASK_DIFFERENCE) == 0
+    request = gimp.jobs()[0]["record"]["request"]
+    assert request["intent"] == "fill"
+    assert request.get("prompt", "") == ""
+
+
 def test_what_is_transparent_can_be_regenerated_without_a_selection(gimp):
     gimp.open_scene(more=HOLE)
     gui, title = gimp.gui, gimp.open_dialog("Regenerate Selection")
     gimp.wait_for_status(title, "Nothing is selected")
-    gui.choose(title, "Source", "Selected layer")
+    gui.choose(title, "From", "“scene copy”")
     gui.press(title, EDGES)
-    gui.choose(title, "Mask from", "Transparency")
+    gui.choose(title, "Area", "Transparency")
     fill_in(gimp, title, "a boat", "Repaint")
     gui.press(title, "Generate")
     gimp.wait_for_layers(3)
@@ -125,9 +140,9 @@ def test_transparency_is_offered_only_where_the_source_can_have_it(gimp):
     gui, title = gimp.gui, gimp.open_dialog("Image to Image")
     gui.press(title, "More options")
     gui.widget_showing(title, "Under transparency")
-    gui.choose(title, "Source", "Visible canvas")  # has an opaque layer below
+    gui.choose(title, "From", "Everything visible")  # has an opaque layer below
     wait(lambda: "Under transparency" not in gui.all_text(title), 5, "end of transparency")
-    gui.choose(title, "Source", "Selected layer")
+    gui.choose(title, "From", "“scene copy”")
     gui.widget_showing(title, "Under transparency")
 
 

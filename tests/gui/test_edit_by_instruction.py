@@ -34,19 +34,19 @@ def test_the_dialog_leads_to_a_model_and_edits_the_selection(gimp, editor):
     before = gimp.snapshot()
     gui = gimp.gui
     gimp.open_dialog(TITLE)
-    gimp.wait_for_status(TITLE, "FLUX.2 Klein can: download it under Models")
+    gimp.wait_for_status(TITLE, "Click Models… to download one, for example FLUX.2 Klein")
     gui.press(TITLE, "Models…")
     gui.window("Models")
     gui.press("Models", "Close")
     gui.gone("Models")
     editor()
-    gimp.wait_for_status(TITLE, "Sends")
+    gimp.wait_for_status(TITLE, "on this computer")
     assert gui.choices(TITLE, "Model") == ["Server's default: klein", "klein"]
     assert gui.nameless(TITLE) == []
     assert not gui.sensitive(TITLE, "Edit", BUTTON)
     gui.set_text(TITLE, "Instruction", "make it winter")
     wait(lambda: gui.sensitive(TITLE, "Edit", BUTTON), 5, "the button")
-    gui.press(TITLE, "Random seed")
+    gui.press(TITLE, "Keep seed")
     gui.set_value(TITLE, "Seed value", 7)
     gui.set_value(TITLE, "Steps", 2)
     gimp.wait_for_status(TITLE, " 2 steps")

@@ -11,21 +11,16 @@ from tests.gui.steps import MASK_DIFFERENCE, fill_in, told, undo_and_redo
 pytestmark = pytest.mark.gui
 
 
-def status_of(gimp, job):
-    """Read from the list: to ask for a job itself counts as following it, and keeps it alive."""
-    return next(other["status"] for other in gimp.jobs() if other["id"] == job["id"])
-
-
 def test_image_to_image_makes_a_layer_at_the_source_and_one_undo_takes_it_back(gimp):
     gimp.open_scene()
     before = gimp.snapshot()
     title = gimp.open_dialog("Image to Image")
     fill_in(gimp, title, "a lighthouse at dusk", "Restyle")
     status = gimp.status_line(title)
-    assert "Sends 320 × 224 px to the server on this computer" in status
+    assert "320 × 224 px from “scene”" in status
     gimp.gui.press(title, "Generate")
     made, source = gimp.wait_for_layers(2)
-    assert made["name"] == "a lighthouse at dusk · 7"
+    assert made["name"] == "0.50 · a lighthouse at dusk · 7"
     assert made["box"] == source["box"] == [0, 0, 320, 224]
     record = gimp.jobs()[0]["record"]["request"]
     assert (record["mode"], record["strength"], record["seed"]) == ("img2img", 0.5, 7)
@@ -36,8 +31,10 @@ def test_regenerated_selection_is_masked_by_the_selection_and_one_undo_takes_it_
     gimp.open_scene(more=FEATHERED)
     before = gimp.snapshot()
     title = gimp.open_dialog("Regenerate Selection")
-    fill_in(gimp, title, "a boat", "New")
-    assert re.search(r"Sends \d+ × \d+ px around the selection", gimp.status_line(title))
+    fill_in(gimp, title, "a boat", "Replace")
+    assert re.search(
+        r"\d+ × \d+ px around the selection, from everything visible", gimp.status_line(title)
+    )
     gimp.gui.press(title, "Generate")
     gimp.wait_for_layers(2)
     told(gimp)
@@ -56,8 +53,8 @@ def test_generate_again_adds_a_layer_with_another_seed(gimp):
     gimp.wait_for_layers(2)
     gimp.gui.menu("Generate Again")
     newest, first, _source = gimp.wait_for_layers(3)
-    assert first["name"] == "hills · 7"
-    assert re.fullmatch(r"hills · \d+", newest["name"])
+    assert first["name"] == "0.50 · hills · 7"
+    assert re.fullmatch(r"0.50 · hills · \d+", newest["name"])
     assert newest["name"] != first["name"]
     assert newest["box"] == first["box"]
 
@@ -80,7 +77,7 @@ def test_cancel_in_the_progress_bar_ends_the_job_on_the_server(gimp):
     gimp.open_scene()
     before = gimp.snapshot()
     title = gimp.open_dialog("Image to Image")
-    fill_in(gimp, title, "never finished", "New", steps=200)
+    fill_in(gimp, title, "never finished", "Replace", steps=200)
     gimp.gui.press(title, "Generate")
     job = wait(
         lambda: next((j for j in gimp.jobs() if j["progress"]["phase"] == "denoising"), None),
@@ -88,5 +85,5 @@ def test_cancel_in_the_progress_bar_ends_the_job_on_the_server(gimp):
         "a job at work",
     )
     gimp.gui.progress_cancel()
-    wait(lambda: status_of(gimp, job) == "cancelled", 5, "cancelled")
+    wait(lambda: gimp.status_of(job) == "cancelled", 5, "cancelled")
     assert gimp.differences(before) == []

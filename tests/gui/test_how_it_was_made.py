@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from tests.gui.session import wait
-from tests.gui.steps import fill_in, undo
+from tests.gui.steps import fill_in, undo, unfold
 
 pytestmark = pytest.mark.gui
 SELECTED = "[layer.get_name() for layer in image.get_selected_layers()]"
@@ -15,11 +15,12 @@ def test_the_stages_come_with_the_result_and_go_in_one_undo_step(gimp):
     before = gimp.snapshot()
     gui, title = gimp.gui, gimp.open_dialog("Image to Image")
     fill_in(gimp, title, "hills", "Restyle")
-    gui.press(title, "Show how it was made")
-    wait(lambda: gui.checked(title, "Show how it was made"), 5, "the mark")
+    unfold(gimp, title, "More options", "Add all stages as layers")
+    gui.press(title, "Add all stages as layers")
+    wait(lambda: gui.checked(title, "Add all stages as layers"), 5, "the mark")
     gui.press(title, "Generate")
     gimp.wait_for_layers(3)
-    wait(lambda: gimp.read(SELECTED) == ["hills · 7"], 30, "the end of the undo step")
-    assert [layer["name"] for layer in gimp.layers()][:2] == ["How it was made", "hills · 7"]
+    wait(lambda: gimp.read(SELECTED) == ["0.50 · hills · 7"], 30, "the end of the undo step")
+    assert [layer["name"] for layer in gimp.layers()][:2] == ["How it was made", "0.50 · hills · 7"]
     assert gimp.jobs()[0]["record"]["request"]["observe"]
     undo(gimp, before)

@@ -81,7 +81,6 @@ def test_a_model_comes_is_painted_with_and_goes(gimp, hub):
     gui.gone(TITLE)
 
     painting = gimp.open_dialog("Text to Image")
-    gui.press(painting, "More options")
     wait(lambda: MODEL in gui.choices(painting, "Model"), 30, "the new model")
     gui.keys(painting, "Escape")
     gui.gone(painting)

@@ -8,7 +8,7 @@ import re
 import numpy as np
 import pytest
 from tests.gui.session import FEATHERED, wait
-from tests.gui.steps import MASK_DIFFERENCE, undo
+from tests.gui.steps import MASK_DIFFERENCE, undo, unfold
 from tests.remote.standins.a1111 import A1111
 from tests.remote.standins.horde import Horde
 from tests.remote.standins.openai import OpenAI
@@ -17,7 +17,7 @@ pytestmark = pytest.mark.gui
 TITLE = "Regenerate Selection"
 OPENAI, HORDE = "OpenAI images", "AI Horde"
 A1111_TITLE = "AUTOMATIC1111-compatible server"
-CONSENT = "I agree that it receives the part of the picture that a job needs, and my words"
+CONSENT = "I agree to send the image area and my prompts to {}"
 DARK_GROUND = """
 Gimp.context_set_foreground(Gegl.Color.new("black"))
 image.select_rectangle(Gimp.ChannelOps.REPLACE, 0, 112, 320, 112)
@@ -60,8 +60,9 @@ def choose_service(gimp, service, missing):
     gimp.open_scene(more=DARK_GROUND + FEATHERED)
     before = gimp.snapshot()
     gimp.open_dialog(TITLE)
-    wait(lambda: any(service in text for text in gui.choices(TITLE, "Where to run")), 30, "places")
-    gui.choose(TITLE, "Where to run", f"{service} · {missing}")
+    unfold(gimp, TITLE, "More options", "Run on")
+    wait(lambda: any(service in text for text in gui.choices(TITLE, "Run on")), 30, "places")
+    gui.choose(TITLE, "Run on", f"{service} · {missing}")
     gui.set_text(TITLE, "Prompt", "a green door")
     return before
 
@@ -73,13 +74,13 @@ def generate(gimp, service, key=""):
     gui.window(title)
     if key:
         gui.set_text(title, "Key", key)
-    gui.press(title, CONSENT)
+    gui.press(title, CONSENT.format(service))
     gui.press(title, "Save")
     gui.gone(title)
 
 
 def test_nothing_leaves_before_it_is_agreed_to(gimp, openai):
-    before = choose_service(gimp, OPENAI, "needs a key")
+    before = choose_service(gimp, OPENAI, "needs your consent")
     gui, title = gimp.gui, f"Set Up {OPENAI}"
     gimp.wait_for_status(TITLE, "repaints the selection; it decides by itself")
     gui.press(TITLE, "Generate")
@@ -100,7 +101,7 @@ def test_nothing_leaves_before_it_is_agreed_to(gimp, openai):
 
 def test_lines_of_the_selection_steer_a_new_picture_in_its_place(gimp, horde):
     before = choose_service(gimp, HORDE, "needs your consent")
-    gimp.gui.choose(TITLE, "How much to change", "Restyle")
+    gimp.gui.set_value(TITLE, "Strength", 0.5)
     status = gimp.wait_for_status(TITLE, "the lines of the selection steer a new picture")
     assert re.search(r"sends \d+ × \d+ px", status)
     generate(gimp, HORDE)
@@ -133,19 +134,18 @@ def test_a_service_that_dies_on_the_way_is_told_and_changes_nothing(gimp, horde)
     generate(gimp, HORDE)
     assert horde.looked.wait(SECONDS)
     horde.die()
-    told = gimp.wait_for_message(HORDE, SECONDS)
-    assert "Regenerate Selection" in told
+    gimp.wait_for_news(TITLE, HORDE, SECONDS)
     assert horde.accepted == 1
     assert gimp.differences(before) == []
 
 
 def test_a_wrong_key_is_told_in_the_dialog_and_after_it(gimp, openai):
-    before = choose_service(gimp, OPENAI, "needs a key")
+    before = choose_service(gimp, OPENAI, "needs your consent")
     gui, title = gimp.gui, f"Set Up {OPENAI}"
     gui.press(TITLE, "Set Up…")
     gui.window(title)
     gui.set_text(title, "Key", "wrong")
-    gui.press(title, CONSENT)
+    gui.press(title, CONSENT.format(OPENAI))
     gui.press(title, "Save and Test")
     told = wait(lambda: (text := gui.all_text(title)) and "✗" in text and text, 30, "the refusal")
     assert "wrong" not in told.split("✗")[1]
@@ -153,7 +153,7 @@ def test_a_wrong_key_is_told_in_the_dialog_and_after_it(gimp, openai):
     gui.press(title, "Save")
     gui.gone(title)
     gui.press(TITLE, "Generate")
-    assert "key" in gimp.wait_for_message(OPENAI, SECONDS)
+    assert "key" in gimp.wait_for_news(TITLE, OPENAI, SECONDS)
     assert openai.accepted == 0
     assert gimp.differences(before) == []
 
@@ -163,13 +163,18 @@ def test_every_place_is_told_with_what_it_costs_and_who_sees_it(gimp, a1111):
     told = wait(
         lambda: (text := gui.all_text(title)) and A1111_TITLE in text and text, 30, "places"
     )
-    for part in ("Recommended: This machine", "Nothing leaves this machine.", "Quality", "Privacy"):
+    for part in (
+        "Recommended: This computer",
+        "Nothing leaves this machine.",
+        "Quality",
+        "Privacy",
+    ):
         assert part in told
     assert f"{A1111_TITLE} · needs your consent" in told
     set_up = f"Set Up {A1111_TITLE}"
     gui.press(title, set_up)
     gui.window(set_up)
-    gui.press(set_up, CONSENT)
+    gui.press(set_up, CONSENT.format(A1111_TITLE))
     gui.press(set_up, "Save")
     gui.gone(set_up)
     wait(lambda: f"{A1111_TITLE} · ready" in gui.all_text(title), 30, "the service as it is now")

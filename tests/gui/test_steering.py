@@ -12,6 +12,11 @@ from tests.gui.steps import fill_in, told, undo
 
 pytestmark = pytest.mark.gui
 STEERING = "Control and LoRAs"
+MAPS = """[
+    [layer.get_name() for layer in image.get_layers()[0].get_children()],
+    image.get_layers()[0].get_visible(),
+    [layer.get_name() for layer in image.get_selected_layers()],
+]"""
 DRAWING = """
 drawing = layer.copy()
 drawing.set_name("drawing")
@@ -34,23 +39,23 @@ def test_a_layer_two_loras_and_a_vae_chosen_in_the_dialog_steer_the_job(gimp, pa
     before = gimp.snapshot()
     gui, title = gimp.gui, gimp.open_dialog("Image to Image")
     gui.press(title, STEERING)
-    assert not gui.sensitive(title, "Control weight", "spin button")
-    gui.choose(title, "Steer by", "Edges")
-    wait(lambda: gui.sensitive(title, "Control weight", "spin button"), 5, "the weight")
-    assert gui.choices(title, "Control layer")[:2] == ["The source itself", "drawing"]
+    assert not gui.sensitive(title, "Control strength", "spin button")
+    gui.choose(title, "Control 1", "Edges")
+    wait(lambda: gui.sensitive(title, "Control strength", "spin button"), 5, "the weight")
+    assert gui.choices(title, "Control layer")[:2] == ["Same as source", "drawing"]
     gui.choose(title, "Control layer", "drawing")
-    gui.set_value(title, "Control weight", 0.7)
+    gui.set_value(title, "Control strength", 0.7)
     loras = wait(lambda: gui.choices(title, "Add a LoRA")[1:], 10, "the server's LoRAs")
     for lora in loras:
         gui.choose(title, "Add a LoRA", lora)
     wait(lambda: "blueprint:1, ink:1" in gui.all_text(title), 5, "both LoRAs")
     gui.set_text(title, "LoRAs", "blueprint:0.6, ink:0.3")
-    fill_in(gimp, title, "hills", "New")
+    fill_in(gimp, title, "hills", "Replace")
     assert gui.choices(title, "VAE") == ["The model's own", "warm"]
     gui.choose(title, "VAE", "warm")
     gui.press(title, "Generate")
     gimp.wait_for_layers(3)
-    record = told(gimp, number=1)  # the drawing lies above
+    record = told(gimp)  # above the drawing, too
     (control,) = record["request"]["controls"]
     assert (control["type"], control["model"], control["weight"]) == ("canny", "canny", 0.7)
     assert control["preprocess"]
@@ -67,36 +72,36 @@ def test_a_map_is_made_in_the_dialog_and_a_second_control_is_chosen(gimp):
     before = gimp.snapshot()
     gui, title = gimp.gui, gimp.open_dialog("Make Control Layer")
     assert gui.nameless(title) == []
-    gui.choose(title, "Map", "Soft edges")
+    gui.choose(title, "Type", "Soft edges")
     wait(lambda: not gui.sensitive(title, "Weak edges from", "spin button"), 5, "no thresholds")
-    gui.choose(title, "Map", "Edges")
+    gui.choose(title, "Type", "Edges")
     gui.set_value(title, "Weak edges from", 20)
     gui.set_value(title, "Strong edges from", 40)
-    gui.press(title, "Make")
+    gui.press(title, "Create")
     layers = gimp.wait_for_layers(2)
-    assert [layer["name"] for layer in layers] == ["canny map · scene", "scene"]
+    assert [layer["name"] for layer in layers] == ["Control maps", "scene"]
+    assert gimp.read(MAPS) == [["Edges of scene"], False, ["scene"]]
     undo(gimp, before)
     title = gimp.open_dialog("Image to Image")
     gui.press(title, STEERING)
-    gui.choose(title, "Steer by", "Edges")
+    gui.choose(title, "Control 1", "Edges")
     gui.widget_showing(title, "Weak edges from", "spin button")
     assert gui.nameless(title) == []
-    assert gui.geometry(title)["HEIGHT"] <= 860
-    gui.choose(title, "Steer by", "Nothing")
-    gui.press(title, "Second control")
-    gui.widget_showing(title, "Steer also by", "combo box")
-    gui.choose(title, "Steer also by", "Edges")
-    gui.set_value(title, "Second control weight", 0.4)
+    gui.choose(title, "Control 1", "Nothing")
+    gui.press(title, "Control 2")
+    gui.widget_showing(title, "Control 2", "combo box")
+    gui.choose(title, "Control 2", "Edges")
+    gui.set_value(title, "Control 2 strength", 0.4)
     gui.press(title, "Reference and regions")
-    gui.widget_showing(title, "Reference layer", "combo box")
-    assert gui.choices(title, "Reference layer") == ["None", "scene"]
-    assert not gui.sensitive(title, "Reference weight", "spin button")
-    gui.choose(title, "Second reference layer", "scene")
-    second = "Second reference weight"
+    gui.widget_showing(title, "Reference 1", "combo box")
+    assert gui.choices(title, "Reference 1") == ["None", "scene"]
+    assert not gui.sensitive(title, "Reference 1 strength", "spin button")
+    gui.choose(title, "Reference 2", "scene")
+    second = "Reference 2 strength"
     wait(lambda: gui.sensitive(title, second, "spin button"), 5, "the second reference's weight")
-    gui.choose(title, "Second reference layer", "None")
+    gui.choose(title, "Reference 2", "None")
     assert gui.nameless(title) == []
-    fill_in(gimp, title, "hills", "New")
+    fill_in(gimp, title, "hills", "Replace")
     gui.press(title, "Generate")
     gimp.wait_for_layers(2)
     (control,) = gimp.jobs()[0]["record"]["request"]["controls"]

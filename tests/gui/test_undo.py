@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import pytest
 from tests.gimp import table_profile
-from tests.gui.steps import undo
+from tests.gui.steps import run, undo
 
 pytestmark = pytest.mark.gui
 PRECISIONS = [
@@ -23,18 +23,6 @@ TABLES = """
 from gi.repository import Gio
 image.set_color_profile(Gimp.ColorProfile.new_from_file(Gio.File.new_for_path({path!r})))
 """
-RUN = """
-procedure = Gimp.get_pdb().lookup_procedure("plug-in-pentimento-{action}")
-config = procedure.create_config()
-config.set_property("run-mode", Gimp.RunMode.NONINTERACTIVE)
-config.set_property("image", image)
-config.set_core_object_array("drawables", [image.get_layers()[0]])
-for name, value in {options!r}.items():
-    config.set_property(name, value)
-result = procedure.run(config)
-Gimp.displays_flush()
-print(result.index(0).value_nick)
-"""
 SELECT = "image.select_ellipse(Gimp.ChannelOps.REPLACE, 60, 40, 120, 90)"
 KINDS = [
     pytest.param(f"image.convert_precision(Gimp.Precision.{name})\n{ADOBE}", "no", id=name)
@@ -47,11 +35,6 @@ KINDS += [
     pytest.param(GRAY, "rgb", id="gray to RGB"),
     pytest.param(INDEXED, "rgb", id="indexed to RGB"),
 ]
-
-
-def run(gimp, action: str, **options) -> None:
-    said = gimp.gui.python(RUN.format(action=action, options=options), timeout=100)
-    assert said.strip() == "success"
 
 
 @pytest.mark.parametrize(("kind", "convert"), KINDS)

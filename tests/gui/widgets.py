@@ -47,13 +47,11 @@ def windows(part=""):
     """Titles and objects of all showing windows whose title contains `part`."""
     found = []
     for app in applications():
-        for index in range(app.get_child_count() if app is not None else 0):
-            try:
+        with suppress(GLib.Error):  # one that ends meanwhile
+            for index in range(app.get_child_count() if app is not None else 0):
                 window = app.get_child_at_index(index)
                 if window and part in (window.get_name() or "") and has(window, STATES.SHOWING):
                     found.append(window)
-            except GLib.Error:
-                continue
     return found
 
 
@@ -75,6 +73,21 @@ def matches(node, role, name, showing):
 def find(root, role=None, name=None, showing=True):
     """The first object below `root` with this role (several by "|") and exact name, or None."""
     return next((node for node in walk(root) if matches(node, role, name, showing)), None)
+
+
+def described(root, description):
+    """The first showing object below `root` whose description ends so, or None."""
+    for node in walk(root):
+        with suppress(GLib.Error):
+            told = node.get_description() or ""
+            if told.endswith(description) and has(node, STATES.SHOWING):
+                return node
+    return None
+
+
+def last(root, role, name):
+    """The last showing one of several that are called alike."""
+    return [node for node in walk(root) if matches(node, role, name, True)][-1]
 
 
 def until(condition, seconds, what):
@@ -122,6 +135,80 @@ def choose(combo, label):
     combo.get_selection_iface().select_child(labels.index(label))
 
 
+def unfold(root):
+    """Opens all folded parts below `root`; how many there were."""
+    folded = [
+        node
+        for node in walk(root)
+        if matches(node, "toggle button", None, False)
+        and has(node, STATES.EXPANDABLE)
+        and not has(node, STATES.EXPANDED)
+    ]
+    for node in folded:
+        press(node)
+    return len(folded)
+
+
+def places(root, role):
+    """(name, x, y, width, height) on the screen of all widgets of a role that are seen."""
+    found = []
+    for node in walk(root):
+        if matches(node, role, None, True):
+            box = node.get_component_iface().get_extents(Atspi.CoordType.SCREEN)
+            found.append((node.get_name(), box.x, box.y, box.width, box.height))
+    return found
+
+
+def cut(root):
+    """Numbers whose last digit lies under the buttons beside them, and labels beyond the edge of
+    their window."""
+    window, found = extents(root), []
+    for node in walk(root):
+        with suppress(GLib.Error):
+            if matches(node, "spin button", None, True):
+                box, end = extents(node), last_character(node)
+                if end > box.x + box.width - box.height:
+                    found.append((node.get_name(), text(node)))
+            elif matches(node, "label", None, True):
+                box = extents(node)
+                if box.x < window.x or box.x + box.width > window.x + window.width:
+                    found.append((node.get_name(), text(node)))
+    return found
+
+
+def last_character(node):
+    """Where the text of an entry ends, in px of the screen."""
+    body = node.get_text_iface()
+    count = Atspi.Text.get_character_count(body)
+    box = Atspi.Text.get_range_extents(body, 0, count, Atspi.CoordType.SCREEN)
+    return box.x + box.width
+
+
+def focused(root):
+    """Name and role of the innermost widget with the focus, and whether it can be seen."""
+    found = None
+    for node in walk(root):
+        with suppress(GLib.Error):
+            if has(node, STATES.FOCUSED):
+                found = node
+    if found is None:
+        return None
+    return [found.get_name() or "", found.get_role_name(), has(found, STATES.SHOWING)]
+
+
+def letters(root):
+    """Keys that open widgets below `root`, each with the widget's name."""
+    found = []
+    for node in walk(root):
+        with suppress(GLib.Error):
+            action = node.get_action_iface()
+            if action is not None and action.get_n_actions() and has(node, STATES.VISIBLE):
+                key = action.get_key_binding(0).split(";")[0]
+                if key:
+                    found.append((key.lower(), node.get_name()))
+    return found
+
+
 NEED_NAMES = "text|spin button|slider|combo box|check box|toggle button|button|push button|entry"
 
 
@@ -149,6 +236,17 @@ def labels(root):
     return "\n".join(found)
 
 
+def words(root):
+    """Every text, name and description below `root`, of what is out of sight as well: entries of
+    lists, tooltips, what is folded."""
+    found = {}
+    for node in walk(root):
+        with suppress(GLib.Error):
+            for said in (node.get_name(), node.get_description(), text(node)):
+                found.update(dict.fromkeys((said or "").splitlines()))
+    return list(found)
+
+
 def dump(root):
     """The tree below `root` as text, for people who write tests."""
     lines = []
@@ -165,3 +263,8 @@ def dump(root):
 
     note(root, 0)
     return "\n".join(lines)
+
+
+def extents(node):
+    """Where a widget is on the screen, in px: x, y, width, height."""
+    return node.get_component_iface().get_extents(Atspi.CoordType.SCREEN)

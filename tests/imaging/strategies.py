@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from hypothesis import strategies as st
 
-from pentimento.imaging.geometry import Box, Size
+from pentimento.core.geometry import Box, Size
 
 
 @dataclass(frozen=True)
@@ -16,13 +16,15 @@ class Limits:
     multiple: int
     min_size: int
     max_pixels: int
+    whole_pixels: int = 0
 
 
 STARTER = Limits(256, 32, 128, 786_432)
 SD15 = Limits(512, 16, 256, 589_824)
 SDXL = Limits(1024, 16, 512, 1_835_008)
 TINY = Limits(64, 16, 32, 16_384)
-MODELS = {"starter": STARTER, "sd15": SD15, "sdxl": SDXL, "tiny": TINY}
+LARGE = Limits(128, 32, 64, 36_864, 300_000)  # refines larger pictures than it lays out
+MODELS = {"starter": STARTER, "sd15": SD15, "sdxl": SDXL, "tiny": TINY, "large": LARGE}
 
 limits = st.sampled_from(list(MODELS.values()))
 sides = st.integers(1, 5000)

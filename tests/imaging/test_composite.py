@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from tests.imaging.strategies import DEPTHS, mask, picture
 
 from pentimento.imaging import masks, pixels
-from pentimento.imaging.composite import blend
-from pentimento.jobs.record import MaskOptions
+from pentimento.imaging.masks import blend
+from pentimento.schema.job import MaskOptions
 
 seeds = st.integers(0, 999)
 depths = st.sampled_from(DEPTHS)

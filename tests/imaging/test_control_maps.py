@@ -6,9 +6,9 @@ import cv2
 import numpy as np
 import pytest
 
-from pentimento.imaging import control_maps, segments, skeleton
-from pentimento.imaging.geometry import Size
-from pentimento.models.annotators import BY_ARITHMETIC
+from pentimento.core.geometry import Size
+from pentimento.imaging import control_maps
+from pentimento.models.library.parts.annotator import BY_ARITHMETIC
 
 LINES = ("canny", "scribble", "lineart", "softedge")
 
@@ -100,17 +100,17 @@ def test_a_figure_has_its_colored_joints_and_no_others() -> None:
     person = np.zeros((17, 3), np.float32)
     person[5], person[6], person[0] = (60, 40, 1), (20, 40, 1), (40, 20, 1)  # shoulders and nose
     person[16] = (90, 90, 0.1)  # an ankle that is hardly seen
-    found = skeleton.draw(person[None], Size(100, 100))
+    found = control_maps.draw_skeleton(person[None], Size(100, 100))
     assert found[40, 60].tolist() == [85, 255, 0]  # left shoulder
     assert found[40, 20].tolist() == [255, 170, 0]  # right shoulder
     assert found[20, 40].tolist() == [255, 0, 0]  # nose
     assert found[40, 40].tolist() == [255, 85, 0]  # the neck is between the shoulders
     assert not found[50:].any()
-    assert not skeleton.draw(np.zeros((0, 17, 3)), Size(9, 7)).any()
+    assert not control_maps.draw_skeleton(np.zeros((0, 17, 3)), Size(9, 7)).any()
 
 
 def test_kinds_have_the_colors_of_ade20k() -> None:
-    assert len(segments.COLORS) == 150
-    found = segments.colored(np.array([[0, 2], [149, 150]]))
+    assert len(control_maps.SEGMENT_COLORS) == 150
+    found = control_maps.colored(np.array([[0, 2], [149, 150]]))
     assert found[0].tolist() == [[120, 120, 120], [6, 230, 230]]
     assert found[1].tolist() == [[92, 0, 255], [120, 120, 120]]

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from pentimento.imaging.edges import canny
-from pentimento.imaging.fit import fit
-from pentimento.imaging.geometry import Size
+from pentimento.core.geometry import Size
+from pentimento.imaging.control_maps import canny
+from pentimento.imaging.pixels import fit
 
 
 def columns(width: int, height: int, dtype: type = np.uint8) -> np.ndarray:

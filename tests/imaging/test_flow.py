@@ -12,8 +12,8 @@ from diffusers.pipelines.flux2.pipeline_flux2_klein import compute_empirical_mu
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pentimento.imaging import flow
-from pentimento.imaging.schedules import Spacing
+from pentimento.imaging import noise_levels
+from pentimento.imaging.noise_levels import Spacing
 
 CONFIGS = {
     "fixed": {"shift": 3.0},
@@ -31,7 +31,7 @@ def test_full_strength_has_the_levels_of_diffusers(name: str, tokens: int, steps
     scheduler = FlowMatchEulerDiscreteScheduler(**config)
     ends = (config.get("max_image_seq_len", 4096), 0.5, 1.15)
     mu = calculate_shift(tokens, 256, *ends)
-    ours = flow.sigmas(config, flow.times(steps, 1.0), steps, tokens, "linear")
+    ours = noise_levels.sigmas(config, noise_levels.times(steps, 1.0), steps, tokens, "linear")
     if name == "ending" and steps == 1:  # diffusers divides by zero
         assert ours == [1.0]
         return
@@ -46,7 +46,7 @@ def test_the_shift_of_flux_2_is_that_of_diffusers(tokens: int, steps: int) -> No
     scheduler = FlowMatchEulerDiscreteScheduler(**config)
     mu = compute_empirical_mu(tokens, steps)
     scheduler.set_timesteps(sigmas=np.linspace(1, 1 / steps, steps), mu=mu)
-    ours = flow.sigmas(config, flow.times(steps, 1.0), steps, tokens, "empirical")
+    ours = noise_levels.sigmas(config, noise_levels.times(steps, 1.0), steps, tokens, "empirical")
     np.testing.assert_allclose(ours, scheduler.sigmas[:-1], atol=1e-5)
 
 
@@ -59,33 +59,35 @@ def test_the_shift_of_flux_2_is_that_of_diffusers(tokens: int, steps: int) -> No
 def test_every_strength_starts_at_its_own_noise_and_falls(
     name: str, steps: int, strength: float, tokens: int
 ) -> None:
-    times = flow.times(steps, strength)
-    sigmas = flow.sigmas(CONFIGS[name], times, steps, tokens, "linear")
+    times = noise_levels.times(steps, strength)
+    sigmas = noise_levels.sigmas(CONFIGS[name], times, steps, tokens, "linear")
     assert times[0] == strength
     assert all(0 < sigma <= 1 for sigma in sigmas)
     assert all(a >= b for a, b in itertools.pairwise(sigmas))
-    less = flow.sigmas(CONFIGS[name], [strength / 2], steps, tokens, "linear")
+    less = noise_levels.sigmas(CONFIGS[name], [strength / 2], steps, tokens, "linear")
     assert less[0] <= sigmas[0]
 
 
 def test_strength_0_runs_nothing() -> None:
-    assert flow.times(20, 0.0) == []
+    assert noise_levels.times(20, 0.0) == []
 
 
 def test_distilled_models_get_the_times_they_know() -> None:
-    assert flow.times(4, 0.6, grid=4) == [0.6, 0.25]
-    assert flow.times(4, 1.0, grid=4) == [1.0, 0.75, 0.5, 0.25]
+    assert noise_levels.times(4, 0.6, Spacing(grid=4)) == [0.6, 0.25]
+    assert noise_levels.times(4, 1.0, Spacing(grid=4)) == [1.0, 0.75, 0.5, 0.25]
 
 
 def test_a_shift_of_its_own_takes_the_place_of_the_schedulers() -> None:
     """Qwen-Image-Lightning's card asks for a shift that grows from log 3 to log 3."""
     config = CONFIGS["ending"]
     growing = {"base_shift": np.log(3), "max_shift": np.log(3), "shift_terminal": None}
-    times = flow.times(4, 1.0)
-    ours = flow.sigmas(flow.respaced(config, Spacing(shift=3.0)), times, 4, 4096, "linear")
-    theirs = flow.sigmas(config | growing, times, 4, 4096, "linear")
+    times = noise_levels.times(4, 1.0)
+    ours = noise_levels.sigmas(
+        noise_levels.respaced(config, Spacing(shift=3.0)), times, 4, 4096, "linear"
+    )
+    theirs = noise_levels.sigmas(config | growing, times, 4, 4096, "linear")
     assert ours == pytest.approx(theirs)
-    assert flow.respaced(config, Spacing()) is config
+    assert noise_levels.respaced(config, Spacing()) is config
 
 
 @pytest.mark.parametrize(
@@ -94,4 +96,4 @@ def test_a_shift_of_its_own_takes_the_place_of_the_schedulers() -> None:
 )
 def test_nonsense_is_refused(config: dict[str, object]) -> None:
     with pytest.raises(ValueError, match="shift"):
-        flow.sigmas(config, [1.0], 4, 1024, "linear")
+        noise_levels.sigmas(config, [1.0], 4, 1024, "linear")

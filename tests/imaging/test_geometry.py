@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.imaging.strategies import boxes
 
-from pentimento.imaging.geometry import Box, Size
+from pentimento.core.geometry import Box, Size
 
 
 def test_sizes_and_boxes_need_a_pixel() -> None:

@@ -8,9 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.imaging.strategies import mask
 
+from pentimento.core.geometry import Box
 from pentimento.imaging import masks
-from pentimento.imaging.geometry import Box
-from pentimento.jobs.record import MaskOptions
+from pentimento.schema.job import MaskOptions
 
 SQUARE = Box(30, 20, 24, 18)
 

@@ -10,11 +10,11 @@ import pytest
 from PIL import Image
 from tests.imaging.strategies import DEPTHS, picture
 
-from pentimento.backends.base import PixelFile
-from pentimento.errors import BadInput
-from pentimento.imaging import pixels
-from pentimento.imaging.geometry import Size
-from pentimento.jobs.record import PixelFormat
+from pentimento.core.errors import BadInput
+from pentimento.core.geometry import Size
+from pentimento.imaging import bands, pixels
+from pentimento.schema.job import PixelFormat
+from pentimento.schema.task import PixelFile
 
 FORMAT_OF = {
     np.uint8: PixelFormat.RGBA_U8,
@@ -103,12 +103,12 @@ def test_other_formats_and_sizes_are_refused(tmp_path: Path) -> None:
 def test_masks_are_grey_values_or_luminance_times_alpha(tmp_path: Path) -> None:
     path = tmp_path / "mask"
     path.write_bytes(bytes([0, 7, 255, 128]))
-    assert pixels.load_mask(PixelFile(path, 2, 2, PixelFormat.Y_U8)).tolist() == [
+    assert bands.load_mask(PixelFile(path, 2, 2, PixelFormat.Y_U8)).tolist() == [
         [0, 7],
         [255, 128],
     ]
     coloured = np.array([[[255, 255, 255, 255], [255, 255, 255, 51], [0, 255, 0, 255]]], np.uint8)
-    found = pixels.load_mask(saved(tmp_path, pixels.encode_png(coloured), 3, 1))
+    found = bands.load_mask(saved(tmp_path, pixels.encode_png(coloured), 3, 1))
     assert found.tolist() == [[255, 51, 182]]
 
 

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 
 import pytest
 from hypothesis import example, given
 from tests.imaging.strategies import MODELS, Limits, boxes, limits, sizes
 
-from pentimento.imaging.geometry import Box, Size
-from pentimento.imaging.sizing import context_box, generation_size
+from pentimento.core.geometry import Box, Size, Work, cover
+from pentimento.imaging.sizing import context_box, generation_size, own_size
 
 
 @pytest.mark.parametrize(
@@ -68,6 +69,67 @@ def test_generation_is_near_the_native_area_or_the_pictures_own(size: Size, mode
 def test_a_generation_size_stays(size: Size, model: Limits) -> None:
     generation = generation_size(size, model)
     assert generation_size(generation, model) == generation
+
+
+@pytest.mark.parametrize(
+    ("model", "size", "work"),
+    [
+        ("large", (640, 427), Work(Size(640, 448), Size(640, 427), Size(640, 448), 1)),
+        ("large", (100, 60), Work.whole(Size(160, 96))),
+        ("large", (1920, 1080), Work(Size(1920, 1088), Size(1920, 1080), Size(512, 512), 64)),
+        ("large", (4000, 100), Work(Size(4032, 128), Size(4000, 100), Size(512, 128), 64)),
+        ("large", (4000, 20), Work.whole(Size(576, 64))),
+        ("sdxl", (1200, 1200), Work(Size(1200, 1200), Size(1200, 1200), Size(1200, 1200), 1)),
+        ("sdxl", (6000, 4000), Work(Size(6016, 4032), Size(6000, 4000), Size(1344, 1344), 64)),
+    ],
+)
+def test_refining_keeps_the_pictures_own_size(
+    model: str, size: tuple[int, int], work: Work
+) -> None:
+    assert own_size(Size(*size), MODELS[model]) == work
+
+
+@given(sizes, limits)
+def test_a_refined_picture_is_scaled_only_where_it_is_too_small(size: Size, model: Limits) -> None:
+    work = own_size(size, model)
+    assert work.size.width % model.multiple == work.size.height % model.multiple == 0
+    assert work.tile.pixels <= max(model.whole_pixels, model.max_pixels, 4 * work.step**2)
+    assert work.tile.shortest >= min(model.min_size, work.size.shortest)
+    if work.content == work.size:
+        return
+    assert work.content == size
+    assert Box(0, 0, work.size.width, work.size.height).contains(Box(0, 0, size.width, size.height))
+    if work.tiled and size.shortest >= 2 * model.native_size:
+        assert work.tile.shortest >= model.native_size
+
+
+@given(sizes, limits)
+def test_tiles_cover_every_pixel_and_share_a_part_with_their_neighbours(
+    size: Size, model: Limits
+) -> None:
+    work = own_size(size, model)
+    inside = Box(0, 0, work.size.width, work.size.height)
+    assert all(inside.contains(box) and box.size == work.tile for box in work.tiles)
+    assert all(box.x % work.step == box.y % work.step == 0 for box in work.tiles)
+    columns, rows = {box.x for box in work.tiles}, {box.y for box in work.tiles}
+    assert len(work.tiles) == len(columns) * len(rows)
+    for starts, side, length in (
+        (sorted(columns), work.tile.width, work.size.width),
+        (sorted(rows), work.tile.height, work.size.height),
+    ):
+        assert (starts[0], starts[-1] + side) == (0, length)
+        strides = [after - before for before, after in itertools.pairwise(starts)]
+        assert all(0 < stride <= max(side * 3 // 4, work.step) for stride in strides)
+    assert len(set(work.tiles)) == len(work.tiles)
+
+
+def test_as_few_tiles_as_will_do() -> None:
+    assert cover(Size(512, 512), Size(512, 512), 64) == [Box(0, 0, 512, 512)]
+    assert cover(Size(896, 512), Size(512, 512), 64) == [
+        Box(0, 0, 512, 512),
+        Box(384, 0, 512, 512),
+    ]
+    assert len(cover(Size(1920, 1088), Size(512, 512), 64)) == 5 * 3
 
 
 @pytest.mark.parametrize(

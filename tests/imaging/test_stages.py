@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from pentimento.imaging import contact_sheet, stages
-from pentimento.imaging.contact_sheet import Frame
+from pentimento.imaging import stages
+from pentimento.imaging.stages import Frame
 
 
 @pytest.mark.parametrize(
@@ -68,16 +68,16 @@ def test_a_sheet_holds_pictures_of_all_kinds_and_sizes(count):
         np.full((7, 9, 4), 128, np.uint8),
     ]
     frames = [frame(lambda kind=kind: kind, noise=0.5, sigma=1.0, psnr=9.0) for kind in kinds]
-    drawn = contact_sheet.draw(frames[:count], "title")
+    drawn = stages.draw_sheet(frames[:count], "title")
     with Image.open(io.BytesIO(drawn)) as sheet:
-        columns = min(count, contact_sheet.COLUMNS)
-        assert sheet.width == contact_sheet.GAP + columns * (contact_sheet.CELL + contact_sheet.GAP)
-        cell = sheet.getpixel((contact_sheet.GAP + contact_sheet.CELL // 2, 100))
+        columns = min(count, stages.COLUMNS)
+        assert sheet.width == stages.GAP + columns * (stages.CELL + stages.GAP)
+        cell = sheet.getpixel((stages.GAP + stages.CELL // 2, 100))
     assert cell == (90, 90, 90)
 
 
 def test_transparency_is_shown_as_checks():
-    drawn = contact_sheet.draw([frame(lambda: np.zeros((256, 256, 4), np.uint8))], "")
+    drawn = stages.draw_sheet([frame(lambda: np.zeros((256, 256, 4), np.uint8))], "")
     with Image.open(io.BytesIO(drawn)) as sheet:
         colours = {value for _, value in sheet.crop((16, 52, 272, 300)).getcolors()}
-    assert colours == {(value,) * 3 for value in contact_sheet.CHECKS}
+    assert colours == {(value,) * 3 for value in stages.CHECKS}

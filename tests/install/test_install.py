@@ -132,7 +132,7 @@ def test_uninstall_leaves_nothing_behind(home):
 
 
 def test_uninstall_keeps_results_and_purge_removes_them(home):
-    result = home.path / ".local/share/pentimento/jobs/1/0.raw"
+    result = home.path / f".local/share/pentimento/jobs/{'ab' * 16}/0.raw"
     result.parent.mkdir(parents=True)
     result.write_text("a picture")
     kept = home.install("--uninstall")
@@ -143,15 +143,48 @@ def test_uninstall_keeps_results_and_purge_removes_them(home):
 
 
 def test_purge_removes_only_what_is_ours(home):
-    """PENTIMENTO_DATA may name a folder that holds other things too."""
-    data = home.path / ".local/share/pentimento"
-    (data / "jobs" / "1").mkdir(parents=True)
-    (data / "jobs.sqlite-wal").write_text("")
-    (data / "thesis.txt").write_text("years of work")
+    """R2: PENTIMENTO_DATA may name a folder that holds other things too, also where ours are."""
+    data, outside = home.path / ".local/share/pentimento", home.path / "elsewhere 别处"
+    job, blob = "ab" * 16, "cd" * 32
+    ours = [
+        *(f"jobs/{job}/{name}" for name in ("0.raw", "0.png", "10.icc", "0.webp", "mask.raw")),
+        *(f"jobs/{job}/{name}" for name in ("stage-0.raw", "record.json", "record.json.7.part")),
+        *(f"jobs/{'ef' * 16}/1.raw", f"blobs/{blob}", f"blobs/{job}.part", "logs/server.log.1"),
+        *("logs/engine.log", "jobs.sqlite", "jobs.sqlite-wal", "jobs.sqlite.damaged-2", "token"),
+        *("server.json", "server.lock", ".pentimento-data", "models/猫.safetensors"),
+    ]
+    theirs = [
+        *("thesis.txt", "jobs.sqlite.bak", "jobs/my photos/0.raw", f"jobs/{job}/holiday.jpg"),
+        *(f"jobs/{job}/0.raw.bak", f"jobs/{job}/猫 \n“x”.png", f"jobs/{job.upper()}/0.raw"),
+        *("jobs/0.raw", "blobs/cat.png", f"blobs/{blob.upper()}", f"blobs/{blob}0", "blobs/-rf"),
+        *(f"blobs/sub/{blob}", "logs/diary.log", f"jobs/{job}/sub/0.raw", ".hidden"),
+    ]
+    for name in (*ours, *theirs):
+        (data / name).parent.mkdir(parents=True, exist_ok=True)
+        (data / name).write_text(name)
+    outside.mkdir()
+    (outside / "0.raw").write_text("years of work")
+    (data / "jobs" / ("12" * 16)).symlink_to(outside)
+    (data / "blobs" / ("34" * 32)).symlink_to(outside / "0.raw")
     ended = home.install("--uninstall", "--purge")
     assert ended.returncode == 0, ended.stderr
-    assert [path.name for path in data.iterdir()] == ["thesis.txt"]
+    left = {str(path.relative_to(data)) for path in data.rglob("*") if path.is_file()}
+    assert left - {f"blobs/{'34' * 32}"} == set(theirs)
+    assert (outside / "0.raw").read_text() == "years of work"
     assert "Kept" in ended.stdout
+
+
+@pytest.mark.parametrize("name", ["jobs", "blobs", "logs", "models"])
+def test_purge_follows_no_link(home, name):
+    data, outside = home.path / ".local/share/pentimento", home.path / "elsewhere 别处"
+    place = outside / ("ab" * 16 if name == "jobs" else "")
+    place.mkdir(parents=True)
+    for file in ("0.raw", "cd" * 32, "server.log"):
+        (place / file).write_text("years of work")
+    data.mkdir(parents=True)
+    (data / name).symlink_to(outside)
+    assert home.install("--uninstall", "--purge").returncode == 0
+    assert len(list(place.iterdir())) == 3
 
 
 def test_without_a_gimp_it_says_what_to_do(tmp_path):

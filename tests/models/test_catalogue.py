@@ -7,10 +7,11 @@ from pathlib import Path
 import pytest
 from tests.models.hub.server import entry, own_catalogue
 
-from pentimento.errors import BadInput
-from pentimento.models import catalogue, families
-from pentimento.models.addons import CONTROL_TYPES
+from pentimento.core.errors import BadInput
+from pentimento.models import catalogue
+from pentimento.models.library.parts.controlnet_lora import CONTROL_TYPES
 from pentimento.models.machine import Machine
+from pentimento.models.tables import architectures
 
 LIST = catalogue.load()
 ENTRIES = list(LIST.entries.values())
@@ -26,10 +27,10 @@ def test_an_entry_fits_the_program(found):
     licence = LIST.licence(found)
     assert licence.open == (licence.title in OPEN)
     assert licence.open or licence.notice
-    assert found.family in (*families.FAMILIES, "any")
+    assert found.family in (*architectures.FAMILIES, "any")
     assert not found.best_for or licence.open
     if found.role == "model" and found.usable:
-        assert families.of_pipeline(found.pipeline).name == found.family
+        assert architectures.of_pipeline(found.pipeline).name == found.family
 
 
 @pytest.mark.parametrize("tier", ["cpu", *map(str, catalogue.TIERS)])
@@ -68,4 +69,4 @@ def test_own_entries_are_added_and_may_not_replace_ours(tmp_path: Path):
     ],
 )
 def test_what_suits_a_machine(vram, ram, name, verdict):
-    assert Machine(vram, ram).suits(LIST.get(name))["verdict"] == verdict
+    assert LIST.get(name).on(Machine(vram, ram)).verdict == verdict

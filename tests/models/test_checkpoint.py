@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
-from pentimento.errors import BadInput, Conflict
-from pentimento.models import Registry, install
+from pentimento.core.errors import BadInput, Conflict
+from pentimento.models import manage
+from pentimento.models.library.registry import Registry
 
 UNET = "model.diffusion_model."
 SD15: dict[str, list[int]] = {
@@ -144,12 +145,12 @@ def test_a_pickle_and_a_cut_file_are_refused(tmp_path: Path) -> None:
 def test_a_file_is_added_verified_and_removed(tmp_path: Path) -> None:
     source, registry = tmp_path / "downloads" / "mine.safetensors", Registry(tmp_path / "data")
     write(source, SD15)
-    info = install.add(registry, source, None, lambda file: None)
+    info = manage.add(registry, source, None, lambda file: None)
     assert (info.id, info.family) == ("mine", "sd15")
-    assert install.verify(registry.get("mine"), lambda file: None) == []
+    assert manage.verify(registry.get("mine"), lambda file: None) == []
     with pytest.raises(Conflict, match="mine"):
-        install.add(registry, source, None, lambda file: None)
-    install.remove(registry, "mine")
+        manage.add(registry, source, None, lambda file: None)
+    manage.remove(registry, "mine")
     assert [info.id for info in registry.list()] == ["starter"]
     assert source.is_file()
 
@@ -158,5 +159,5 @@ def test_a_file_that_is_no_checkpoint_is_not_added(tmp_path: Path) -> None:
     write(tmp_path / "lora.safetensors", {"lora_unet_down.weight": [2, 2]})
     registry = Registry(tmp_path / "data")
     with pytest.raises(BadInput, match="holds no UNet"):
-        install.add(registry, tmp_path / "lora.safetensors", None, lambda file: None)
+        manage.add(registry, tmp_path / "lora.safetensors", None, lambda file: None)
     assert not registry.folder.exists()

@@ -9,7 +9,7 @@ import pytest
 from tests.models.test_recognise import CASES
 from tests.models.weight_files import write
 
-from pentimento.models.addons import Addons
+from pentimento.models.library.parts.controlnet_lora import Addons
 
 UNET_NET = {
     "control_model.input_blocks.0.0.weight": [320, 4, 3, 3],

@@ -12,9 +12,11 @@ import pytest
 from tests.models.folders import safetensors, write_json
 from tests.models.weight_files import write, write_gguf
 
-from pentimento.errors import BadInput
-from pentimento.models import ModelInfo, Registry, install
-from pentimento.models.families import FAMILIES
+from pentimento.core.errors import BadInput
+from pentimento.models import manage
+from pentimento.models.library.model import ModelInfo
+from pentimento.models.library.registry import Registry
+from pentimento.models.tables.architectures import FAMILIES
 
 NO_STARTER = Path("/nonexistent")
 
@@ -128,7 +130,7 @@ def test_a_folder_without_its_denoisers_weights_is_a_base(models: Path) -> None:
     assert info.base == models / "rest"
     assert not rest.ok
     assert info.bytes == rest.bytes + info.path.stat().st_size
-    added = install.add(Registry(models.parent), models / "rest", "again", lambda file: None)
+    added = manage.add(Registry(models.parent), models / "rest", "again", lambda file: None)
     assert "can be the base" in added.problem
 
 
@@ -246,18 +248,19 @@ def test_a_file_is_added_with_its_data_sheet_and_both_are_removed(
     sheet.write_text(json.dumps({"base": "one", "default_steps": 6}))
     registry = Registry(tmp_path, starter=NO_STARTER)
     with pytest.raises(BadInput, match="names the base “one”"):
-        install.add(registry, source, None, lambda file: None)
+        manage.add(registry, source, None, lambda file: None)
     assert not models.exists()
     write_base(models / "one", "z-image")
-    info = install.add(registry, source, "theirs", lambda file: None)
+    info = manage.add(registry, source, "theirs", lambda file: None)
     assert (info.id, info.default_steps) == ("theirs", 6)
     assert registry.get("theirs") == info
     assert {file.name for file in models.iterdir()} == {
         "one",
         "theirs.gguf",
+        "theirs.gguf.checksums.json",
         "theirs.pentimento.json",
     }
-    install.remove(registry, "theirs")
+    manage.remove(registry, "theirs")
     assert [file.name for file in models.iterdir()] == ["one"]
     assert source.is_file()
     assert sheet.is_file()

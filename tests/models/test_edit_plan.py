@@ -10,12 +10,14 @@ import pytest
 from pydantic import ValidationError
 from tests.models.folders import safetensors, write_json, write_model
 
-from pentimento.errors import BadInput
-from pentimento.imaging.geometry import Size
-from pentimento.imaging.shown_sizes import at_most_one_megapixel
+from pentimento.core.errors import BadInput
+from pentimento.core.geometry import Size
+from pentimento.imaging.sizing import at_most_one_megapixel
 from pentimento.jobs.plan import make_plan, resolve
-from pentimento.jobs.record import JobRequest, Plan, PlanRequest
-from pentimento.models import Registry, families
+from pentimento.models.library.registry import Registry
+from pentimento.models.tables import architectures
+from pentimento.schema.job import JobRequest
+from pentimento.schema.plan import Plan, PlanRequest
 
 CANVAS = {"width": 1920, "height": 1080}
 SELECTION = {"x": 900, "y": 500, "width": 50, "height": 50}
@@ -25,7 +27,7 @@ INSTRUCTION = {"mode": "edit", "source": BLOB, "prompt": "make it winter"}
 
 def write_flow_model(folder: Path, pipeline: str, channels: int, vae: dict[str, Any]) -> None:
     """A folder with true configurations and empty weights."""
-    family = families.of_pipeline(pipeline)
+    family = architectures.of_pipeline(pipeline)
     assert family
     write_json(folder / "model_index.json", {"_class_name": pipeline})
     transformer = {"in_channels": channels, "num_attention_heads": 2, "attention_head_dim": 16}
@@ -70,7 +72,7 @@ def plan(registry: Registry, **request: Any) -> Plan:
 
 
 def test_models_tell_what_they_can(registry: Registry) -> None:
-    told = {model.id: model.as_json() for model in registry.list()}
+    told = {model.id: model.answer().model_dump(mode="json") for model in registry.list()}
     painting = ["txt2img", "img2img", "inpaint"]
     assert told["a-painter"]["modes"] == painting
     assert told["a-painter"]["edit_references"] == 0
@@ -103,7 +105,8 @@ def test_a_result_is_about_as_large_as_its_source_was_read(models: Path) -> None
     registry = Registry(models.parent, starter=models / "none")
     found = plan(registry, mode="edit", source=CANVAS)
     assert (found.generation.width, found.generation.height) == (1360, 768)
-    assert plan(registry, mode="img2img", model="kontext", source=CANVAS).generation.width == 1792
+    others = {"model": "kontext", "source": CANVAS, "strength": 1}
+    assert plan(registry, mode="img2img", **others).generation.width == 1792
     error = refused(registry, references=[{"image": BLOB}])
     assert error.message == "kontext takes no picture besides the source."
 

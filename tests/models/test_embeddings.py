@@ -10,12 +10,12 @@ from hypothesis import strategies as st
 from tests.models.folders import write_model
 from tests.models.weight_files import write
 
-from pentimento.errors import BadInput, NotFound
-from pentimento.jobs.record import JobRequest
-from pentimento.jobs.words import of_pictures
-from pentimento.models import Registry
-from pentimento.prompting import embedding_words
-from pentimento.prompting.embedding_words import Mention
+from pentimento.core.errors import BadInput, NotFound
+from pentimento.jobs.admission import words_of_pictures
+from pentimento.models.library.registry import Registry
+from pentimento.prompts import syntax
+from pentimento.prompts.syntax import Mention
+from pentimento.schema.job import JobRequest
 
 PICKLE = b"PK\x03\x04" + bytes(60)
 LARGE = {"clip_l": (2, 768), "clip_g": (2, 1280)}
@@ -68,24 +68,24 @@ NAMES = ("cat", "cat-2", "bad hands", "x.y", "c++")
     ],
 )
 def test_words_that_name_embeddings(text: str, parts: list[str | Mention]) -> None:
-    assert embedding_words.split(text, NAMES) == parts
+    assert syntax.split_embeddings(text, NAMES) == parts
 
 
 @given(st.text("cat-2 ,.badhns:emdig(1)[]\\"))
 def test_nothing_of_the_words_is_lost(text: str) -> None:
-    parts = embedding_words.split(text, NAMES)
+    parts = syntax.split_embeddings(text, NAMES)
     if not any(isinstance(part, Mention) for part in parts):
         assert "".join(str(part) for part in parts) == text
     assert sum(len(part) for part in parts if isinstance(part, str)) <= len(text)
-    assert embedding_words.split(text, ()) == ([text])
+    assert syntax.split_embeddings(text, ()) == ([text])
 
 
 def test_weights_do_not_hide_them() -> None:
     prompt = r"(cat:1.3) [embedding:cat-2] (embedding:x.y:0.5)"
-    found = embedding_words.mentioned(prompt, NAMES)
+    found = syntax.mentioned_embeddings(prompt, NAMES)
     assert found == [Mention("cat", False), Mention("cat-2", True), Mention("x.y", True)]
-    assert embedding_words.unknown(prompt, NAMES) == []
-    assert embedding_words.unknown("(embedding:dog:1.2), embedding:a/b.", NAMES) == ["dog", "a/b"]
+    assert syntax.unknown_embeddings(prompt, NAMES) == []
+    assert syntax.unknown_embeddings("(embedding:dog:1.2), embedding:a/b.", NAMES) == ["dog", "a/b"]
 
 
 def test_headers_tell_what_they_are(registry: Registry) -> None:
@@ -108,7 +108,7 @@ def test_headers_tell_what_they_are(registry: Registry) -> None:
 
 def test_clients_are_told_which_fit(registry: Registry) -> None:
     models = registry.list()
-    told = {one.item.id: one.as_json(models) for one in registry.embeddings.list()}
+    told = {one.item.id: one.answer(models).model_dump() for one in registry.embeddings.list()}
     assert told["Easy-Negative"]["fits"] == ["small"]
     assert told["Grand"]["fits"] == ["large"]
     assert told["odd"]["fits"] == []
@@ -145,6 +145,6 @@ def test_what_is_meant_and_cannot_be_is_refused(
     for asked in ({"prompt": prompt}, {"negative_prompt": prompt}, {"prompt": f"{{{prompt}|}}"}):
         request = JobRequest(**asked, model="small", seed=0, count=4)
         with pytest.raises(problem, match=words) as refused:
-            of_pictures(request, registry)
+            words_of_pictures(request, registry)
         if problem is NotFound:
             assert refused.value.hint == "Perhaps easy-negative."  # type: ignore[attr-defined]

@@ -11,11 +11,13 @@ from tests.models import weight_files
 from tests.models.folders import write_json, write_model
 from tests.models.test_checkpoint import SDXL, write
 
-from pentimento.errors import BadInput, NotFound
+from pentimento.core.errors import BadInput, NotFound
 from pentimento.jobs.plan import make_plan, resolve
-from pentimento.jobs.record import SAMPLERS, JobRequest, Plan, PlanRequest
-from pentimento.models import Registry, few_step
-from pentimento.models.families import FAMILIES
+from pentimento.models.library.registry import Registry
+from pentimento.models.tables import few_step
+from pentimento.models.tables.architectures import FAMILIES
+from pentimento.schema.job import SAMPLERS, JobRequest
+from pentimento.schema.plan import Plan, PlanRequest
 
 UP, DOWN = "lora_up.weight", "lora_down.weight"
 CROSS = "lora_unet_down_blocks_1_attentions_0_transformer_blocks_0_attn2_to_k"
@@ -192,7 +194,7 @@ def test_plans_refuse_loras_that_a_job_would_refuse(registry: Registry) -> None:
 
 
 def test_the_list_of_loras_tells_what_they_want(registry: Registry) -> None:
-    listed = {addon.id: addon.as_json([]) for addon in registry.addons.list()}
+    listed = {addon.id: addon.answer([]).model_dump() for addon in registry.addons.list()}
     assert listed["sd15-lcm"]["suggests"] == {
         "sampler": "LCM",
         "steps": 6,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -11,9 +12,10 @@ from tests.models.folders import write_json, write_model
 from tests.models.test_recognise import CASES, KOHYA_K, lora
 from tests.models.weight_files import write
 
-from pentimento.errors import BadInput, Conflict, NotFound
-from pentimento.models import Registry, install
-from pentimento.models.folders import Folders, detect
+from pentimento.core.errors import BadInput, Conflict, NotFound
+from pentimento.models import manage
+from pentimento.models.library.folders import Folders, detect
+from pentimento.models.library.registry import Registry
 
 SD15, UPSCALER = CASES["sd15"][0], CASES["esrgan"][0]
 EMBEDDING, LORA = CASES["embedding-sd15"][0], lora(KOHYA_K, 768, 640)
@@ -95,7 +97,7 @@ def test_everything_in_another_programs_folder_is_listed(
     assert (embedding.id, embedding.ok, embedding.fits(info)) == ("bad-hands", True, True)
     assert "4x" in names(known.inventory.of("upscaler"))
     with pytest.raises(BadInput, match="only reads"):
-        install.remove(known, "dream")
+        manage.remove(known, "dream")
     assert snapshot(root) == before
 
 
@@ -223,7 +225,10 @@ def test_own_models_come_first_and_keep_their_names(tmp_path: Path) -> None:
     known = registry(tmp_path / "data")
     write(tmp_path / "data" / "models" / "dream.safetensors", SD15)
     known.inventory.folders.add(plain(tmp_path / "mine"))
-    assert [(info.id, info.source) for info in known.list()] == [("dream", ""), ("dream-2", "mine")]
+    ours, theirs = known.list()
+    assert (ours.id, ours.source, theirs.source) == ("dream", "", "mine")
+    assert re.fullmatch("dream-[0-9a-f]{8}", theirs.id)
+    assert known.get("dream-2") == known.get(theirs.id)  # as earlier versions called it
     assert known.default_id == "dream"
 
 

@@ -11,11 +11,12 @@ from hypothesis import strategies as st
 from tests.models.folders import write_model
 from tests.models.weight_files import write
 
-from pentimento.errors import BadInput, NotFound
+from pentimento.core.errors import BadInput, NotFound
 from pentimento.jobs.plan import make_plan, resolve
-from pentimento.jobs.record import JobRequest, PlanRequest
-from pentimento.models import Registry
-from pentimento.prompting import lora_tags
+from pentimento.models.library.registry import Registry
+from pentimento.prompts import syntax
+from pentimento.schema.job import JobRequest
+from pentimento.schema.plan import PlanRequest
 
 SD15, SDXL = 768, 2048
 
@@ -60,14 +61,14 @@ def loras(registry: Registry, prompt: str, **fields: Any) -> list[tuple[str, flo
     ],
 )
 def test_tags_are_cut(prompt: str, words: str, tags: list[tuple[str, str]]) -> None:
-    left, found = lora_tags.cut(prompt)
+    left, found = syntax.cut_lora_tags(prompt)
     assert left == words
     assert [(tag.name, tag.weight) for tag in found] == tags
 
 
 @given(st.text())
 def test_what_is_left_has_no_tags(prompt: str) -> None:
-    left, tags = lora_tags.cut(prompt)
+    left, tags = syntax.cut_lora_tags(prompt)
     assert len(left) <= len(prompt)
     if not tags:
         assert left == prompt
@@ -75,14 +76,14 @@ def test_what_is_left_has_no_tags(prompt: str) -> None:
 
 @given(st.text("ab<>:\\lor 1."), st.floats(-4, 4).map(lambda weight: f"{weight:.2f}"))
 def test_a_tag_behind_any_words_is_found(before: str, weight: str) -> None:
-    words, _tags = lora_tags.cut(before.rstrip("\\<"))
-    left, tags = lora_tags.cut(before.rstrip("\\<") + f"\n<lora:name:{weight}>")
+    words, _tags = syntax.cut_lora_tags(before.rstrip("\\<"))
+    left, tags = syntax.cut_lora_tags(before.rstrip("\\<") + f"\n<lora:name:{weight}>")
     assert left.split() == words.split()
     assert (tags[-1].name, tags[-1].weight) == ("name", weight)
 
 
 def test_spans_that_are_kept_stay() -> None:
-    left, tags = lora_tags.cut("<lora:a> {<lora:b>|c} <lora:d>", [(9, 21)])
+    left, tags = syntax.cut_lora_tags("<lora:a> {<lora:b>|c} <lora:d>", [(9, 21)])
     assert left == "{<lora:b>|c}"
     assert [tag.name for tag in tags] == ["a", "d"]
 

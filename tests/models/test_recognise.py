@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 from tests.models.weight_files import Shapes, safetensors, write, write_gguf
 
-from pentimento.models import headers
-from pentimento.models.recognise import Recognised, of_header, recognise
-from pentimento.models.tensors import Damaged
+from pentimento.models.weights import header as headers
+from pentimento.models.weights.detect.recognise import Recognised, of_header, recognise
+from pentimento.models.weights.header import Damaged
 
 MOST_SECONDS = 0.020  # for one file
 
@@ -289,7 +289,7 @@ CASES: dict[str, tuple[Shapes, dict[str, Any]]] = {
     ),
     "lokr": (
         {f"{KOHYA_K}.lokr_w1": [8, 8], f"{KOHYA_K}.lokr_w2": [80, 96]},
-        {"role": "lora", "layout": "lycoris", "family": "unknown"},
+        {"role": "lora", "layout": "lycoris", "family": "sd15"},
     ),
     # ControlNets and adapters
     "controlnet-sd15": (

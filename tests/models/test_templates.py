@@ -11,12 +11,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pentimento.errors import BadInput, NotFound, PentimentoError, TooLarge
-from pentimento.jobs.record import JobRequest
-from pentimento.jobs.words import of_pictures
-from pentimento.models import Registry
-from pentimento.prompting import templates, weights
-from pentimento.prompting.wildcards import Wildcards
+from pentimento.core.errors import BadInput, NotFound, PentimentoError, TooLarge
+from pentimento.jobs.admission import words_of_pictures
+from pentimento.models.library.registry import Registry
+from pentimento.prompts import syntax, templates
+from pentimento.prompts.wildcards import Wildcards
+from pentimento.schema.job import JobRequest
 
 FILES = {"animal": ["cat", "dog"], "big animal": ["large __animal__"], "self": ["a __self__"]}
 
@@ -97,7 +97,7 @@ def test_any_text_is_drawn_or_refused(prompt: str, seed: int) -> None:
     except PentimentoError:
         return
     assert found == expand(prompt, seed)
-    weights.parse(found)
+    syntax.parse_weights(found)
 
 
 @given(st.lists(st.text("abc ,.:1", min_size=1), min_size=2, max_size=5), st.integers(0, 99))
@@ -201,11 +201,13 @@ def registry(wildcards: Wildcards, tmp_path: Path) -> Registry:
 def test_each_picture_has_the_words_of_its_seed(registry: Registry) -> None:
     asked = {"prompt": "{a|b|c|d} __colors__", "negative_prompt": "{a|b|c|d}"}
     region = {"mask": {"blob": "0" * 64}, "prompt": "{a|b|c|d}"}
-    many = of_pictures(
+    many = words_of_pictures(
         JobRequest(**asked, model="starter", seed=5, count=16, regions=[region] * 2), registry
     )
     assert len(set(many)) > 10
-    one = of_pictures(JobRequest(**asked, model="starter", seed=8, regions=[region] * 2), registry)
+    one = words_of_pictures(
+        JobRequest(**asked, model="starter", seed=8, regions=[region] * 2), registry
+    )
     assert one == many[3:4]
     assert any(words.prompt[0] != words.negative_prompt for words in many)
     assert any(words.regions[0] != words.regions[1] for words in many)
@@ -213,7 +215,7 @@ def test_each_picture_has_the_words_of_its_seed(registry: Registry) -> None:
 
 def test_the_words_of_a_seed_stay_the_same() -> None:
     """On every machine and in every version: pictures are to be made again."""
-    found = of_pictures(
+    found = words_of_pictures(
         JobRequest(prompt="{a|b|c|d|e|f}", model="starter", seed=7, count=8), Registry(Path("none"))
     )
     assert "".join(words.prompt for words in found) == "ffbbbbbc"
@@ -221,22 +223,23 @@ def test_the_words_of_a_seed_stay_the_same() -> None:
 
 def test_facts_tell_what_differs_only(registry: Registry) -> None:
     plain = JobRequest(prompt="a ball", negative_prompt="red", seed=1, model="starter")
-    assert of_pictures(plain, registry)[0].facts(plain) == {}
+    assert words_of_pictures(plain, registry)[0].facts(plain) == {}
     drawn = JobRequest(prompt="a {ball|ball}", negative_prompt="red", seed=1, model="starter")
-    assert of_pictures(drawn, registry)[0].facts(drawn) == {"prompt": "a ball"}
+    assert words_of_pictures(drawn, registry)[0].facts(drawn) == {"prompt": "a ball"}
 
 
 def test_an_unknown_file_is_refused_even_if_it_is_not_drawn(registry: Registry) -> None:
     for seed in range(4):
+        request = JobRequest(prompt="{a|{b|__no__}}", model="starter", seed=seed)
         with pytest.raises(NotFound, match="__no__"):
-            of_pictures(JobRequest(prompt="{a|{b|__no__}}", seed=seed), registry)
+            words_of_pictures(request, registry)
 
 
 def test_loras_can_be_drawn(registry: Registry) -> None:
     asked = JobRequest(
         prompt="a house {<lora:blueprint:0.5>|in ink}", model="starter", seed=0, count=8
     )
-    found = {words.prompt: words.loras for words in of_pictures(asked, registry)}
+    found = {words.prompt: words.loras for words in words_of_pictures(asked, registry)}
     assert found == {"a house": (("blueprint", 0.5),), "a house in ink": ()}
-    facts = [words.facts(asked) for words in of_pictures(asked, registry)]
+    facts = [words.facts(asked) for words in words_of_pictures(asked, registry)]
     assert {"prompt": "a house", "loras": [{"id": "blueprint", "weight": 0.5}]} in facts

@@ -48,7 +48,7 @@ class Setup:
         told = self.front.call("GET", "/v1/backends").json["backends"]
         return next(one for one in told if one["id"] == service)
 
-    def run(self, request: dict[str, Any], seconds: float = 15) -> dict[str, Any]:
+    def run(self, request: dict[str, Any], seconds: float = 90) -> dict[str, Any]:
         return self.front.finished(self.front.start(request), seconds)
 
     def source(self, picture: np.ndarray) -> dict[str, str]:

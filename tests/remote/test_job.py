@@ -48,11 +48,10 @@ def test_pixels_land_at_their_place_and_outside_the_mask_nothing_changes(
     assert job["status"] == "succeeded", job["error"]
     made, mask = setup.pixels(job), selection()
     assert (made[mask == 0] == photograph()[mask == 0]).all()
-    # the stand-in's red and green tell where a pixel lies in the 1536 x 1024 px that were sent, in
-    # which the picture is 1536 x 922 px high, in the middle
+    # the stand-in's red and green tell where a pixel lies in the 1328 x 800 px that were sent
     rows, columns = np.nonzero(mask == 255)
-    red = 255 * ((columns + 0.5) * 1536 / WIDTH - 0.5) / 1535
-    green = 255 * ((rows + 0.5) * 922 / HEIGHT - 0.5 + 51) / 1023
+    red = 255 * ((columns + 0.5) * 1328 / WIDTH - 0.5) / 1327
+    green = 255 * ((rows + 0.5) * 800 / HEIGHT - 0.5) / 799
     inside = made[mask == 255].astype(float)
     assert np.abs(inside[:, 0] - red).max() < 1.5
     assert np.abs(inside[:, 1] - green).max() < 1.5
@@ -73,15 +72,15 @@ def test_what_is_sent_is_the_box_and_its_mask(setup: Setup, openai: Start) -> No
     setup.run(inpaint(setup))
     form = stand_in.calls[-1].form
     sent = Image.open(io.BytesIO(form["image"]))
-    assert (sent.size, sent.mode) == ((1536, 1024), "RGB")
-    shrunk = np.asarray(sent.crop((0, 51, 1536, 973)).resize((WIDTH, HEIGHT), Image.Resampling.BOX))
+    assert (sent.size, sent.mode) == ((1328, 800), "RGB")
+    shrunk = np.asarray(sent.resize((WIDTH, HEIGHT), Image.Resampling.BOX))
     assert np.corrcoef(shrunk.ravel(), photograph()[..., :3].ravel())[0, 1] > 0.97
     mask = np.asarray(Image.open(io.BytesIO(form["mask"])))
-    assert mask.shape == (1024, 1536, 4)
+    assert mask.shape == (800, 1328, 4)
     assert set(np.unique(mask[..., 3])) == {0, 255}
     rows, columns = np.nonzero(mask[..., 3] == 0)
-    assert [rows.min(), rows.max()] == pytest.approx([256, 767], abs=2)
-    assert [columns.min(), columns.max()] == pytest.approx([307, 1126], abs=2)
+    assert [rows.min(), rows.max()] == pytest.approx([178, 622], abs=2)
+    assert [columns.min(), columns.max()] == pytest.approx([266, 974], abs=2)
 
 
 def test_the_record_keeps_the_route(setup: Setup, openai: Start) -> None:
@@ -101,7 +100,22 @@ def test_text_to_image_has_the_size_that_was_asked_for(setup: Setup, openai: Sta
     job = setup.run(request)
     assert [image["width"] for image in job["images"]] == [300, 300]
     assert stand_in.accepted == 2
-    assert stand_in.calls[-1].json["size"] == "1536x1024"
+    width, height = (int(side) for side in stand_in.calls[-1].json["size"].split("x"))
+    assert width / height == pytest.approx(1.5, abs=0.03)
+
+
+@pytest.mark.parametrize(("width", "height"), [(300, 20), (20, 300), (2000, 600), (64, 64)])
+def test_strips_are_sent_within_what_the_service_takes(
+    setup: Setup, openai: Start, width: int, height: int
+) -> None:
+    """Borders around a strip are part of the size that is taken, and paid."""
+    stand_in = openai()
+    request = {"backend": "openai", "prompt": "a hill", "width": width, "height": height}
+    job = setup.run(request)
+    assert job["status"] == "succeeded", job["error"]
+    assert job["images"][0]["width"] == width
+    sent = [int(side) for side in stand_in.calls[-1].json["size"].split("x")]
+    assert sent[0] * sent[1] <= 1572864
 
 
 def test_each_picture_is_asked_for_with_its_own_words(setup: Setup, openai: Start) -> None:

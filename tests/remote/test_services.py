@@ -5,7 +5,6 @@ The stand-ins read orders as the services' documentation says and tell what they
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -15,16 +14,17 @@ from tests.remote.standins.all import STAND_INS
 from tests.remote.standins.base import Asked, StandIn
 from tests.remote.standins.queue import Queue
 from tests.remote.test_job import photograph, selection
+from tests.support import awkward
 
-from pentimento.backends.remote import services
-from pentimento.backends.remote.frames import Frame, frame
+from pentimento.core.geometry import Size
 from pentimento.imaging import control_maps
-from pentimento.imaging.geometry import Size
+from pentimento.services import records
+from pentimento.services.frames import ServiceFrame, frame
 
 WIDTH, HEIGHT = 150, 90
 STRENGTH = 0.6
 SEED = 12345
-QUEUES = ("fal", "horde", "replicate")
+QUEUES = ("comfyui", "fal", "horde", "replicate")
 
 
 class Service:
@@ -33,7 +33,7 @@ class Service:
     def __init__(self, name: str, setup: Setup) -> None:
         self.name, self.setup = name, setup
         self.stand_in: StandIn = STAND_INS[name]()
-        self.able = services.service(name).capabilities
+        self.able = records.service(name).capabilities
         setup.use(name, self.stand_in)
 
     def run(self, mode: str, **more: Any) -> dict[str, Any]:
@@ -50,20 +50,13 @@ class Service:
         return request | more
 
     @property
-    def frame(self) -> Frame:
-        return frame(Size(WIDTH, HEIGHT), services.service(self.name).sizes)
+    def frame(self) -> ServiceFrame:
+        return frame(Size(WIDTH, HEIGHT), records.service(self.name).sizes)
 
     @property
     def asked(self) -> Asked:
         (one,) = self.stand_in.asked
         return one
-
-
-@pytest.fixture(scope="module")
-def setup(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Setup]:
-    running = Setup(tmp_path_factory.mktemp("services") / "data")
-    yield running
-    running.close()
 
 
 @pytest.fixture(params=STAND_INS)
@@ -82,7 +75,7 @@ def test_a_service_understands_what_was_asked_and_its_picture_ends_at_its_place(
     _is_at_its_place(service.setup.pixels(job), service.frame, mode)
 
 
-def _is_at_its_place(made: np.ndarray, placed: Frame, mode: str) -> None:
+def _is_at_its_place(made: np.ndarray, placed: ServiceFrame, mode: str) -> None:
     """The stand-in's red and green tell where a pixel lies in what was asked for."""
     changed = selection() == 255 if mode == "inpaint" else np.ones((HEIGHT, WIDTH), bool)
     rows, columns = np.nonzero(changed)
@@ -115,13 +108,13 @@ def _is_what_was_asked(service: Service, mode: str) -> None:
     assert (asked.control is not None) == (not native and bool(able.control))
 
 
-def _shows_the_source(image: Any, placed: Frame) -> None:
+def _shows_the_source(image: Any, placed: ServiceFrame) -> None:
     assert image.mode == "RGB"
     inner = _cut(image, placed).resize((WIDTH, HEIGHT), 4)  # 4: the mean of each area
     assert np.corrcoef(np.asarray(inner).ravel(), photograph()[..., :3].ravel())[0, 1] > 0.97
 
 
-def _is_white_where_selected(mask: Any, placed: Frame) -> None:
+def _is_white_where_selected(mask: Any, placed: ServiceFrame) -> None:
     assert mask.mode == "L"
     assert set(np.unique(np.asarray(mask))) == {0, 255}
     inner = np.asarray(_cut(mask, placed).resize((WIDTH, HEIGHT), 4))
@@ -130,7 +123,7 @@ def _is_white_where_selected(mask: Any, placed: Frame) -> None:
     assert (inner[:, 115:] == 0).all()
 
 
-def _cut(image: Any, placed: Frame) -> Any:
+def _cut(image: Any, placed: ServiceFrame) -> Any:
     box = placed.inner
     return image.crop((box.x, box.y, box.right, box.bottom))
 
@@ -183,6 +176,33 @@ def test_ones_own_kind_of_map_is_what_make_control_layer_draws(setup: Setup, kin
     assert (np.asarray(control.convert("RGB")) == expected).all()
 
 
+def test_edges_of_the_source_steer_where_the_service_draws_them_itself(setup: Setup) -> None:
+    """Replicate's own canny model gets the plain picture; no weight is promised."""
+    service = Service("replicate", setup)
+    controls = [{"type": "canny", "image": setup.source(squares())}]
+    job = service.run("txt2img", controls=controls, guidance=30, steps=12)
+    assert job["status"] == "succeeded", job["error"]
+    assert any(call.path.endswith("flux-canny-dev/predictions") for call in service.stand_in.calls)
+    assert service.asked.control is not None
+    shown = np.asarray(_cut(service.asked.control.convert("RGB"), service.frame))
+    assert shown.std() > 20
+    assert len(np.unique(shown)) > 50  # a picture, not lines
+
+
+def test_a_photograph_becomes_lines_that_steer_at_black_forest_labs(setup: Setup) -> None:
+    service = Service("bfl", setup)
+    job = service.run("img2img", source=setup.source(squares()), strength=0.6)
+    assert job["status"] == "succeeded", job["error"]
+    route = job["record"]["facts"]["route"]
+    assert [route["kind"], route["control"], route["code"]] == [
+        "control",
+        "canny",
+        "lines_of_source",
+    ]
+    assert route["strength_maps_to"] is None  # no weight can be said there
+    assert _outlines(service)[0] > 30  # thin lines in many pixels
+
+
 @pytest.mark.parametrize("name", QUEUES)
 def test_a_cancelled_job_is_taken_back(setup: Setup, name: str) -> None:
     service = Service(name, setup)
@@ -197,7 +217,7 @@ def test_a_cancelled_job_is_taken_back(setup: Setup, name: str) -> None:
     assert stand_in.accepted == 1
 
 
-@pytest.mark.parametrize("name", [*QUEUES, "stability"])
+@pytest.mark.parametrize("name", [*QUEUES[1:], "bfl", "stability"])
 def test_a_picture_that_is_withheld_is_told_so(setup: Setup, name: str) -> None:
     service = Service(name, setup)
     service.stand_in.filtered = True
@@ -206,7 +226,7 @@ def test_a_picture_that_is_withheld_is_told_so(setup: Setup, name: str) -> None:
     assert service.stand_in.accepted == 1
 
 
-@pytest.mark.parametrize("name", QUEUES)
+@pytest.mark.parametrize("name", [*QUEUES[1:], "bfl"])  # ComfyUI's are at its own place
 def test_a_result_is_loaded_without_the_key(setup: Setup, name: str) -> None:
     service = Service(name, setup)
     assert service.run("txt2img")["status"] == "succeeded"
@@ -222,6 +242,33 @@ def test_a_broken_picture_is_a_bad_answer_and_is_not_paid_twice(service: Service
     assert job["error"]["code"] == "bad_answer"
     assert job["images"] == []
     assert service.stand_in.accepted == 1
+
+
+HOSTILE = [
+    *awkward.JSON_TEXTS.values(),
+    b'{"data": null}',
+    b'{"data": [[], {"id": ["x"]}, 1]}',
+    b'{"data": [{"id": "\\ud800"}]}',
+    b'[{"model_name": "\\udfff", "name": "\\udfff", "count": "many"}]',
+    b'[{"name": "a", "count": 1e999}, {"name": "b", "count": NaN}, 7]',
+    b"[" + b"{}," * 300_000 + b"1]",
+    b'{"data": [' + b'{"id": "a"},' * 60_000 + b'{"id": "' + b"b" * 5000 + b'"}]}',
+]
+
+
+def test_a_check_bears_whatever_a_service_answers(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kind = {"Content-Type": "application/json"}
+    for body in HOSTILE:
+        monkeypatch.setattr(service.stand_in, "answer", lambda call, body=body: (200, kind, body))
+        answer = service.setup.front.call("POST", f"/v1/backends/{service.name}/check", {})
+        if answer.status == 200:
+            models = answer.json["models"]
+            assert len(models) <= 2000
+            assert all(name.encode() and len(name) <= 200 for name in models)
+        else:
+            assert (answer.status, answer.code) == (502, "bad_answer"), body[:100]
 
 
 def test_address_and_key_can_be_checked_without_cost(service: Service) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from front import Front
+from tests.server.front import Front
 
 NO_RESERVE = {"disk_reserve": 0}
 

@@ -8,23 +8,34 @@ tells the first stages of an observed job twice.
 from __future__ import annotations
 
 import asyncio
+import base64
 import errno
 import hashlib
 import json
 import sys
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from pentimento.api.serving import serve
-from pentimento.api.settings import Limits, Settings
-from pentimento.backends.base import Emit, Loading, PixelFile, Preview, Result, Step, Task
-from pentimento.errors import Cancelled, JobFailed, PentimentoError
-from pentimento.jobs.record import Mode, PixelFormat
+from pentimento.api.server import serve
+from pentimento.core.errors import Cancelled, JobFailed, PentimentoError
+from pentimento.core.settings import Limits, Settings
+from pentimento.schema.answers import EngineCondition, EngineState
+from pentimento.schema.job import Mode, PixelFormat
+from pentimento.schema.task import Emit, Loading, PixelFile, Preview, Result, Step, Task
 
-JPEG = b"\xff\xd8\xff\xe0 a preview \xff\xd9"
+JPEG = base64.b64decode(  # 8 x 8 px of gray
+    "/9j/4AAQSkZJRgABAQAAAQABAAD/2wBDABALDA4MChAODQ4SERATGCgaGBYWGDEjJR0oOjM9PDkzODdASFxOQERX"
+    "RTc4UG1RV19iZ2hnPk1xeXBkeFxlZ2P/wAALCAAIAAgBAREA/8QAHwAAAQUBAQEBAQEAAAAAAAAAAAECAwQFBgcI"
+    "CQoL/8QAtRAAAgEDAwIEAwUFBAQAAAF9AQIDAAQRBRIhMUEGE1FhByJxFDKBkaEII0KxwRVS0fAkM2JyggkKFhcY"
+    "GRolJicoKSo0NTY3ODk6Q0RFRkdISUpTVFVWV1hZWmNkZWZnaGlqc3R1dnd4eXqDhIWGh4iJipKTlJWWl5iZmqKj"
+    "pKWmp6ipqrKztLW2t7i5usLDxMXGx8jJytLT1NXW19jZ2uHi4+Tl5ufo6erx8vP09fb3+Pn6/9oACAEBAAA/ACv/"
+    "2Q=="
+)
 STAGES = ("noised_start", "estimate", "result")
 STAGE_FACTS = {"noise": 0.5, "sigma": 0.6, "psnr": None, "seconds": 0.1, "step": 1, "steps": 2}
+PART = 2**20  # bytes of a picture at a time
 SLOW_STEP = 0.05  # s
 
 
@@ -33,7 +44,7 @@ class StandInBackend:
 
     def __init__(self) -> None:
         self._cancelled: set[str] = set()
-        self._state = "stopped"
+        self._state: EngineCondition = "stopped"
 
     async def run(self, task: Task, emit: Emit) -> dict[str, Any]:
         self._state = "busy"
@@ -54,11 +65,15 @@ class StandInBackend:
     async def cancel(self, job_id: str) -> None:
         self._cancelled.add(job_id)
 
-    async def status(self) -> dict[str, Any]:
-        empty = {"device": None, "pid": None, "memory_mb": None, "loaded": []}
-        return {"state": self._state, **empty}
+    async def finish(self, job_id: str) -> bool:
+        return False
 
-    async def start(self) -> None:
+    async def status(self) -> EngineState:
+        return EngineState(
+            state=self._state, device=None, pid=None, memory_mb=None, loaded=[], memory=None
+        )
+
+    async def start(self, model: str | None = None) -> None:
         self._state = "idle"
 
     async def close(self) -> None:
@@ -76,17 +91,22 @@ class StandInBackend:
         seed = (request.seed or 0) + index
         if request.mask and index == 0:
             mask = task.inputs[request.mask.blob]
-            emit(
-                Result(0, _write(task, "mask.raw", mask.path.read_bytes(), mask), seed, {}, "mask")
-            )
+            parts = _turned(mask.path, 0)
+            if mask.format is None:  # an encoded file
+                mask = replace(mask, format=PixelFormat.Y_U8)
+                parts = _made(b"mask", mask.width * mask.height)
+            made = await asyncio.to_thread(_write, task, "mask.raw", parts, mask)
+            emit(Result(0, made, seed, {}, "mask"))
         if request.observe and index == 0:
             told = [*enumerate(STAGES)]
             if "again" in request.prompt:  # as after a full memory
                 told = told[:2] + told
             for number, stage in told:
-                file = replace_name(_picture(task, index, seed), f"stage-{number}.raw")
+                made = await asyncio.to_thread(_picture, task, index, seed)
+                file = replace_name(made, f"stage-{number}.raw")
                 emit(Result(number, file, seed, STAGE_FACTS, "stage", stage))
-        emit(Result(index, _picture(task, index, seed), seed, {"steps_run": request.steps}))
+        made = await asyncio.to_thread(_picture, task, index, seed)
+        emit(Result(index, made, seed, {"steps_run": request.steps}))
 
 
 def _picture(task: Task, index: int, seed: int) -> PixelFile:
@@ -95,11 +115,28 @@ def _picture(task: Task, index: int, seed: int) -> PixelFile:
     if request.mode is Mode.TXT2IMG:
         size = PixelFile(Path(), request.width or 1, request.height or 1, PixelFormat.RGB_U8)
         key = f"{request.prompt};{seed}".encode()
-        pixels = hashlib.shake_128(key).digest(size.width * size.height * 3)
+        parts = _made(key, size.width * size.height * 3)
     else:
         size = task.inputs[request.source.blob]  # type: ignore[union-attr]
-        pixels = bytes(value ^ (seed % 255 + 1) for value in size.path.read_bytes())
-    return _write(task, f"{index}.raw", pixels, size)
+        parts = _turned(size.path, seed % 255 + 1)
+        if size.format is None:  # an encoded file
+            size = replace(size, format=PixelFormat.RGB_U8)
+            parts = _made(str(seed).encode(), size.width * size.height * 3)
+    return _write(task, f"{index}.raw", parts, size)
+
+
+def _made(key: bytes, count: int) -> Iterator[bytes]:
+    """So many bytes; they repeat themselves after the first of the parts."""
+    part = hashlib.shake_128(key).digest(min(count, PART))
+    for start in range(0, count, PART):
+        yield part[: count - start]
+
+
+def _turned(file: Path, key: int) -> Iterator[bytes]:
+    table = bytes(value ^ key for value in range(256))
+    with file.open("rb") as source:
+        while part := source.read(PART):
+            yield part.translate(table)
 
 
 def replace_name(file: PixelFile, name: str) -> PixelFile:
@@ -107,9 +144,10 @@ def replace_name(file: PixelFile, name: str) -> PixelFile:
     return replace(file, path=path)
 
 
-def _write(task: Task, name: str, pixels: bytes, like: PixelFile) -> PixelFile:
+def _write(task: Task, name: str, parts: Iterable[bytes], like: PixelFile) -> PixelFile:
     path = task.output_dir / name
-    path.write_bytes(pixels)
+    with path.open("wb") as file:
+        file.writelines(parts)
     return PixelFile(path, like.width, like.height, like.format)
 
 

@@ -8,7 +8,10 @@ import struct
 import zlib
 
 import pytest
-from front import until
+from tests.server.front import until
+from tests.support import awkward
+
+from pentimento.api.app import CALLS
 
 NO_BLOB = "0" * 64
 JSON = {"Content-Type": "application/json"}
@@ -42,7 +45,7 @@ BAD_JOBS = {
     "null": (b"null", 400, "bad_request"),
     "unknown field": ({"promt": "x"}, 400, "bad_request"),
     "unknown mode": ({"mode": "paint"}, 400, "bad_request"),
-    "reserved mode": ({"mode": "outpaint"}, 400, "unsupported_mode"),
+    "nothing to expand": ({"mode": "outpaint"}, 400, "bad_request"),
     "strength 1.5": ({"strength": 1.5}, 400, "bad_request"),
     "strength -0.1": ({"strength": -0.1}, 400, "bad_request"),
     "strength NaN": (b'{"strength": NaN}', 400, "bad_request"),
@@ -57,6 +60,7 @@ BAD_JOBS = {
     "count 17": ({"count": 17}, 400, "bad_request"),
     "seed -1": ({"seed": -1}, 400, "bad_request"),
     "seed 2^53": ({"seed": 2**53}, 400, "bad_request"),
+    "a second seed of 2^53": ({"seed": 2**53 - 1, "count": 2}, 400, "bad_request"),
     "seed huge": (b'{"seed": 1' + b"0" * 5000 + b"}", 400, "bad_json"),
     "0 x 0": ({"width": 0, "height": 0}, 400, "bad_request"),
     "100000 x 100000": ({"width": 100_000, "height": 100_000}, 400, "bad_request"),
@@ -133,8 +137,8 @@ BAD_BLOBS = {
     "not a png": (PNG, b"hello, this is text", 400, "bad_image"),
     "jpeg as png": (PNG, b"\xff\xd8\xff\xe0\x00\x10JFIF\x00", 400, "bad_image"),
     "png bomb": (PNG, png(11_000, 11_000), 413, "too_many_pixels"),
-    "large png bomb": (PNG, png(30_000, 30_000), 400, "bad_image"),
-    "png of 100000 x 100000": (PNG, png(100_000, 100_000), 400, "bad_image"),
+    "large png bomb": (PNG, png(30_000, 30_000), 413, "too_many_pixels"),
+    "png of 100000 x 100000": (PNG, png(100_000, 100_000), 413, "too_many_pixels"),
     "png of 0 x 0": (PNG, png(0, 0), 400, "bad_image"),
 }
 
@@ -210,13 +214,60 @@ def test_a_bad_wait_is_refused(front, query):
     assert (answer.status, answer.code) == (400, "bad_request")
 
 
-@pytest.mark.parametrize("number", ["1", "-1", "x", "..", "0.raw", "00", "%2e%2e%2ftoken"])
-def test_pictures_a_job_does_not_have(front, number):
-    job_id = front.start({"steps": 1, "width": 4, "height": 4})
+NO_NUMBERS = ["1", "-1", "x", "..", "0.raw", "00", "%2e%2e%2ftoken", "%C2%B2", "%D9%A0", "9" * 5000]
+
+
+@pytest.mark.parametrize("number", NO_NUMBERS, ids=lambda number: number[:16])
+@pytest.mark.parametrize("of", ["images", "stages"])
+def test_pictures_a_job_does_not_have(front, of, number):
+    job_id = front.start({"prompt": "slow", "steps": 2, "width": 4, "height": 4})
+    early = front.call("GET", f"/v1/jobs/{job_id}/{of}/{number}")
     front.finished(job_id)
-    answer = front.call("GET", f"/v1/jobs/{job_id}/images/{number}")
-    assert answer.status == 404
-    assert answer.code in ("image_not_found", "not_found")
+    answer = front.call("GET", f"/v1/jobs/{job_id}/{of}/{number}")
+    assert early.code in ("image_not_found", "not_found")
+    assert (answer.status, answer.code) == (early.status, early.code) == (404, answer.code)
+
+
+WITH_BODY = [call for call in CALLS if call.body]
+JSON_TEXTS = awkward.without(awkward.JSON_TEXTS, "byte_order_mark", "null_escape", "duplicate_keys")
+
+
+@pytest.mark.parametrize("call", WITH_BODY, ids=lambda call: f"{call.method} {call.path}")
+def test_every_call_refuses_what_is_no_json_of_its_kind(front, call):
+    path = call.path.replace("{id}", "openai").replace("{name}", "x")
+    for name, text in JSON_TEXTS.items():
+        answer = front.call(call.method, path, text, JSON)
+        assert answer.status in (400, 413), (name, answer.body)
+        assert answer.code in ("bad_json", "bad_request", "too_large"), name
+
+
+@pytest.mark.parametrize("charset", ["latin-1", "utf-16", "utf-7", '"UTF8"', "gb18030"])
+def test_another_charset_is_refused(front, charset):
+    kind = {"Content-Type": f"application/json; charset={charset}"}
+    answer = front.call("POST", "/v1/jobs", b'{"prompt": "caf\xe9"}', kind)
+    assert (answer.status, answer.code) == (415, "unsupported_media_type")
+
+
+def test_the_mark_before_utf8_is_no_part_of_the_json(front):
+    answer = front.call("POST", "/v1/jobs", "\ufeff{}".encode(), JSON)
+    assert answer.status == 202
+    front.finished(answer.json["id"])
+
+
+@pytest.mark.parametrize("words", awkward.cases(awkward.ANY_PROMPT))
+def test_words_come_back_as_they_were_sent_or_are_refused(front, words):
+    sent = json.dumps({"prompt": words, "negative_prompt": words, "client": words[:64]})
+    answer = front.call("POST", "/v1/jobs", sent.encode(), JSON)
+    if answer.status == 400:
+        assert answer.code in ("bad_json", "bad_request")
+        assert "\x00" in words or words in awkward.SURROGATES.values()
+        return
+    front.finished(answer.json["id"])
+    asked = front.job(answer.json["id"])["record"]["request"]
+    assert [asked.get(name, "") for name in ("prompt", "negative_prompt")] == [words, words]
+    with front.events(answer.json["id"]) as stream:
+        told = stream.rest()[-1].data["record"]["request"]
+    assert told.get("prompt", "") == words
 
 
 @pytest.mark.parametrize("key", ["", "x" * 129, "käse"])
@@ -240,7 +291,7 @@ PLANS = {
         "source": {"width": 9, "height": 9},
         "selection": {"x": 50, "width": 9, "height": 9},
     },
-    "reserved mode": {"mode": "upscale"},
+    "nothing to expand": {"mode": "outpaint"},
     "too large": {"mode": "txt2img", "width": 60000, "height": 60000},
 }
 

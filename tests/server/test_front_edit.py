@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 import openai
 import pytest
-from front import Front
 from PIL import Image
+from tests.server.front import Front
 from tests.support.tiny_flow_models import write_flux2_klein
 
 RAW = {"Accept": "application/x-pixels"}

@@ -6,9 +6,9 @@ import time
 from collections.abc import Iterator
 
 import pytest
-from front import Front, until
+from tests.server.front import Front, until
 
-from pentimento.api import answers
+from pentimento.schema import snapshot
 
 LEASE = 0.8  # s
 
@@ -38,7 +38,7 @@ def test_events_come_in_order_and_end_with_one_terminal_event(front):
     assert fractions[-1] == 1
     ids = [event.id for event in events]
     assert ids == sorted(set(ids))
-    answers.Snapshot.model_validate_json(front.call("GET", f"/v1/jobs/{job_id}").body)
+    snapshot.Snapshot.model_validate_json(front.call("GET", f"/v1/jobs/{job_id}").body)
     assert events[-1].data == front.job(job_id)
 
 

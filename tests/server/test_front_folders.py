@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from front import Front
 from tests.models.test_recognise import CASES, KOHYA_K, lora
 from tests.models.weight_files import write
+from tests.server.front import Front
 
 LORA = lora(KOHYA_K, 768, 640)
 

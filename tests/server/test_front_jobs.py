@@ -8,10 +8,10 @@ import threading
 import cv2
 import numpy as np
 import pytest
-from front import until
 from PIL import Image
+from tests.server.front import until
 
-from pentimento.api import answers
+from pentimento.schema import answers, snapshot
 
 RAW = {"Accept": "application/x-pixels"}
 SIZES = {"rgba-u8": 4, "rgb-u8": 3, "rgba-u16": 8, "rgba-f32": 16}
@@ -31,7 +31,7 @@ def test_a_job_runs_and_its_picture_can_be_fetched(front):
     job_id = front.start({"prompt": "a", "steps": 3, "seed": 5, "width": 8, "height": 4})
     job = front.finished(job_id)
     assert job["status"] == "succeeded"
-    answers.Snapshot.model_validate_json(front.call("GET", f"/v1/jobs/{job_id}").body)
+    snapshot.Snapshot.model_validate_json(front.call("GET", f"/v1/jobs/{job_id}").body)
     raw = front.call("GET", job["images"][0]["url"], headers=RAW)
     assert raw.headers["Content-Type"] == "application/x-pixels; format=rgb-u8; width=8; height=4"
     png = front.call("GET", job["images"][0]["url"])
@@ -186,6 +186,26 @@ def test_a_waiting_job_is_cancelled_at_once_and_others_move_up(front):
     assert front.finished(waiting[2])["status"] == "succeeded"
 
 
+def test_waiting_jobs_change_places(front):
+    running = front.start({"prompt": "slow", "steps": 150})
+    front.running(running)
+    waiting = [front.start({"prompt": "wait", "steps": 1}) for _ in range(3)]
+
+    def places(job_id, position):
+        answer = front.call("PATCH", f"/v1/jobs/{job_id}", {"position": position})
+        assert answer.status == 200, answer.body
+        return [front.job(job_id)["queue_position"] for job_id in waiting]
+
+    assert places(waiting[2], "next") == [2, 3, 1]
+    assert places(waiting[2], 99) == [1, 2, 3]
+    assert places(waiting[0], 2) == [2, 1, 3]
+    assert front.call("PATCH", f"/v1/jobs/{running}", {"position": 1}).code == "not_waiting"
+    front.call("DELETE", f"/v1/jobs/{running}")
+    ended = [front.finished(job_id) for job_id in waiting]
+    started = [job["started_at"] for job in ended]
+    assert started[1] < started[0] < started[2]
+
+
 def test_cancelling_a_finished_job_changes_nothing(front):
     job_id = front.start({"steps": 1})
     before = front.finished(job_id)
@@ -210,7 +230,7 @@ def test_jobs_are_listed_newest_first_by_client_and_status(front):
     listed = front.call("GET", query).json["jobs"]
     assert [job["id"] for job in listed] == ids[::-1]
     assert len(front.call("GET", query + "&limit=2").json["jobs"]) == 2
-    assert front.call("GET", "/v1/jobs?client=nobody").json == {"jobs": []}
+    assert front.call("GET", "/v1/jobs?client=nobody").json == {"jobs": [], "next": None}
 
 
 def test_a_long_poll_answers_with_the_next_change(front):
@@ -243,10 +263,10 @@ def test_engine_calls_and_status_follow_the_schemas(front):
     front.idle()
     started = front.call("POST", "/v1/engine/start")
     assert started.status == 200
-    answers.Engine.model_validate_json(started.body)
+    answers.EngineAnswer.model_validate_json(started.body)
     answers.Status.model_validate_json(front.call("GET", "/v1/status").body)
     answers.Models.model_validate_json(front.call("GET", "/v1/models").body)
-    answers.Capabilities.model_validate_json(front.call("GET", "/v1/capabilities").body)
+    answers.ServerCapabilities.model_validate_json(front.call("GET", "/v1/capabilities").body)
     assert front.call("POST", "/v1/engine/stop").json["engine"]["state"] == "stopped"
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import io
 
-from front import until
 from PIL import Image
+from tests.server.front import until
 
 RAW = {"Accept": "application/x-pixels"}
 JOB = {"prompt": "seen", "steps": 2, "width": 12, "height": 8, "observe": True}

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 import pytest
-from front import Front
+from tests.server.front import Front
 
 from pentimento.imaging import control_maps
 

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from front import Front, until
 from PIL import Image
 from safetensors.numpy import save_file
+from tests.server.front import Front, until
 
 RAW = {"Accept": "application/x-pixels"}
 ENGINE_SECONDS = 120  # the first job waits for torch to be imported
@@ -174,7 +174,7 @@ def test_ending_in_the_middle_of_a_job_leaves_no_engine_but_its_results_behind(r
     engine = real.call("GET", "/v1/status").json["engine"]["pid"]
     started = time.monotonic()
     assert real.stop() == (0, "")
-    assert time.monotonic() - started < 3
+    assert time.monotonic() - started < 15
     until(lambda: not Path(f"/proc/{engine}").exists())
     restarted = launch(real=True, data=real.data)
     assert np.array_equal(pixels(restarted, restarted.job(done["id"])), picture)

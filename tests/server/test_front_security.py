@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
+import http.client
 import os
 import socket
 import stat
 
 import pytest
 
-from pentimento.api.calls import CALLS
+from pentimento.api.app import CALLS
+from pentimento.api.server import bind
 
 ID = "0" * 32
 ADDRESSES = [(call.method, call.path.replace("{id}", ID).replace("{n}", "0")) for call in CALLS]
@@ -118,3 +121,41 @@ def test_prompts_are_not_in_the_log(front):
     front.finished(front.start({"prompt": "my secret garden", "steps": 1}))
     front.call("POST", "/v1/jobs", {"prompt": "my secret garden", "steps": 0})
     assert "garden" not in front.log()
+
+
+def test_r9_connections_without_the_token_lock_nobody_out(launch):
+    front = launch()
+    kept = http.client.HTTPConnection("127.0.0.1", front.port, timeout=10)
+    allowed = {"Authorization": f"Bearer {front.token}"}
+    kept.request("GET", "/v1/status", headers=allowed)
+    kept.getresponse().read()
+    idle = [socket.create_connection(("127.0.0.1", front.port)) for _ in range(600)]
+    for connection in idle[::2]:
+        connection.sendall(b"GET /v1/health HTTP/1.1\r\nHost: ")
+    assert front.call("GET", "/v1/status").status == 200
+    job = front.start({"prompt": "猫", "steps": 1})
+    assert front.finished(job)["status"] == "succeeded"
+    kept.request("GET", "/v1/status", headers=allowed)  # the same connection as before
+    assert kept.getresponse().status == 200
+    kept.close()
+    for connection in idle:
+        connection.close()
+
+
+def test_r10_small_answers_do_not_wait_on_a_kept_connection():
+    """Without TCP_NODELAY the second part of an answer waits 40 ms for the first one's receipt."""
+
+    async def no_delay() -> int:
+        with bind("127.0.0.1", 0) as listener:
+            options = asyncio.get_running_loop().create_future()
+
+            def accepted(_, writer):
+                connection = writer.get_extra_info("socket")
+                options.set_result(connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY))
+                writer.close()
+
+            async with await asyncio.start_server(accepted, sock=listener):
+                with socket.create_connection(listener.getsockname()):
+                    return await options
+
+    assert asyncio.run(no_delay()) == 1

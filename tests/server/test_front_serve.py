@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 
 import pytest
-from front import ENVIRONMENT, Front, until
+from tests.server.front import ENVIRONMENT, Front, until
 
 READY_SECONDS = 1.0
 RESIDENT_MB = 80
@@ -95,7 +95,7 @@ def test_it_ends_cleanly_when_told_to(launch, number):
     front.process.send_signal(number)
     assert front.process.stdout.read() == ""
     assert front.stop() == (0, "")
-    assert time.monotonic() - started < 3
+    assert time.monotonic() - started < 15
     assert not (front.data / "server.json").exists()
 
 

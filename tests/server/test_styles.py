@@ -10,11 +10,13 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
-from front import Front
+from tests.server.front import Front
 
-from pentimento.errors import BadInput, Conflict, NotFound
-from pentimento.jobs.record import JobRequest, PlanRequest
-from pentimento.jobs.styles import OURS, StyleFields, Styles, applied, merged
+from pentimento.core.errors import BadInput, Conflict, NotFound
+from pentimento.jobs.styles import OURS, Styles, applied, merged
+from pentimento.schema.job import JobRequest
+from pentimento.schema.plan import PlanRequest
+from pentimento.schema.style import StyleFields
 
 INK: dict[str, Any] = {
     "prompt": "ink drawing of {prompt}, black lines",
@@ -74,7 +76,7 @@ def test_what_is_open_is_filled_and_what_is_said_counts(styles: Styles) -> None:
     own = {"steps": 3, "loras": [{"id": "ink", "weight": 0.1}, {"id": "other"}]}
     said = applied(JobRequest(prompt="a fox", negative_prompt="fog", style="Ink", **own), styles)
     assert (said.steps, said.guidance, said.negative_prompt) == (3, 3.0, "fog, color")
-    assert [(lora.id, lora.weight) for lora in said.loras] == [("ink", 0.1), ("other", 1.0)]
+    assert [(lora.id, lora.weight) for lora in said.loras] == [("ink", 0.1), ("other", None)]
     planned = applied(PlanRequest(mode="txt2img", style="Ink"), styles)
     assert (planned.steps, planned.sampler, planned.style) == (7, "DDIM", None)
     assert applied(plain, styles) is plain

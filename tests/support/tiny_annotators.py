@@ -139,3 +139,47 @@ def _write(model: Any, folder: Path, **settings: Any) -> Path:
     told = {"size": {"height": SIDE, "width": SIDE}} | settings
     (folder / "preprocessor_config.json").write_text(json.dumps(told))
     return folder
+
+
+def write_sam2(folder: Path, side: int = 128) -> Path:
+    """Selects something anywhere: fresh weights give logits next to 0, so they are widened."""
+    import torch
+    from transformers import (
+        Sam2Config,
+        Sam2HieraDetConfig,
+        Sam2MaskDecoderConfig,
+        Sam2Model,
+        Sam2PromptEncoderConfig,
+        Sam2VisionConfig,
+    )
+
+    backbone = Sam2HieraDetConfig(
+        hidden_size=8,
+        image_size=[side, side],
+        blocks_per_stage=[1, 1, 1, 1],
+        embed_dim_per_stage=[8, 16, 32, 64],
+        num_attention_heads_per_stage=[1, 1, 2, 2],
+        window_size_per_stage=[4, 4, 4, 4],
+        global_attention_blocks=[],
+        window_positional_embedding_background_size=[4, 4],
+    )
+    vision = Sam2VisionConfig(
+        backbone_config=backbone,
+        backbone_channel_list=[64, 32, 16, 8],
+        backbone_feature_sizes=[[side // 4] * 2, [side // 8] * 2, [side // 16] * 2],
+        fpn_hidden_size=32,
+    )
+    prompts = Sam2PromptEncoderConfig(hidden_size=32, image_size=side, mask_input_channels=4)
+    decoder = Sam2MaskDecoderConfig(
+        hidden_size=32, mlp_dim=32, num_attention_heads=2, iou_head_hidden_dim=16
+    )
+    config = Sam2Config(
+        vision_config=vision, prompt_encoder_config=prompts, mask_decoder_config=decoder
+    )
+    model = Sam2Model(config)
+    with torch.no_grad():
+        for name, weight in model.named_parameters():
+            if "hypernetworks" in name or "upscale" in name:
+                weight.copy_(torch.randn_like(weight) * 0.5)
+    model.save_pretrained(folder, safe_serialization=True)
+    return folder

@@ -37,6 +37,13 @@ make_venv() {
   fi
 }
 
+# install_spandrel DIR: architectures of upscalers. Without its dependencies: it wants torchvision,
+# which must be of the same build as torch, for parts of it that are not used here.
+install_spandrel() {
+  "$1/bin/python" -m pip install --quiet --disable-pip-version-check --no-deps \
+    'spandrel>=0.4.2,<0.5' || say "Without spandrel only upscalers of the kind Compact can be used."
+}
+
 # install_torch DIR: PyTorch before everything else, because a plain dependency on it would fetch
 # gigabytes of CUDA libraries on a machine that has no use for them.
 install_torch() {

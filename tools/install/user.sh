@@ -1,14 +1,26 @@
 # shellcheck shell=bash disable=SC2154 # variables of install.sh
 # The installation for a user, and its removal.
 
+# The same rule as in server/pentimento/core/files.py and plugin/pentimento/server.py.
 data_dir() {
-  if [ -n "${PENTIMENTO_DATA:-}" ]; then
-    printf '%s\n' "$PENTIMENTO_DATA"
-  elif [ "$(uname)" = Darwin ]; then
-    printf '%s\n' "$HOME/Library/Application Support/pentimento"
-  else
-    printf '%s\n' "${XDG_DATA_HOME:-$HOME/.local/share}/pentimento"
-  fi
+  local base=${XDG_DATA_HOME:-}
+  case ${PENTIMENTO_DATA:-} in
+    '')
+      if [ "$(uname)" = Darwin ]; then
+        printf '%s\n' "$HOME/Library/Application Support/pentimento"
+        return
+      fi
+      case $base in
+        /*) ;;
+        *) base=$HOME/.local/share ;; # a relative path is invalid there
+      esac
+      printf '%s\n' "$base/pentimento"
+      ;;
+    '~') printf '%s\n' "$HOME" ;;
+    '~/'*) printf '%s\n' "$HOME/${PENTIMENTO_DATA#'~/'}" ;;
+    /*) printf '%s\n' "$PENTIMENTO_DATA" ;;
+    *) printf '%s\n' "$PWD/$PENTIMENTO_DATA" ;;
+  esac
 }
 
 unit_file() { printf '%s\n' "${XDG_CONFIG_HOME:-$HOME/.config}/systemd/user/pentimento.service"; }
@@ -62,6 +74,7 @@ install_packages() {
   "$venv/bin/python" -m pip install --quiet --disable-pip-version-check "${source}[gguf]"
   "$venv/bin/python" -m pip install --quiet --disable-pip-version-check \
     --force-reinstall --no-deps "$source"
+  install_spandrel "$venv"
   rm -rf "$source"
 }
 
@@ -86,7 +99,7 @@ link_command() {
 
 # How the plug-in starts the server: never with GIMP's own Python.
 write_install_json() {
-  "$1/venv/bin/python" - "$1" <<'PYTHON'
+  "$1/venv/bin/python" - "$1" "$here/docs" <<'PYTHON'
 import json, os, sys
 from pathlib import Path
 
@@ -96,7 +109,7 @@ target = Path(sys.argv[1], "install.json")
 command = [str(Path(sys.argv[1], "venv", "bin", "python")), "-m", "pentimento", "serve"]
 draft = target.with_suffix(".new")
 with open(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
-    json.dump({"command": command, "version": __version__}, file)
+    json.dump({"command": command, "version": __version__, "docs": sys.argv[2]}, file)
 draft.replace(target)
 PYTHON
 }
@@ -110,7 +123,7 @@ install_service() {
 Description=Pentimento, generative painting for GIMP
 
 [Service]
-ExecStart="$(data_dir)/venv/bin/python" -m pentimento serve
+ExecStart="$(data_dir)/venv/bin/python" -m pentimento serve --data-dir "$(data_dir)"
 Restart=on-failure
 
 [Install]
@@ -134,13 +147,33 @@ stop_server() {
   fi
 }
 
-# Only what is ours: PENTIMENTO_DATA may name any folder.
+# Only what is ours: PENTIMENTO_DATA may name any folder, and people lay files beside ours. So files
+# go by the names that the server gives (jobs/results.py, jobs/blobs.py, core/data_folder.py), folders
+# once nothing is left in them, and links are not followed. Models go whole, as the option says.
 purge_data() {
-  local name
-  for name in models jobs blobs logs server.json server.lock token; do
-    rm -rf "${1:?}/$name"
+  local data=${1:?} hex32='[0-9a-f]{32}' part='(([.][0-9]+)?[.]part)?' job LC_ALL=C
+  for job in "$data/jobs"/*; do
+    [ ! -L "$data/jobs" ] && [[ ${job##*/} =~ ^$hex32$ ]] || continue
+    remove_named "$job" "^([0-9]+[.](raw|png|icc|webp)|mask[.]raw|stage-[0-9]+[.]raw|record[.]json)$part$"
   done
-  rm -f "$1"/jobs.sqlite*
+  remove_named "$data/jobs" '^$'
+  remove_named "$data/blobs" "^($hex32$hex32|$hex32[.]part)$"
+  remove_named "$data/logs" '^(server|engine)[.]log([.][0-9]+)?$'
+  [ -L "$data/models" ] || rm -rf "$data/models"
+  remove_named "$data" "^(server[.]json|(server|start)[.]lock|token|[.]pentimento-data)$"
+  remove_named "$data" "^jobs[.]sqlite([.]damaged(-[0-9]+)?)?(-wal|-shm)?$"
+}
+
+# remove_named FOLDER REGEX: the files in it that have such names, and it when it is empty then.
+remove_named() {
+  local file
+  [ -d "$1" ] && [ ! -L "$1" ] || return 0
+  for file in "$1"/* "$1"/.[!.]*; do
+    if [[ ${file##*/} =~ $2 ]] && [ -f "$file" ] && [ ! -L "$file" ]; then
+      rm -f "$file"
+    fi
+  done
+  rmdir "$1" 2>/dev/null || true
 }
 
 uninstall_for_user() {

@@ -15,6 +15,7 @@ import settings
 from errors import PluginError, ServerUnreachable
 from gimpio.progress import Progress
 from i18n import _
+from server_texts import state
 
 PLUGIN_DIR = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
@@ -98,9 +99,9 @@ def _about_server():
 def _about_engine(status) -> Check:
     engine = status.get("engine") or {}
     ok = engine.get("state") != "failed"
-    sentence = _("The engine is {state} on {device}.").format(
-        state=engine.get("state") or "?", device=engine.get("device") or "?"
-    )
+    sentence = state(engine.get("state") or "?")
+    if engine.get("device"):
+        sentence += " · " + str(engine["device"])
     if not ok:
         sentence += "\n" + _("Its log is in {path}.").format(
             path=os.path.join(str(status.get("data_dir")), "logs")

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import wire
-from actions import guides
-from actions.work import Work
+from actions import guides, lineage
+from actions.work import Begun, Results, Work
 from errors import NotPossible
-from gimpio import layers, sources
+from gimpio import sources
 from gimpio.destination import Destination
 from gimpio.selection import Area
 from i18n import _
@@ -14,8 +14,7 @@ from i18n import _
 
 def _area(context, values):
     """What is read, and the part of it that may change; None for all of it."""
-    destination = Destination.of(values)
-    source = sources.choose(context.image, context.drawables, values["source"], destination)
+    source = guides.chosen(context, values)
     area = Area(source)
     return source, None if not values["only-selection"] or area.is_empty() else area
 
@@ -27,6 +26,10 @@ def plan_request(context, values):
 
 
 def run(context):
+    return begin(context).to_the_end(context)
+
+
+def begin(context):
     values = context.values
     if not values["prompt"].strip():
         raise NotPossible(
@@ -42,9 +45,14 @@ def run(context):
     sent_mask = work.send(mask) if mask else None
     guiding = guides.send(work, context, box)
     job = wire.job_request(wire.EDIT, values, wire.seed_of(values), sent, sent_mask, guides=guiding)
-    outcome = work.run(job)
-    made = work.pictures(
-        outcome, context.action.key, box, source, guides=guides.tattoos_of(context)
-    )
-    place = layers.Place(context.image, source.above, box, Destination.of(values))
-    return place.put(made, deep_mask, context.interactive)
+    if values["only-changes"] and area is None:
+        job["only_changes"] = True  # elsewhere the mask says what stays
+    destination, roots = Destination.of(values), lineage.of(context, source)
+    above = guides.above(context, values, source)
+
+    def results(outcome):
+        made = work.pictures(outcome, roots, box)
+        place = work.place(outcome, context.image, above, box, destination, roots)
+        return Results(made, place, deep_mask)
+
+    return Begun(work, wire.located(job, roots.image, box), results)

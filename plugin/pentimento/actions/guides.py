@@ -7,11 +7,15 @@ import re
 from typing import Any, Dict, List
 
 import options
+import wire
 from errors import NotPossible
-from gimpio import sources
+from gimpio import identity, sources
+from gimpio.destination import Destination
 from i18n import _
+from turning import STRAIGHT, Turn
 from wire import Box
 
+References = Dict[str, List[identity.Reference]]
 MARK = "region:"
 MOST_REGIONS = 8
 COPY_NUMBER = re.compile(r" #\d+$")  # what GIMP adds to keep names apart
@@ -19,13 +23,50 @@ COPY_NUMBER = re.compile(r" #\d+$")  # what GIMP adds to keep names apart
 
 def used(context: Any) -> bool:
     """Whether any layer guides."""
-    return any(_tattoos(context.image, context.values).values())
+    return any(_layers(context.image, context.values).values())
 
 
-def tattoos_of(context: Any) -> Dict[str, List[int]]:
+def references(context: Any, ledger: identity.Ledger) -> References:
     """How to find the layers again, for the metadata; empty where none guides."""
-    found = _tattoos(context.image, context.values)
-    return {name: tattoos for name, tattoos in found.items() if tattoos}
+    return _references(_layers(context.image, context.values), ledger)
+
+
+def renamed(image: Any, kept: Dict[str, Any], ledger: identity.Ledger) -> References:
+    """The references of a record, in today's form."""
+    return _references({name: _found(image, kept, name) for name in kept}, ledger)
+
+
+def _references(layers: Dict[str, List[Any]], ledger: identity.Ledger) -> References:
+    return {
+        name: [ledger.reference(layer) for layer in found]
+        for name, found in layers.items()
+        if found
+    }
+
+
+def chosen(context: Any, values: Dict[str, Any]) -> sources.Source:
+    """The source that the values name. Of all that is seen it is without what steers and guides and
+    without other tries of the same job."""
+    regions = _region_layers(context.image) if values.get("regions") else []
+    return sources.choose(
+        context.image,
+        context.drawables,
+        values["source"],
+        Destination.of(values),
+        (*regions, *context.left_out),
+    )
+
+
+def above(context: Any, values: Dict[str, Any], source: sources.Source) -> Any:
+    """The layer that results go above, so that neither what they were made from nor an older result
+    covers them."""
+    image = context.image
+    names = [*wire.controls_used(values), *_references_used(values)]
+    regions = _region_layers(image) if values.get("regions") else []
+    steering = [values[name + "-layer"] for name in names]
+    older = sources.older_results(image, source.layers) if source.layers else []
+    others = [layer for layer in (*steering, *regions, *older) if layer is not None]
+    return sources.above_all(image, source.above, others)
 
 
 def send(work: Any, context: Any, box: Box) -> Dict[str, Any]:
@@ -42,17 +83,22 @@ def send(work: Any, context: Any, box: Box) -> Dict[str, Any]:
 
 
 def send_again(
-    work: Any, image: Any, tattoos: Dict[str, List[int]], request: Dict[str, Any], box: Box
+    work: Any,
+    image: Any,
+    kept: Dict[str, Any],
+    request: Dict[str, Any],
+    box: Box,
+    turn: Turn = STRAIGHT,
 ) -> Dict[str, Any]:
-    """The same of a recorded job, from the layers as they are now."""
+    """The same of a recorded job, from the layers as they are now, turned so."""
     fields: Dict[str, Any] = {}
     references = [
-        {**old, "image": _picture(work, image, layer)}
-        for layer, old in zip(_found(image, tattoos, "references"), request.get("references", ()))
+        {**old, "image": _picture(work, image, layer, turn)}
+        for layer, old in zip(_found(image, kept, "references"), request.get("references", ()))
     ]
     if references:
         fields["references"] = references
-    regions = [_region(work, layer, box) for layer in _found(image, tattoos, "regions")]
+    regions = [_region(work, layer, box, turn) for layer in _found(image, kept, "regions")]
     return {**fields, "regions": regions} if regions else fields
 
 
@@ -87,16 +133,16 @@ def _region_layers(image: Any) -> List[Any]:
     return [layer for layer in layers if layer.get_name().strip().lower().startswith(MARK)]
 
 
-def _tattoos(image: Any, values: Dict[str, Any]) -> Dict[str, List[int]]:
-    regions = _region_layers(image) if values.get("regions") else []
+def _layers(image: Any, values: Dict[str, Any]) -> Dict[str, List[Any]]:
     return {
-        "references": [values[name + "-layer"].get_tattoo() for name in _references_used(values)],
-        "regions": [region.get_tattoo() for region in regions],
+        "references": [values[name + "-layer"] for name in _references_used(values)],
+        "regions": _region_layers(image) if values.get("regions") else [],
     }
 
 
-def _found(image: Any, tattoos: Dict[str, List[int]], name: str) -> List[Any]:
-    layers = [image.get_layer_by_tattoo(tattoo) for tattoo in tattoos.get(name, ())]
+def _found(image: Any, kept: Dict[str, Any], name: str) -> List[Any]:
+    tree = sources.tree(image)
+    layers = [identity.find(tree, reference) for reference in kept.get(name, ())]
     if None in layers:
         raise NotPossible(
             _("A layer that guided this result is gone."),
@@ -130,14 +176,14 @@ def _reference(work: Any, context: Any, name: str) -> Dict[str, Any]:
     return found
 
 
-def _picture(work: Any, image: Any, layer: Any) -> Dict[str, str]:
+def _picture(work: Any, image: Any, layer: Any, turn: Turn = STRAIGHT) -> Dict[str, str]:
     source = sources.of_layer(image, layer)
-    return {"blob": work.send(source.read(source.extent)).blob_id}
+    return {"blob": work.send(turn.pixels(source.read(source.extent))).blob_id}
 
 
-def _region(work: Any, layer: Any, box: Box) -> Dict[str, Any]:
+def _region(work: Any, layer: Any, box: Box, turn: Turn = STRAIGHT) -> Dict[str, Any]:
     """The layer's alpha is its area, its opacity how much it counts."""
-    mask = work.send(sources.alpha_of(layer, box))
+    mask = work.send(turn.pixels(sources.alpha_of(layer, box)))
     return {
         "mask": {"blob": mask.blob_id},
         "prompt": words_of(layer.get_name()),

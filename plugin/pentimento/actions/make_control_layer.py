@@ -1,26 +1,33 @@
-"""Make Control Layer: the map of a source as an ordinary layer above it, to be edited and then
-chosen as a control layer."""
+"""Make Control Layer: the map of a source as a hidden layer, to be edited and then chosen as a
+control layer. The source stays selected: the map steers and is never what is worked on."""
 
 from __future__ import annotations
 
+import choices
 import wire
 from actions.work import Work
-from gimpio import layers, sources
+from gimpio import identity, layers, sources
 from gimpio.destination import Destination
 from i18n import _
 
 
 def run(context):
-    values, destination = context.values, Destination()
-    source = sources.choose(context.image, context.drawables, values["source"], destination)
+    values = context.values
+    selected = sources.workable(context.image, context.drawables)
+    drawables = sources.originals(context.image, selected) or selected
+    source = sources.choose(context.image, drawables, values["source"], Destination())
     work = Work(_("Make Control Layer"))
     sent = work.send(source.read(source.extent))
+    ledger = identity.Ledger()
+    name, made_from = _name(values["map"], source), source.record(ledger)
     outcome = work.run(wire.map_request(values, sent))
-    picture = layers.Picture(outcome.pictures[0], _name(values["map"], source), {})
-    place = layers.Place(context.image, source.above, source.extent, destination)
-    return place.put([picture])
+    record = {"version": 2, "type": values["map"], "source": made_from}
+    picture = layers.Picture(outcome.pictures[0], name, record)
+    return layers.put_map(context.image, source.extent, picture, ledger)
 
 
 def _name(kind, source):
-    seen = _("visible") if source.above is None else source.above.get_name()
-    return _("{kind} map · {layer}").format(kind=kind, layer=seen)
+    chosen = next(choice for choice in choices.MAPS if choice.nick == kind)
+    if source.above is None:
+        return _("{map} of everything visible").format(map=_(chosen.label))
+    return _("{map} of {layer}").format(map=_(chosen.label), layer=source.above.get_name())

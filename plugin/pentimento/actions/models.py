@@ -6,6 +6,7 @@ from __future__ import annotations
 import threading
 
 import choices
+import failure_words
 import model_words
 import server
 from errors import JobFailed
@@ -42,11 +43,13 @@ def download(client, model: str, accept: bool, tell) -> None:
         threading.Event().wait(LOOK_SECONDS)
         pull = next(one for one in client.pulls() if one["id"] == model)
     if pull["error"]:
-        raise JobFailed(pull["error"]["message"], pull["error"]["hint"], pull["error"]["code"])
+        error = pull["error"]
+        told = failure_words.told
+        raise JobFailed(told(error["message"]), told(error["hint"]), error["code"])
     if pull["status"] != "succeeded":
         raise JobFailed(
             _("The download was stopped elsewhere."),
-            _("Filters > Pentimento > Models goes on with it."),
+            _("Filters > Pentimento > Setup > Models goes on with it."),
             "pull_ended",
         )
 

@@ -17,12 +17,14 @@ EQUAL = 100  # dB, what the server gives where nothing differs
 NAMES = {  # by the code of a stage, filled in from its facts
     "source": N_("Source"),
     "mask": N_("Mask"),
+    "prefill": N_("Under the selection"),
     "round_trip": N_("Encoded and decoded"),
     "control": N_("Control map: {control}"),
     "noised_start": N_("Noised start"),
     "estimate": N_("Step {step} of {steps}"),
     "decode": N_("Decoded"),
     "drift_correction": N_("Drift taken off"),
+    "detail_correction": N_("Detail given back"),
     "color_match": N_("Colors matched"),
     "composite": N_("Composite"),
     "result": N_("Result"),
@@ -49,7 +51,7 @@ def story(values: Dict[str, Any], outcome: Any) -> Optional[Story]:
 
 def save_sheet(values: Dict[str, Any], outcome: Any) -> None:
     """Last of all: what the work has brought is in the image then, whatever the disk says."""
-    file = values["contact-sheet"]
+    file = values.get("contact-sheet")
     if file is None or outcome.sheet is None:
         return
     flags = Gio.FileCreateFlags.REPLACE_DESTINATION
@@ -62,8 +64,10 @@ def save_sheet(values: Dict[str, Any], outcome: Any) -> None:
 def name_of(entry: Dict[str, Any]) -> str:
     """Number, name, share of noise and nearness to the source of a stage, for its layer."""
     facts = entry["facts"]
-    known = NAMES.get(entry["code"])
-    name = _(known).format(**facts) if known else entry["name"]
+    try:
+        name = _(NAMES[entry["code"]]).format(**facts)
+    except KeyError:  # a stage of a newer server, or with facts of one
+        name = entry["name"]
     parts: List[str] = [f"{entry['index'] + 1} {name}"]
     if facts.get("noise"):
         parts.append(_("noise {share} %").format(share=round(facts["noise"] * 100)))

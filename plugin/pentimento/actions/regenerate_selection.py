@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import wire
-from actions import guides, observing, steering
-from actions.work import Work
-from gimpio import layers, sources
+from actions import guides, lineage, observing, steering
+from actions.work import Begun, Results, Work
+from gimpio import sources
 from gimpio.destination import Destination
 from gimpio.selection import Area
 from i18n import _
@@ -13,9 +13,7 @@ from i18n import _
 
 def _area(context, values):
     """What is read, and the part of it that is made anew."""
-    destination = Destination.of(values)
-    source = sources.choose(context.image, context.drawables, values["source"], destination)
-    return Area(source, values["mask-source"], values["mask-channel"])
+    return Area(guides.chosen(context, values), values["mask-source"], values["mask-channel"])
 
 
 def plan_request(context, values):
@@ -26,13 +24,18 @@ def plan_request(context, values):
         sources.canvas(context.image),
         area.source.extent,
         area.bounds(),
+        sources.joined_extent(context.drawables),
     )
 
 
 def run(context):
+    return begin(context).to_the_end(context)
+
+
+def begin(context):
     """The layer mask is the selection itself; where the server was to change it, it is the mask
     that the server made of it."""
-    values = context.values
+    values = context.values = steering.settled(context.values)
     area = _area(context, values)
     request = plan_request(context, values)
     observing.check(values)
@@ -43,22 +46,17 @@ def run(context):
     pictures = sent, work.send(mask), steering.send(work, context, box)
     guiding = guides.send(work, context, box)
     job = wire.job_request(wire.INPAINT, values, wire.seed_of(values), *pictures, guides=guiding)
-    sheet = values["contact-sheet"] is not None
-    outcome = work.run(job, wants_mask="mask_options" in job, wants_sheet=sheet)
     destination = Destination.of(values)
     unchanged = sent if destination.keeps(context.image) else None
-    tattoos = steering.tattoos_of(values)
-    made = work.pictures(
-        outcome,
-        context.action.key,
-        box,
-        area.source,
-        unchanged,
-        control=tattoos,
-        guides=guides.tattoos_of(context),
-    )
-    place = layers.Place(context.image, area.source.above, box, destination)
-    story = observing.story(values, outcome)
-    placed = place.put(made, outcome.mask or deep_mask, context.interactive, story)
-    observing.save_sheet(values, outcome)
-    return placed
+    roots = lineage.of(context, area.source)
+    above = guides.above(context, values, area.source)
+
+    def results(outcome):
+        made = work.pictures(outcome, roots, box, area.source, unchanged)
+        place = work.place(outcome, context.image, above, box, destination, roots)
+        story = observing.story(values, outcome)
+        return Results(made, place, outcome.mask or deep_mask, story)
+
+    job = wire.located(job, roots.image, box)
+    sheet = values["contact-sheet"] is not None
+    return Begun(work, job, results, "mask_options" in job, sheet)

@@ -9,6 +9,7 @@ from client import Client
 from errors import PluginError
 from gimpio.progress import Progress
 from i18n import _
+from server_texts import state
 
 
 def run(context):
@@ -36,7 +37,7 @@ def report() -> str:
         status = server.connect().status()
     except PluginError as error:
         return str(error)
-    lines = [_("The server runs at {url}.").format(url=place.url)]
+    lines = [_("The server runs at {url}.").format(url=place.url if place else "")]
     return "\n".join(lines + [f"{label}: {value}" for label, value in details(status)])
 
 
@@ -45,7 +46,7 @@ def details(status):
     engine, queue = status.get("engine") or {}, status.get("queue") or {}
     rows = [
         (_("Version"), status.get("version")),
-        (_("Engine"), engine.get("state")),
+        (_("Engine"), state(engine["state"]) if engine.get("state") else None),
         (_("Device"), engine.get("device")),
         (_("Engine memory"), _megabytes(engine.get("memory_mb"))),
         (_("Models loaded"), ", ".join(map(str, engine.get("loaded") or []))),

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any, Dict, List, Optional, Sequence, Union
+from typing import Any, Dict, List, Optional
 
 import choices
 from errors import NotPossible
-from gimpio import sources
+from gimpio import identity, metadata, sources
 from i18n import _
+from turning import STRAIGHT, Turn
 from wire import Box, Sent, controls_used
+
+References = List[Optional[identity.Reference]]
 
 
 def check(values: Dict[str, Any], has_source: bool) -> None:
@@ -16,6 +19,18 @@ def check(values: Dict[str, Any], has_source: bool) -> None:
     for name in controls_used(values):
         if values[name + "-layer"] is None:
             _check_source(values[name], has_source)
+
+
+def settled(values: Dict[str, Any]) -> Dict[str, Any]:
+    """The values, but a map that Pentimento drew of the same kind is used as it is: edges of edges
+    are nobody's wish."""
+    found = dict(values)
+    for name in controls_used(values):
+        layer = values[name + "-layer"]
+        drawn = metadata.map_of(layer) if layer is not None else None
+        if drawn and drawn["type"] == values[name]:
+            found[name + "-is-map"] = True
+    return found
 
 
 def _check_source(kind: str, has_source: bool) -> None:
@@ -27,10 +42,18 @@ def _check_source(kind: str, has_source: bool) -> None:
         )
     if kind not in choices.DRAWN_CONTROLS:
         raise NotPossible(
-            _("Maps of that kind can't be drawn on the way."),
-            _("Make a layer of it with Make Control Layer, and choose it as the control layer."),
+            _("That kind of map cannot be detected on the way."),
+            _(
+                "Choose a layer that already is such a map; with a model for it Make Control Layer "
+                "makes one."
+            ),
             "no_control_layer",
         )
+
+
+def used(values: Dict[str, Any]) -> bool:
+    """Whether any layer steers."""
+    return any(values[name + "-layer"] is not None for name in controls_used(values))
 
 
 def send(work: Any, context: Any, box: Box) -> List[Optional[Sent]]:
@@ -51,26 +74,40 @@ def _sent(work: Any, image: Any, layer: Any, box: Box) -> Sent:
 
 
 def send_again(
-    work: Any, image: Any, tattoos: Union[int, Sequence[Optional[int]], None], box: Box
+    work: Any, image: Any, kept: Any, box: Box, turn: Turn = STRAIGHT
 ) -> List[Optional[Sent]]:
-    """The control layers of a recorded job as they are now. Older versions kept the tattoo of one
-    or None."""
-    kept = tattoos if isinstance(tattoos, list) else [tattoos]
-    return [None if tattoo is None else _sent_again(work, image, tattoo, box) for tattoo in kept]
+    """The control layers of a recorded job as they are now, turned so."""
+    layers = _layers_again(image, kept)
+    return [
+        None if layer is None else work.send(turn.pixels(sources.of_layer(image, layer).read(box)))
+        for layer in layers
+    ]
 
 
-def _sent_again(work: Any, image: Any, tattoo: int, box: Box) -> Sent:
-    layer = image.get_layer_by_tattoo(tattoo)
+def _layers_again(image: Any, kept: Any) -> List[Optional[Any]]:
+    """Older versions kept the tattoo of one or None."""
+    references = kept if isinstance(kept, list) else [kept]
+    return [None if one is None else _layer_again(image, one) for one in references]
+
+
+def _layer_again(image: Any, reference: Any) -> Any:
+    layer = identity.find(sources.tree(image), reference)
     if layer is None:
         raise NotPossible(
             _("The control layer of this result is gone."),
             _("Undo its removal, or start again from the action's dialog."),
             "control_layer_gone",
         )
-    return work.send(sources.of_layer(image, layer).read(box))
+    return layer
 
 
-def tattoos_of(values: Dict[str, Any]) -> List[Optional[int]]:
-    """How to find the control layers again, for the metadata; one for each control that is used."""
+def references(values: Dict[str, Any], ledger: identity.Ledger) -> References:
+    """How to find the control layers again; one for each control that is used."""
     layers = [values[name + "-layer"] for name in controls_used(values)]
-    return [None if layer is None else layer.get_tattoo() for layer in layers]
+    return [None if layer is None else ledger.reference(layer) for layer in layers]
+
+
+def renamed(image: Any, kept: Any, ledger: identity.Ledger) -> References:
+    """The references of a record, in today's form."""
+    layers = _layers_again(image, kept)
+    return [None if layer is None else ledger.reference(layer) for layer in layers]

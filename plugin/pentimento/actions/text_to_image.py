@@ -1,13 +1,13 @@
-"""Text to Image: a picture from the prompt alone, as layers in the middle of the image or as a new
-image."""
+"""Text to Image: a picture from the prompt alone, as layers over the selection or the image, or as
+a new image."""
 
 from __future__ import annotations
 
 from gi.repository import Gimp
 
 import wire
-from actions import guides, observing, steering
-from actions.work import Work
+from actions import guides, lineage, observing, steering
+from actions.work import Begun, Results, Work
 from gimpio import layers, sources
 from gimpio.destination import Destination
 from i18n import _
@@ -15,59 +15,106 @@ from wire import Box
 
 
 def plan_request(context, values):
-    return wire.plan_request(wire.TXT2IMG, values)
+    return wire.plan_request(wire.TXT2IMG, _sized(context, values))
+
+
+def _sized(context, values):
+    """The values with a size where none is given: that of the selection or of the image, as far as
+    the result goes into one."""
+    if not _into_image(context, values):
+        return values
+    area = _area(context.image)
+    sizes = {"width": values["width"] or area.width, "height": values["height"] or area.height}
+    return {**values, **sizes}
+
+
+def _into_image(context, values):
+    return context.image is not None and not Destination.of(values).new_image
+
+
+def _area(image):
+    """Where a picture goes in an image: where the selection is, or over all of it."""
+    canvas = sources.canvas(image)
+    _ok, some, left, top, right, bottom = Gimp.Selection.bounds(image)
+    return Box(left, top, right - left, bottom - top) if some else canvas
 
 
 def run(context):
-    values = context.values
-    destination = Destination.of(values)
-    into_image = context.image is not None and not destination.new_image
+    return begin(context).to_the_end(context)
+
+
+def begin(context):
+    values = context.values = steering.settled(context.values)
+    destination, into_image = Destination.of(values), _into_image(context, values)
     if into_image:
         sources.check_image(context.image, destination)
     observing.check(values)
     work = Work(_("Text to Image"))
+    sized = _sized(context, values)
+    if not into_image:
+        sized = {**sized, **wire.least_size(work.plan(plan_request(context, values)), values)}
     pictures, guiding = _steering(work, context)
-    seed = wire.seed_of(values)
-    job = wire.job_request(wire.TXT2IMG, values, seed, controls=pictures, guides=guiding)
-    outcome = work.run(job, wants_sheet=values["contact-sheet"] is not None)
-    placed = _placed(work, context, outcome, destination, into_image)
-    observing.save_sheet(values, outcome)
-    return placed
-
-
-def _placed(work, context, outcome, destination, into_image):
-    values = context.values
-    size, tattoos = outcome.pictures[0], steering.tattoos_of(values)
-    story = observing.story(values, outcome)
+    seed, roots, above = wire.seed_of(values), lineage.of(context), _above(context)
+    job = wire.job_request(wire.TXT2IMG, sized, seed, controls=pictures, guides=guiding)
     if into_image:
-        box = _centred(sources.canvas(context.image), size.width, size.height)
-        made = work.pictures(
-            outcome, context.action.key, box, control=tattoos, guides=guides.tattoos_of(context)
-        )
-        place = layers.Place(context.image, _selected_layer(context), box, destination)
-        return place.put(made, None, context.interactive, story)
+        job = wire.located(job, roots.image, _middle(context.image, Box(0, 0, *_size(sized))))
+
+    def results(outcome):
+        return _results(work, context, outcome, destination, roots, above)
+
+    return Begun(work, job, results, wants_sheet=values["contact-sheet"] is not None)
+
+
+def _size(sized):
+    return sized["width"], sized["height"]
+
+
+def _results(work, context, outcome, destination, roots, above):
+    size = outcome.pictures[0]
+    story = observing.story(context.values, outcome)
+    if context.image is not None and not destination.new_image:
+        box = _middle(context.image, size)
+        made = work.pictures(outcome, roots, box)
+        place = work.place(outcome, context.image, above, box, destination, roots)
+        return Results(made, place, None, story)
     box = Box(0, 0, size.width, size.height)
-    made = work.pictures(
-        outcome, context.action.key, box, control=tattoos, guides=guides.tattoos_of(context)
-    )
-    empty = Gimp.Image.new(box.width, box.height, Gimp.ImageBaseType.RGB)
-    image = layers.new_image(empty, made, mark=destination.mark, story=story)
-    return layers.shown(image, context.interactive)
+    return _NewImage(work.pictures(outcome, roots, box), box, destination.mark, story)
+
+
+class _NewImage:
+    """Results that are an image of their own."""
+
+    def __init__(self, pictures, box, mark, story):
+        self._pictures, self._box, self._mark, self._story = pictures, box, mark, story
+
+    def put(self, display):
+        empty = Gimp.Image.new(self._box.width, self._box.height, Gimp.ImageBaseType.RGB)
+        image = layers.new_image(empty, self._pictures, mark=self._mark, story=self._story)
+        return layers.shown(image, display)
 
 
 def _steering(work, context):
     """What steers and guides is read where the result is going to lie."""
-    steered = any(steering.tattoos_of(context.values))
+    steered = steering.used(context.values)
     if context.image is None or not (steered or guides.used(context)):
         return [], {}
     size = work.box(plan_request(context, context.values))
-    box = _centred(sources.canvas(context.image), size.width, size.height)
+    box = _middle(context.image, size)
     return steering.send(work, context, box), guides.send(work, context, box)
 
 
-def _centred(canvas: Box, width: int, height: int) -> Box:
-    return Box((canvas.width - width) // 2, (canvas.height - height) // 2, width, height)
+def _middle(image, size) -> Box:
+    """A box of that size over the middle of the area; an image that is gone has none."""
+    if not image.is_valid():
+        return Box(0, 0, size.width, size.height)
+    area = _area(image)
+    x, y = area.x + (area.width - size.width) // 2, area.y + (area.height - size.height) // 2
+    return Box(x, y, size.width, size.height)
 
 
-def _selected_layer(context):
-    return next((item for item in context.drawables if item.is_layer()), None)
+def _above(context):
+    """The selected layer, or the topmost older result that is seen above it."""
+    layer = next((item for item in context.drawables if item.is_layer()), None)
+    if layer is None:
+        return None
+    return sources.above_all(context.image, layer, sources.older_results(context.image, []))

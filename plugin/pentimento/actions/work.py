@@ -3,17 +3,24 @@ follow, fetch. All HTTP runs in a thread while GIMP's progress bar goes on."""
 
 from __future__ import annotations
 
+import threading
+from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any, Dict, List, Optional, Tuple
+from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple, Union
 
 import log
 import server
+from actions import observing
+from actions.lineage import Lineage
 from client import Client
-from gimpio.layers import Picture, name_for
+from errors import PluginError, ServerRefused, Stopped
+from gimpio.destination import Destination
+from gimpio.layers import Picture, Place, Story, name_for, title_for
 from gimpio.progress import Progress
 from gimpio.sources import Source
 from i18n import _, ngettext
-from wire import Box, Pixels, Sent, Stored
+from server_texts import told
+from wire import UPSCALE, Box, Pixels, Sent, Stored
 
 
 @dataclass(frozen=True)
@@ -28,13 +35,58 @@ class Outcome:
     sheet: Optional[bytes]
 
 
+@dataclass(frozen=True)
+class Results:
+    """Pictures that are ready for their place, with the mask of their layers and how they were
+    made."""
+
+    pictures: List[Picture]
+    place: Place
+    mask: Any = None
+    story: Optional[Story] = None
+
+    def put(self, display: bool) -> Dict[str, Any]:
+        return self.place.put(self.pictures, self.mask, display, self.story)
+
+
+@dataclass(frozen=True)
+class Begun:
+    """An action whose job is ready to be sent. `results` makes of the outcome what has a method
+    `put(display)`, which gives the return values; both are for the main thread."""
+
+    work: Work
+    request: Dict[str, Any]
+    results: Callable[[Outcome], Any]
+    wants_mask: bool = False
+    wants_sheet: bool = False
+
+    def to_the_end(self, context: Any) -> Dict[str, Any]:
+        """Sends the job, waits for it and places what it brings."""
+        outcome = self.work.run(self.request, self.wants_mask, self.wants_sheet)
+        placed = self.results(outcome).put(context.interactive)
+        observing.save_sheet(context.values, outcome)
+        return placed
+
+
 class Work:
     """The server's side of one action."""
 
-    def __init__(self, title: str) -> None:
-        self._title = title
+    def __init__(self, title: str, name: str = "") -> None:
+        """`name` is what results without words are called, else as the work is."""
+        self._title = name or title
         self._progress = Progress(title)
+        self._job = ""
+        self._which = ""  # of several jobs
+        self._stopped = threading.Event()
         self._client: Client = self._progress.wait_for(lambda: server.ready(self._progress.tell))
+
+    def count(self, number: int, of: int) -> None:
+        """The next job is this one of so many: what is told of it says so."""
+        self._which = _("Picture {image} of {images}").format(image=number, images=of) + " · "
+
+    @property
+    def client(self) -> Client:
+        return self._client
 
     def plan(self, request: Dict[str, Any]) -> Dict[str, Any]:
         return self._progress.wait_for(lambda: self._client.plan(request))
@@ -50,20 +102,72 @@ class Work:
         self._progress.wait_for(lambda: self._client.send(pixels))
         return pixels.sent
 
+    def has(self, blob: str) -> bool:
+        """Whether the server has this picture already."""
+        return self._progress.wait_for(lambda: self._client.has(blob))
+
+    def result(self, job_id: str, index: int) -> Optional[Pixels]:
+        """A result of an earlier job; None where the server has it no more."""
+        return self._kept(lambda: self._client.picture(job_id, index))
+
+    def mask_used(self, job_id: str) -> Optional[Pixels]:
+        """The mask of an earlier job as the server used it; None where it has it no more."""
+        return self._kept(lambda: self._client.mask(job_id))
+
+    def _kept(self, fetch: Callable[[], Pixels]) -> Optional[Pixels]:
+        try:
+            return self._progress.wait_for(fetch)
+        except ServerRefused as error:
+            if error.status != 404:
+                raise
+            return None
+
     def run(
         self, request: Dict[str, Any], wants_mask: bool = False, wants_sheet: bool = False
     ) -> Outcome:
         """Sends the job, waits for its end and fetches the results."""
-        outcome = self._progress.wait_for(lambda: self._run(request, wants_mask, wants_sheet))
+        tell = self._progress.tell
+
+        def hear(event: str, data: Dict[str, Any]) -> None:
+            progress = progress_of(event, data)
+            if progress is not None:
+                text, fraction = progress
+                tell(self._which + text, fraction)
+
+        try:
+            outcome = self._progress.wait_for(
+                lambda: self.follow(request, hear, wants_mask, wants_sheet)
+            )
+        except Stopped:
+            self._stopped.set()
+            threading.Thread(target=self._cancel, daemon=True).start()
+            raise
         self._progress.end()
         return outcome
 
-    def _run(self, request, wants_mask, wants_sheet) -> Outcome:
-        client, tell = self._client, self._progress.tell
-        job_id = client.start_job(request)
+    def _cancel(self) -> None:
+        """In a thread. A server that is gone has nothing left to cancel."""
+        if self._job:
+            with suppress(PluginError):
+                self._client.cancel(self._job)
+
+    def follow(
+        self,
+        request: Dict[str, Any],
+        hear: Callable[[str, Dict[str, Any]], None],
+        wants_mask: bool = False,
+        wants_sheet: bool = False,
+    ) -> Outcome:
+        """In a thread: the job from its start to its results. `hear(event, data)` is called in that
+        thread with all that happens, `sent` with the job's id before anything else."""
+        client = self._client
+        job_id = self._job = client.start_job(request)
         log.info("job %s: %s", job_id, request["mode"])
-        snapshot = client.follow(job_id, lambda event, data: tell(*progress_of(event, data)))
-        tell(_("Fetching the result…"))
+        hear("sent", {"id": job_id})
+        if self._stopped.is_set():  # pressed before there was a job to cancel
+            self._cancel()
+        snapshot = client.follow(job_id, hear)
+        hear("fetching", {})
         pictures = [client.picture(job_id, entry["index"]) for entry in snapshot["images"]]
         told = snapshot.get("stages", ())  # absent in answers of older servers
         stages = [(entry, client.stage(job_id, entry["index"])) for entry in told]
@@ -74,39 +178,56 @@ class Work:
     def pictures(
         self,
         outcome: Outcome,
-        action: str,
+        lineage: Lineage,
         box: Box,
         source: Optional[Source] = None,
         sent: Optional[Sent] = None,
-        origin: str = "",
-        control: Any = None,
-        guides: Optional[Dict[str, Any]] = None,
     ) -> List[Picture]:
         """The results with names and the records for their layers. `sent` is what was read from the
-        source, where its own numbers may stand for a result that equals it; `origin` is the first
-        job of a chain of repetitions, `control` and `guides` the tattoos of the layers that
-        steered and guided."""
-        made = []
-        contents = _unchanged(outcome, box, source, sent) or outcome.pictures
+        source, where its own numbers may stand for a result that equals it."""
+        made: List[Picture] = []
+        count = len(outcome.snapshot["images"])
+        contents: Sequence[Union[Pixels, Stored]] = (
+            _unchanged(outcome, box, source, sent) or outcome.pictures
+        )
         for entry, content in zip(outcome.snapshot["images"], contents):
             record = {
-                "version": 1,
-                "action": action,
+                "version": 2,
+                **lineage.fields(),
                 "job": outcome.snapshot["id"],
-                "origin": origin or outcome.snapshot["id"],
+                "origin": lineage.origin or outcome.snapshot["id"],
                 "index": entry["index"],
                 "seed": entry["seed"],
                 "box": box.rect(),
-                "source": source.record() if source else None,
-                "control": control,
-                "guides": guides or {},
                 "record": outcome.snapshot["record"],
             }
-            asked = outcome.snapshot["record"]["request"].get("prompt", "")
-            prompt = entry["facts"].get("prompt", asked)  # what a template drew for it
-            name = name_for(prompt, self._title, entry["seed"])
-            made.append(Picture(content, name, record))
+            asked = outcome.snapshot["record"]["request"]
+            prompt = entry["facts"].get("prompt", asked.get("prompt", ""))  # as a template drew it
+            title = title_for(prompt, self._title)
+            which = entry["seed"], len(made) + 1, count
+            name = name_for(title, asked.get("strength", 1.0), *which)
+            if asked.get("mode") == UPSCALE:  # there is nothing to tell apart by a seed
+                name = _("Enlarged {scale} ×").format(scale=f"{asked.get('scale', 2.0):g}")
+            made.append(Picture(content, name, {**record, "name": name}))
         return made
+
+    def place(
+        self,
+        outcome: Outcome,
+        image: Any,
+        above: Any,
+        box: Box,
+        destination: Destination,
+        lineage: Optional[Lineage] = None,
+    ) -> Place:
+        """Where the results go, which says where they are kept if they can't go there."""
+        ledger = lineage.ledger if lineage else None
+        kept = _("The server keeps the result: {url}").format(
+            url=self._client.address_of(outcome.snapshot["id"])
+        )
+        prompt = outcome.snapshot["record"]["request"].get("prompt", "")
+        title = title_for(prompt, self._title)
+        return Place(image, above, box, destination, ledger, kept, title=title)
 
 
 def _unchanged(
@@ -116,6 +237,8 @@ def _unchanged(
     nobody has painted on the source since."""
     pictures = outcome.pictures
     if source is None or sent is None or any(made.sent != sent for made in pictures):
+        return []
+    if not source.is_there():
         return []
     if source.read(box).sent != sent:
         return []
@@ -127,19 +250,22 @@ def _unchanged(
     return [stored] * count
 
 
-def progress_of(event: str, data: Dict[str, Any]):
-    """(text, fraction) for an event of a job; the fraction is None while nothing can be counted."""
+def progress_of(event: str, data: Dict[str, Any]) -> Optional[Tuple[str, Optional[float]]]:
+    """(text, fraction) for an event of a job; the fraction is None while nothing can be counted.
+    None for events that tell nothing of it, such as previews: what is shown stays then."""
     if event == "snapshot":
         return _of_snapshot(data)
     if event == "queued":
         return _waiting(data.get("queue_position") or 0), None
     if event == "loading":
-        return data.get("message") or _("Loading the model…"), data.get("progress")
+        return told(data.get("message") or "") or _("Loading the model…"), data.get("progress")
     if event == "step":
         return _step(data), data.get("fraction")
+    if event == "fetching":
+        return _("Fetching the result…"), None
     if event == "stage":
         return _("Keeping how it was made…"), None
-    return _("Working…"), None
+    return None
 
 
 def _of_snapshot(data):
@@ -148,7 +274,7 @@ def _of_snapshot(data):
     progress = data.get("progress") or {}
     if progress.get("phase") == "denoising":
         return _step(progress), progress.get("fraction")
-    return progress.get("message") or _("Working…"), progress.get("fraction")
+    return told(progress.get("message") or "") or _("Working…"), progress.get("fraction")
 
 
 def _waiting(position: int) -> str:

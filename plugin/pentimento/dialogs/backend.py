@@ -17,9 +17,12 @@ class PlaceChooser:
     """`combo` and `button`, bound to the config's `backend`. Until `fill` they show this machine
     and the value set. `changed(place)` hears of each choice."""
 
-    def __init__(self, config: Any, changed: Callable[[Dict[str, Any]], None]) -> None:
+    def __init__(
+        self, config: Any, changed: Callable[[Dict[str, Any]], None], mode: str = ""
+    ) -> None:
         self._config = config
         self._changed = changed
+        self._mode = mode  # only places that can do it are listed, and whatever is chosen
         self._places: List[Dict[str, Any]] = []
         self.combo = Gtk.ComboBoxText()
         self.button = native.dialog_button(
@@ -36,7 +39,9 @@ class PlaceChooser:
 
     def fill(self, places: List[Dict[str, Any]]) -> None:
         """Shows these places (entries of GET /v1/backends) and keeps the choice."""
-        self._places = places
+        able = [one for one in places if one["capabilities"].get(self._mode, True)]
+        chosen = [one for one in places if one["id"] == self._id and one not in able]
+        self._places = able + chosen
         self._fill_combo()
         if self.place:
             self._changed(self.place)
@@ -50,7 +55,10 @@ class PlaceChooser:
 
     def set_up(self, route: Optional[Mapping[str, Any]]) -> Dict[str, Any]:
         """Opens the dialog of the chosen service; the service as it is then."""
-        new = SetUp(self.place, self.combo.get_toplevel(), route).run()
+        place, window = self.place, self.combo.get_toplevel()
+        assert place is not None  # else the button can not be pressed
+        assert isinstance(window, Gtk.Window)
+        new = SetUp(place, window, route).run()
         self.fill([new if one["id"] == new["id"] else one for one in self._places])
         self._config.notify("backend")  # the plan has a price, a model and an address
         return new
@@ -65,7 +73,7 @@ class PlaceChooser:
         for place in self._places:
             self.combo.append(place["id"], place_words.choice(place))
         if not self._places:
-            self.combo.append(options.LOCAL, _("This machine"))
+            self.combo.append(options.LOCAL, _("This computer"))
         self._select(chosen)
 
     def _select(self, chosen: str) -> None:

@@ -18,10 +18,9 @@ WIDTH, HEIGHT = 560, 420
 CHECK_AGAIN, COPY = 1, 2
 
 
-def ask(_procedure: Any, _config: Any, _context: Any) -> bool:
-    """Does all there is to do while it is open; nothing is left to run afterwards."""
+def show() -> None:
+    """Does all there is to do while it is open."""
     DoctorDialog().run()
-    return False
 
 
 class DoctorDialog:

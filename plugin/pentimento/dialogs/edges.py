@@ -13,7 +13,10 @@ from dialogs.fields import OPPOSITE, Fields
 from gimpio import sources
 from i18n import _
 
-SHOWN_WHEN_USED = ("mask-source", "grow", "feather", "blend", "exact-edge", "color-match")
+SHOWN_WHEN_USED = (
+    *("mask-source", "grow", "feather", "blend", "auto-edge", "exact-edge"),
+    "color-match",
+)
 
 
 def edges(fields: Fields, context: Any) -> Gtk.Box:
@@ -34,7 +37,7 @@ def transparency(fields: Fields, context: Any):
     def wanted(kind: str) -> bool:
         return may_be_transparent(context.image, context.drawables, kind, anywhere)
 
-    _show_while(fields.config, "source", row, wanted)
+    native.show_while(fields.config, "source", row, wanted)
     return row
 
 
@@ -42,7 +45,7 @@ def _mask(fields: Fields, context: Any) -> Gtk.Box:
     """What says where something new belongs, and beside it which channel."""
     chooser = ChannelChooser(fields.config, context.image)
     channel = fields.row("mask-channel", chooser, aligned=False)
-    _show_while(fields.config, "mask-source", channel, lambda kind: kind == choices.CHANNEL)
+    native.show_while(fields.config, "mask-source", channel, lambda kind: kind == choices.CHANNEL)
     row = native.row(spacing=2 * native.BORDER)
     row.pack_start(fields.combo("mask-source"), True, True, 0)
     row.pack_start(channel, True, True, 0)
@@ -52,27 +55,18 @@ def _mask(fields: Fields, context: Any) -> Gtk.Box:
 def _added(fields: Fields) -> GimpUi.Frame:
     """What the server adds to the mask's edge; nothing with the exact edge."""
     sizes, blend = fields.numbers("grow", "feather"), fields.number("blend")
-    for part in (sizes, blend):
+    auto = fields.check("auto-edge")
+    for part in (sizes, blend, auto):
         fields.config.bind_property("exact-edge", part, "sensitive", OPPOSITE)
+    native.show_while(fields.config, "auto-edge", sizes, lambda automatic: not automatic)
     box = native.column()
     box.pack_start(sizes, False, False, 0)
+    box.pack_start(auto, False, False, 0)
     exact = fields.check("exact-edge")
     box.pack_start(native.row(blend, exact, spacing=2 * native.BORDER), False, False, 0)
-    frame = GimpUi.Frame.new(_("Added to the edge by the server"))
+    frame = GimpUi.Frame.new(_("Edge"))
     frame.add(box)
     return frame
-
-
-def _show_while(config: Any, name: str, widget: Gtk.Widget, wanted: Any) -> None:
-    """Shows the widget as long as the option's value is `wanted`."""
-    widget.show_all()
-    widget.set_no_show_all(True)
-
-    def follow(*_args: Any) -> None:
-        widget.set_visible(wanted(config.get_property(name)))
-
-    config.connect("notify::" + name, follow)
-    follow()
 
 
 class ChannelChooser(Gtk.ComboBoxText):

@@ -2,34 +2,42 @@
 
 from __future__ import annotations
 
-from typing import Any, Iterable, Tuple
+from typing import Any, Dict, Iterable, Tuple
 
-from gi.repository import GimpUi, GObject, Gtk
+from gi.repository import GimpUi, GLib, GObject, Gtk
 
+import choices
 import dialogs.native as native
 import options
 from i18n import _
 
 LINE_HEIGHT = 20  # px, at GIMP's default font; the view grows with its text from here
-NUMBER_CHARACTERS = 9  # enough for "automatic", the same for all so that they align
+NUMBER_CHARACTERS = 9  # the same for all so that they align
+SHORT_CHARACTERS = 5
+SLIDER_WIDTH = 200  # px
+STEPS_OF_INT, STEPS_OF_DOUBLE = (1, 10, 0), (0.1, 1, 2)  # a key, a page, digits shown
 ZERO_IS_AUTOMATIC = ("steps", "guidance", "width", "height")
 BOTH = GObject.BindingFlags.SYNC_CREATE | GObject.BindingFlags.BIDIRECTIONAL
 OPPOSITE = GObject.BindingFlags.SYNC_CREATE | GObject.BindingFlags.INVERT_BOOLEAN
+OPPOSITE_BOTH = BOTH | GObject.BindingFlags.INVERT_BOOLEAN
 
 
 class Fields:
-    """Makes the widget of an option by its name; None for one that the action does not have."""
+    """Makes the widget of an option by its name; None for one that the action does not have. The
+    widgets are bound to the config directly: those that GIMP's ProcedureDialog makes complain about
+    letters that are used twice before they can be shared out."""
 
     def __init__(self, dialog: Any, config: Any, of_action: Iterable[options.Option]) -> None:
         self.dialog = dialog
         self.config = config
         self.options = {option.name: option for option in of_action}
+        self.widgets: Dict[str, Gtk.Widget] = {}  # what a person types or chooses in, by option
         self._labels = Gtk.SizeGroup(mode=Gtk.SizeGroupMode.HORIZONTAL)
 
     def combo(self, name: str, aligned: bool = True):
         if name not in self.options:
             return None
-        return self.labelled(name, self.dialog.get_widget(name, Gtk.ComboBox), aligned)
+        return self.row(name, GimpUi.prop_choice_combo_box_new(self.config, name), aligned)
 
     def combos(self, first: str, second: str):
         """Two choices side by side, or the one of them that the action has."""
@@ -47,12 +55,34 @@ class Fields:
         pair = self.number(first), self.number(second, aligned=False)
         return native.row(*pair, spacing=2 * native.BORDER)
 
-    def number(self, name: str, aligned: bool = True) -> GimpUi.LabelSpin:
-        pair = self.labelled(name, self.dialog.get_widget(name, GObject.TYPE_NONE), aligned)
-        pair.get_spin_button().set_width_chars(NUMBER_CHARACTERS)
+    def number(
+        self, name: str, aligned: bool = True, characters: int = NUMBER_CHARACTERS
+    ) -> Gtk.Box:
+        """A number, with room for `characters` and for the widest value it can have."""
+        option = self.options[name]
+        step, page, digits = STEPS_OF_INT if option.kind == options.INT else STEPS_OF_DOUBLE
+        spin = GimpUi.prop_spin_button_new(self.config, name, step, page, digits)
+        spin.set_width_chars(max(characters, native.widest(spin)))
         if name in ZERO_IS_AUTOMATIC:
-            native.show_zero_as(pair.get_spin_button(), _("automatic"))
-        return pair
+            word = _("automatic")
+            spin.set_width_chars(max(spin.get_width_chars(), len(word) + 1))
+            native.show_zero_as(spin, word)
+        return self.row(name, spin, aligned, fill=False)
+
+    def scale(self, name: str, marks: Iterable[choices.Choice]) -> Gtk.Box:
+        """A number from 0 to 1 as a slider with worded marks, and as a number beside it."""
+        spin = GimpUi.prop_spin_button_new(self.config, name, 0.01, 0.1, 2)
+        spin.set_width_chars(SHORT_CHARACTERS)
+        slider = Gtk.Scale(adjustment=spin.get_adjustment(), draw_value=False, digits=2)
+        slider.set_size_request(SLIDER_WIDTH, -1)
+        for mark in marks:
+            text = f"<small>{GLib.markup_escape_text(_(mark.label))}</small>"
+            slider.add_mark(mark.value, Gtk.PositionType.BOTTOM, text)
+        self.name(slider, self.options[name])
+        row = self.row(name, slider)
+        self.name(spin, self.options[name])
+        row.pack_start(spin, False, False, 0)
+        return row
 
     def check(self, name: str):
         if name not in self.options:
@@ -80,25 +110,18 @@ class Fields:
         scroll.add(view)
         return view, scroll
 
-    def labelled(self, name: str, widget: Gtk.Widget, aligned: bool = True) -> Gtk.Widget:
-        """Aligns the label of a GIMP label-and-widget pair and names what is inside for screen
-        readers."""
-        if aligned:
-            self.align(widget.get_label())
-        for child in native.children(widget):
-            if isinstance(child, (Gtk.ComboBox, Gtk.SpinButton, Gtk.Scale)):
-                self.name(child, self.options[name])
-        return widget
-
-    def row(self, name: str, widget: Gtk.Widget, aligned: bool = True) -> Gtk.Box:
-        """An own widget for an option, beside its label."""
+    def row(
+        self, name: str, widget: Gtk.Widget, aligned: bool = True, fill: bool = True
+    ) -> Gtk.Box:
+        """A widget for an option, beside its label."""
         option = self.options[name]
         label = native.label(_(option.label), widget)
         if aligned:
             self.align(label)
         self.name(widget, option)
+        self.widgets[name] = widget
         box = native.row(label)
-        box.pack_start(widget, True, True, 0)
+        box.pack_start(widget, fill, fill, 0)
         return box
 
     def align(self, label: Gtk.Widget) -> None:
@@ -106,6 +129,10 @@ class Fields:
 
     def name(self, widget: Gtk.Widget, option: options.Option) -> None:
         native.name(widget, _(option.label), _(option.blurb))
+        if isinstance(widget, Gtk.ComboBox):  # the button in it is what gets the focus
+            for child in native.children(widget):
+                if isinstance(child, Gtk.ToggleButton):
+                    native.name(child, _(option.label), _(option.blurb))
         widget.set_tooltip_text(_(option.blurb))
 
     def differs(self, *names: str) -> bool:

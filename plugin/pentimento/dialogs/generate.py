@@ -14,90 +14,128 @@ from gi.repository import GimpUi, GObject, Gtk
 
 import choices
 import dialogs.edges as edges
+import dialogs.plan_words as plan_words
 import dialogs.rows as rows
+import dialogs.selecting as selecting
 import dialogs.steering as steering
 import options
+import wire
 from actions.steering import check as check_steering
 from context import values_of
 from dialogs.backend import PlaceChooser
-from dialogs.fields import Fields
+from dialogs.control_kinds import KindChooser, steerable
 from dialogs.loras import LoraAdder
-from dialogs.models import ModelChooser, StyleChooser, VaeChooser
+from dialogs.model_manager import ModelManager
+from dialogs.models import ModelChooser, StyleChooser, VaeChooser, default_of
+from dialogs.planned_dialog import PlannedDialog
 from dialogs.presets import PresetLink
-from dialogs.status_line import StatusLine
 from dialogs.target import TargetChooser
 from gimpio.destination import Destination
 from i18n import _
 
-WIDTH = 600
 NEGATIVE_LINES = 2
-PLAIN = ("prompt", "negative-prompt", "random-seed", "seed")  # not what a plan depends on
-LINKS = (
-    ("strength-preset", "strength", choices.STRENGTH_PRESETS),
-    ("steps-preset", "steps", choices.STEPS_PRESETS),
+SMALL = 16  # px; of a selection that is probably a slip of the hand
+PLAIN = ("negative-prompt", "random-seed", "seed")  # not what a plan depends on
+STRENGTHS = ("strength", "strength-preset")
+SHOWN_WHEN_USED = (
+    *("backend", "sampler", "guidance", "vae", "alpha", "transparent-fill"),
+    *("mark-digital-source", "observe"),
 )
 
 
-def ask(procedure: Any, config: Any, context: Any) -> bool:
-    return GenerateDialog(procedure, config, context).run()
-
-
-class GenerateDialog:
+class GenerateDialog(PlannedDialog):
     def __init__(self, procedure: Any, config: Any, context: Any) -> None:
-        self.config = config
-        self.context = context
+        super().__init__(procedure, config, context, _("_Generate"))
         self.lists: Dict[str, List[Dict[str, Any]]] = {"models": [], "vaes": []}
-        self.options = {option.name: option for option in context.action.options}
-        self.links = [
-            PresetLink(config, preset, number, table)
-            for preset, number, table in LINKS
-            if preset in self.options and number in self.options
-        ]
-        self.dialog = rows.frame(procedure, config, context, _("_Generate"), WIDTH)
-        self.fields = Fields(self.dialog, config, context.action.options)
+        self.options = self.fields.options
+        self._one_strength()
+        self.steps_link = PresetLink(config, "steps-preset", "steps", choices.STEPS_PRESETS)
         self.models, self.vaes = ModelChooser(config), VaeChooser(config)
         self.styles = StyleChooser(config)
         self.loras = LoraAdder(config)
+        kinds = [name for name in options.CONTROLS if name in self.options]
+        self.kinds = [KindChooser(config, name, choices.CONTROLS) for name in kinds]
         self.places = PlaceChooser(config, self._place_changed)
-        self.status = StatusLine(self._plan_request, self._known)
-        self._lay_out()
-        config.connect("notify", self._changed)
+        self.selecting = selecting.Selecting(self.fields) if "intent" in self.options else None
+        self.put(self._body(), self.status)
+        self._handlers.append(config.connect("notify", self._changed))
         # Whoever comes back from another window may have installed or removed something there.
         self.dialog.connect("notify::is-active", lambda *_args: self.status.update())
 
-    def run(self) -> bool:
-        """True when Generate was pressed."""
-        go = self.dialog.run()
-        while go and not self.places.ready(self._route()):
-            go = self.dialog.run()
-        self.status.close()
-        for link in self.links:
-            link.close()
-        self.dialog.destroy()
-        return bool(go)
+    def is_ready(self) -> bool:
+        return self.places.ready(self._route())
 
-    def _plan_request(self):
+    def explain(self, error: Exception) -> str:
+        """The server can't know that a selection is of no use for this action."""
+        if getattr(error, "code", "") == "too_many_pixels" and self.action.key == "image_to_image":
+            remedy = _("Use Regenerate Selection on a part, or scale the image down.")
+            return f"{error.args[0]}\n{remedy}"
+        return super().explain(error)
+
+    def notes(self) -> List[str]:
+        found = super().notes()
+        if not self._is_worded():
+            found.append(_("without a prompt"))
+        if "mask-source" in self.options and self._seen:
+            _some, left, top, right, bottom = self._seen[:5]
+            if max(right - left, bottom - top) < SMALL and self._seen[0]:
+                size = f"{right - left} × {bottom - top}"
+                found.append(_("{size} px will hardly be seen").format(size=size))
+        return found
+
+    def _is_worded(self) -> bool:
+        return bool(self.config.get_property("prompt").strip())
+
+    def close(self) -> None:
+        self.steps_link.close()
+        super().close()
+
+    def plan_request(self):
         """Raises NotPossible where the image can't take the result the chosen way."""
         action = importlib.import_module("actions." + self.context.action.key)
+        self._asked = {}
         values = values_of(self.context.action, self.config)
         if self.context.image is not None:
             Destination.of(values).check(self.context.image)
         check_steering(values, has_source="source" in self.options)
-        return action.plan_request(self.context, values)
+        self._asked = action.plan_request(self.context, values)
+        return self._asked
 
-    def _known(self, lists: Dict[str, List[Dict[str, Any]]], places: List[Dict[str, Any]]) -> None:
+    def planned(self, plan: Dict[str, Any]) -> None:
+        self.name_button(plan_words.button(plan, self.source_name()), plan_words.reason(plan))
+        if self.selecting:
+            self.selecting.show_plan(self._asked, plan)
+
+    def plan(self, client: Any, request: Dict[str, Any]) -> Dict[str, Any]:
+        plan = client.plan(request)
+        if request["mode"] == wire.TXT2IMG:
+            given = {"width": request.get("width", 0), "height": request.get("height", 0)}
+            larger = wire.least_size(plan, given)
+            return client.plan({**request, **larger}) if larger else plan
+        return plan
+
+    def known(self, lists: Dict[str, List[Dict[str, Any]]], places: List[Dict[str, Any]]) -> None:
         """The server has answered for the first time, or something is new there."""
         self.lists = lists
         native.when_closed(self.loras, lambda: self.loras.fill(lists))
         native.when_closed(self.places.combo, lambda: self.places.fill(places))
-        native.when_closed(self.vaes, self._fill_vaes)
+        native.when_closed(self.vaes, self._fill_parts)
         native.when_closed(self.styles, lambda: self.styles.fill_with(lists["styles"]))
 
-    def _fill_vaes(self) -> None:
-        """Those that fit the chosen model."""
-        models, chosen = self.lists["models"], self.config.get_property("model")
-        default = next((model["id"] for model in models if model.get("default")), "")
-        self.vaes.fill_for(self.lists["vaes"], chosen or default)
+    def _model(self) -> str:
+        """The model that counts, by its id."""
+        default = default_of(self.lists["models"], "")
+        return self.config.get_property("model") or (default["id"] if default else "")
+
+    def _fill_parts(self) -> None:
+        """What fits the chosen model."""
+        self.vaes.fill_for(self.lists["vaes"], self._model())
+        local = not self.config.get_property("backend").strip()
+        known = steerable(self.lists.get("controlnets", ()), self._model())
+        for kinds in self.kinds:
+            kinds.allow(lambda kind: not local or kind in known, _("no model for it, see Models"))
+        starter = [model for model in self.lists["models"] if model.get("ok", True)]
+        self.better.set_visible(len(starter) == 1)
 
     def _place_changed(self, place: Dict[str, Any]) -> None:
         if place["id"] == options.LOCAL:
@@ -111,52 +149,72 @@ class GenerateDialog:
         return plan.get("route") if plan else None
 
     def _changed(self, _config: Any, spec: GObject.ParamSpec) -> None:
-        if spec.name == "model":
-            self._fill_vaes()
+        if spec.name in ("model", "backend"):
+            self._fill_parts()
         if spec.name in self.options and spec.name not in PLAIN:
             self.status.update()
 
     # Layout
 
-    def _lay_out(self) -> None:
+    def _body(self) -> Gtk.Box:
         fields = self.fields
-        box = rows.column_of(
-            rows.prompt(fields),
+        return rows.column_of(
+            rows.prompt(fields, self.history),
             self._negative(),
-            self._presets(),
             self._strength(),
-            fields.numbers("width", "height"),
+            self.selecting,
+            self._looks(),
+            self._quality(),
             rows.seeds(fields),
-            fields.combo("source"),
+            fields.numbers("width", "height"),
+            self.source() if "source" in fields.options else None,
             self._target(),
-            self._place(),
             *self._expanders(),
         )
-        box.pack_start(Gtk.Separator(), False, False, 0)
-        box.pack_start(self.status, False, False, 0)
-        rows.put_in(self.dialog, box)
 
     def _negative(self) -> Gtk.Expander:
         _view, scroll = self.fields.text_view("negative-prompt", NEGATIVE_LINES)
         used = self.fields.differs("negative-prompt")
         return native.expander(_(self.options["negative-prompt"].label), scroll, used)
 
-    def _presets(self) -> Gtk.Box:
+    def _looks(self) -> Gtk.Box:
         row = native.row(spacing=2 * native.BORDER)
-        row.pack_start(self.fields.combos("strength-preset", "steps-preset"), True, True, 0)
+        self.better = native.dialog_button(
+            _("Get a Better Model…"),
+            _("The one that comes along paints rough sketches only"),
+            lambda: ModelManager(self.dialog).run(),
+        )
+        self.better.set_no_show_all(True)
+        model = self.fields.row("model", self.models)
+        model.pack_start(self.better, False, False, 0)
+        row.pack_start(model, True, True, 0)
         row.pack_start(self.fields.row("style", self.styles, aligned=False), True, True, 0)
         return row
+
+    def _quality(self) -> Gtk.Box:
+        """The number of steps is there only where it is not said in a word."""
+        steps = self.fields.number("steps", aligned=False)
+        native.show_while(
+            self.config, "steps-preset", steps, lambda preset: preset == choices.CUSTOM
+        )
+        row = native.row(spacing=2 * native.BORDER)
+        row.pack_start(self.fields.combo("steps-preset"), True, True, 0)
+        row.pack_start(steps, False, False, 0)
+        row.pack_start(self.fields.number("count", aligned=False), False, False, 0)
+        return row
+
+    def _one_strength(self) -> None:
+        """The slider says all there is to say; a preset is for scripts."""
+        if "strength" in self.options:
+            values = {name: self.config.get_property(name) for name in STRENGTHS}
+            self.config.set_property("strength", options.strength_of(values))
+            self.config.set_property("strength-preset", choices.CUSTOM)
 
     def _strength(self):
         if "strength" not in self.options:
             return None
-        entry = self.dialog.get_scale_entry("strength", 1.0)
-        entry.get_range().set_size_request(200, -1)
-        for choice in choices.STRENGTH_PRESETS:
-            if choice.value is not None:
-                mark = f"<small>{_(choice.label)}</small>"
-                entry.get_range().add_mark(choice.value, Gtk.PositionType.BOTTOM, mark)
-        return self.fields.labelled("strength", entry)
+        marks = [one for one in choices.STRENGTH_PRESETS if one.value is not None]
+        return self.fields.scale("strength", marks)
 
     def _target(self):
         """Without an image the result is a new one, and there is nothing to choose."""
@@ -175,35 +233,29 @@ class GenerateDialog:
         if "mask-source" in self.options:
             content = edges.edges(self.fields, self.context)
             used = self.fields.differs(*edges.SHOWN_WHEN_USED)
-            parts.insert(0, native.expander(_("Edges and _colors"), content, used))
-        native.one_at_a_time(*parts)
+            parts.insert(0, native.expander(_("_Edge and colors"), content, used))
         return parts
 
     def _steering(self) -> Gtk.Expander:
         used = self.fields.differs(*steering.SHOWN_WHEN_USED)
-        content = steering.steering(self.fields, self.context, self.loras)
-        return native.expander(_("Control and Lo_RAs"), content, used)
+        content = steering.steering(self.fields, self.context, self.loras, self.kinds)
+        return native.expander(_("Control and _LoRAs"), content, used)
 
     def _more(self) -> Gtk.Expander:
         fields = self.fields
         box = rows.column_of(
-            self._model(),
+            self._place(),
             self._numbers(),
             edges.transparency(fields, self.context),
             fields.check("mark-digital-source"),
             self._observing(),
         )
-        return native.expander(_("M_ore options"), box)
-
-    def _model(self) -> Gtk.Box:
-        model = self.fields.row("model", self.models, aligned=False)
-        row = native.row(spacing=2 * native.BORDER)
-        row.pack_start(self.fields.combo("sampler"), True, True, 0)
-        row.pack_start(model, True, True, 0)
-        return row
+        return native.expander(_("M_ore options"), box, fields.differs(*SHOWN_WHEN_USED))
 
     def _numbers(self) -> Gtk.Box:
-        row = self.fields.numbers("steps", "guidance")
+        row = native.row(spacing=2 * native.BORDER)
+        row.pack_start(self.fields.combo("sampler"), True, True, 0)
+        row.pack_start(self.fields.number("guidance", aligned=False), False, False, 0)
         row.pack_start(self.fields.row("vae", self.vaes, aligned=False), True, True, 0)
         return row
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Dict, Sequence
+from typing import Any, Dict, Mapping, Sequence
 
 from gi.repository import Gtk
 
@@ -21,7 +21,7 @@ class LoraAdder(Gtk.ComboBoxText):
         self._config = config
         self._mode = mode
         self._runs_elsewhere = config.find_property("backend") is not None
-        self._lists: Dict[str, Sequence[Dict[str, Any]]] = {}
+        self._lists: Mapping[str, Sequence[Dict[str, Any]]] = {}
         native.name(self, _("Add a LoRA"), _("Those on the server that fit the model"))
         self.set_tooltip_text(_("Those on the server that fit the model"))
         self._show()
@@ -29,7 +29,7 @@ class LoraAdder(Gtk.ComboBoxText):
         for changing in ("model", "backend") if self._runs_elsewhere else ("model",):
             config.connect("notify::" + changing, lambda *_args: self._show())
 
-    def fill(self, lists: Dict[str, Sequence[Dict[str, Any]]]) -> None:
+    def fill(self, lists: Mapping[str, Sequence[Dict[str, Any]]]) -> None:
         """`lists` is the answer of GET /v1/models."""
         self._lists = lists
         self._show()
@@ -54,17 +54,18 @@ class LoraAdder(Gtk.ComboBoxText):
         default = default_of(self._lists["models"], self._mode)
         return self._config.get_property("model").strip() or (default["id"] if default else "")
 
-    def _weight(self, chosen: str) -> float:
-        """What the LoRA was made for; few ask for another one than 1."""
+    def _weight(self, chosen: str) -> str:
+        """As the server says, so that it can be seen and changed; one of an older server leaves
+        it open."""
         loras = self._lists.get("loras", ())
-        suggested = next((one.get("suggests") for one in loras if one["id"] == chosen), None)
-        return suggested["weight"] if suggested else 1.0
+        weight = next((one.get("weight") for one in loras if one["id"] == chosen), None)
+        return "" if weight is None else f":{weight:g}"
 
     def _chosen(self) -> None:
         chosen = self.get_active_id()
         if not chosen:
             return
         used = self._config.get_property("loras").strip().rstrip(",")
-        added = f"{chosen}:{self._weight(chosen):g}"
+        added = chosen + self._weight(chosen)
         self._config.set_property("loras", f"{used}, {added}" if used else added)
         self.set_active(0)

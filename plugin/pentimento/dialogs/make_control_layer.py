@@ -12,27 +12,20 @@ from gi.repository import Gtk
 
 import choices
 import dialogs.rows as rows
-from dialogs.fields import Fields
+from dialogs.job_dialog import JobDialog
 from i18n import _
 
-WIDTH = 420
 
+class MapDialog(JobDialog):
+    stays = False
 
-def ask(procedure: Any, config: Any, context: Any) -> bool:
-    """True when Make was pressed."""
-    dialog = rows.frame(procedure, config, context, _("_Make"), WIDTH)
-    fields = Fields(dialog, config, context.action.options)
-    low, high = fields.number("low"), fields.number("high")
-    words = native.paragraph()
-    box = native.column()
-    box.set_border_width(native.BORDER)
-    for part in (fields.combo("map"), words, low, high, fields.combo("source")):
-        box.pack_start(part, False, False, 0)
-    _follow_map(config, words, low, high)
-    rows.put_in(dialog, box)
-    go = dialog.run()
-    dialog.destroy()
-    return bool(go)
+    def __init__(self, procedure: Any, config: Any, context: Any) -> None:
+        super().__init__(procedure, config, context, _("_Create"))
+        fields = self.fields
+        low, high = fields.number("low"), fields.number("high")
+        words = native.paragraph()
+        self.put(rows.column_of(fields.combo("map"), words, low, high, self.source()))
+        _follow_map(config, words, low, high)
 
 
 def _follow_map(config: Any, words: Gtk.Label, low: Gtk.Widget, high: Gtk.Widget) -> None:

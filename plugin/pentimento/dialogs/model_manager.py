@@ -16,15 +16,15 @@ import server
 from dialogs.background import Background
 from dialogs.model_row import ModelRow
 from i18n import _
+from server_texts import told
 
 WIDTH, HEIGHT = 660, 600
 LOOK_MS = 500
 
 
-def ask(_procedure: Any, _config: Any, _context: Any) -> bool:
-    """Does all there is to do while it is open; nothing is left to run afterwards."""
+def show() -> None:
+    """Does all there is to do while it is open."""
     ModelManager().run()
-    return False
 
 
 class ModelManager:
@@ -50,6 +50,10 @@ class ModelManager:
         self.wanted = Gtk.SearchEntry()
         native.name(self.wanted, _("Find"), _("A part of a model's name"))
         self.wanted.connect("search-changed", lambda _entry: self._filter())
+        # Escape closes every window; a search entry would keep it to itself.
+        self.wanted.connect(
+            "stop-search", lambda _entry: self.dialog.response(Gtk.ResponseType.CLOSE)
+        )
         narrow = native.row(native.label(_("_Find"), self.wanted), spacing=native.SPACING)
         narrow.pack_start(self.wanted, True, True, 0)
         narrow.pack_start(self.suiting, False, False, native.SPACING)
@@ -147,7 +151,7 @@ class ModelManager:
         lines = [
             _("About {size}, from the HuggingFace hub or your mirror of it.").format(size=size),
             _("Licence: {title}").format(title=licence["title"]),
-            licence["notice"],
+            told(licence["notice"]) if licence["notice"] else "",
             _("The hub asks for an account that has agreed there; see HF_TOKEN in the docs.")
             if entry["gated"]
             else "",
@@ -221,7 +225,7 @@ def _machine(told: Dict[str, Any]) -> str:
     free = model_words.amount(told["free_bytes"])
     memory = told["machine"]["vram_gb"]
     if memory is None:
-        text = _("The server's machine has no graphics card. {free} are free on its disk.")
+        text = _("No graphics card · {free} free")
         return text.format(free=free)
-    text = _("The server's machine has a card with {memory} GB. {free} are free on its disk.")
+    text = _("Graphics card with {memory} GB · {free} free")
     return text.format(memory=f"{memory:g}", free=free)

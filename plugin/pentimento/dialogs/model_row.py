@@ -10,8 +10,10 @@ native.start()
 
 from gi.repository import GLib, Gtk
 
+import failure_words
 import model_words
 from i18n import _
+from server_texts import told
 
 Act = Callable[[str, Dict[str, Any]], None]
 
@@ -55,7 +57,7 @@ class ModelRow(Gtk.Box):
         active = status in model_words.ACTIVE
         stopped = status in model_words.RESUMABLE
         installed = self.entry["installed"]
-        title = GLib.markup_escape_text(self.entry["title"])
+        title = GLib.markup_escape_text(told(self.entry["title"]))
         state = GLib.markup_escape_text(model_words.state(self.entry, pull))
         self.heading.set_markup(f"<b>{title}</b> · {state}")
         shown = {
@@ -71,8 +73,9 @@ class ModelRow(Gtk.Box):
         if pull and shown["cancel"]:
             self.bar.set_fraction(pull["fraction"])
             self.bar.set_text(model_words.progress(pull))
-        error = pull["error"] if pull and stopped else None
-        self.problem.set_text("✗ {message} {hint}".format(**error) if error else "")
+        error = (pull["error"] if pull and stopped else None) or {}
+        words = [failure_words.told(error[part]) for part in ("message", "hint") if error]
+        self.problem.set_text(" ".join(["✗", *words]) if words else "")
         self.problem.set_visible(bool(error))
 
     def _button(self, what: str, text: str, tooltip: str, act: Act) -> Gtk.Button:
@@ -85,6 +88,6 @@ class ModelRow(Gtk.Box):
         entry = self.entry
         parts = [model_words.role(entry), model_words.amount(entry["bytes"])]
         parts.append(entry["licence"]["title"])
-        lines = [entry["use"], " · ".join(part for part in parts if part)]
-        lines.append(_("Suits this machine: {answer}").format(answer=model_words.fits(entry)))
+        lines = [told(entry["use"]), " · ".join(part for part in parts if part)]
+        lines.append(model_words.fits(entry))
         return "\n".join(lines)

@@ -6,7 +6,9 @@ from typing import Any, Dict, Optional, Sequence
 
 from gi.repository import Gtk, Pango
 
+import wire
 from i18n import _
+from server_texts import told
 
 STYLE_CHARACTERS = 10  # of a style's name that are always seen
 
@@ -62,11 +64,13 @@ class ModelChooser(InstalledChooser):
 
     def fill_with_service(self, place: Dict[str, Any]) -> None:
         """Shows the models of a service (entry of GET /v1/backends)."""
-        own = place["model"]
+        edits = self._mode == wire.EDIT
+        own = place["edit_model" if edits else "model"]
+        names = (place["edit_models"] if edits else ()) or place["models"]
         default = _("The service's choice")
         if own:
             default = _("As set up: {model}").format(model=own)
-        self.fill([{"id": name} for name in place["models"]], default)
+        self.fill([{"id": name} for name in names], default)
 
 
 class VaeChooser(InstalledChooser):
@@ -81,7 +85,8 @@ class VaeChooser(InstalledChooser):
 
 
 def _label(entry: Dict[str, Any]) -> str:
-    title = entry.get("title") or entry["id"]
+    title = str(entry.get("title") or entry["id"])
+    title = title if entry.get("own") else told(title)
     inpaints = entry.get("variant") == "inpaint"
     return _("{model} (inpainting)").format(model=title) if inpaints else title
 
@@ -96,9 +101,12 @@ class StyleChooser(InstalledChooser):
             cell.set_property("width-chars", STYLE_CHARACTERS)
 
     def fill_with(self, styles: Sequence[Dict[str, Any]]) -> None:
-        """`styles` is that of GET /v1/styles; those that come with the program have English
-        names, which are shown as they are."""
-        self.fill([{"id": style["name"], "ok": style["ok"]} for style in styles], _("None"))
+        """`styles` is that of GET /v1/styles; one's own are called as they are called."""
+        entries = [
+            {"id": style["name"], "ok": style["ok"], "own": not style["builtin"]}
+            for style in styles
+        ]
+        self.fill(entries, _("None"))
 
 
 def can(model: Dict[str, Any], mode: str) -> bool:
@@ -116,5 +124,5 @@ def default_of(models: Sequence[Dict[str, Any]], mode: str) -> Optional[Dict[str
 
 def _default_label(model: Optional[Dict[str, Any]]) -> str:
     if model is not None:
-        return _("Server's default: {model}").format(model=model.get("title") or model["id"])
+        return _("Server's default: {model}").format(model=told(model.get("title") or model["id"]))
     return _("Server's default")

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from typing import List, Optional
+
 import gi
+
+import dialogs.mnemonics as mnemonics
 
 gi.require_version("GimpUi", "3.0")
 gi.require_version("Gtk", "3.0")
-from gi.repository import GimpUi, GLib, Gtk
+from gi.repository import Gdk, GimpUi, GLib, GObject, Gtk
 
 SPACING = 6
 BORDER = 12
+AROUND = 180  # px for a window's frame and its buttons
 LINE_CHARACTERS = 60  # in explaining text
 
 
@@ -27,8 +32,9 @@ def name(widget, text: str, description: str = "") -> None:
 
 
 def plain(label: str) -> str:
-    """A label without its mnemonic mark."""
-    return label.replace("__", "\0").replace("_", "").replace("\0", "_")
+    """A label without its mnemonic mark; the letter that is only there for it goes as well."""
+    bare = mnemonics.ADDED.sub("", label)
+    return bare.replace("__", "\0").replace("_", "").replace("\0", "_")
 
 
 def column(spacing: int = SPACING) -> Gtk.Box:
@@ -39,6 +45,13 @@ def row(*widgets, spacing: int = SPACING) -> Gtk.Box:
     box = Gtk.Box(orientation=Gtk.Orientation.HORIZONTAL, spacing=spacing)
     for widget in widgets:
         box.pack_start(widget, False, False, 0)
+    return box
+
+
+def row_filling(first, second) -> Gtk.Box:
+    """Two widgets beside one another, the second one as wide as there is room."""
+    box = row(first)
+    box.pack_start(second, True, True, 0)
     return box
 
 
@@ -93,23 +106,15 @@ def entries(rows) -> Gtk.Grid:
 
 
 def expander(text: str, content: Gtk.Widget, expanded: bool = False) -> Gtk.Expander:
+    """What is folded away is not there for the keyboard either: Gtk alone hides it from the eye
+    only, and Tab would go on into it."""
     widget = Gtk.Expander(label=text, use_underline=True, expanded=expanded)
-    widget.set_resize_toplevel(True)
+    content.show_all()
+    content.set_no_show_all(True)
     widget.add(content)
+    widget.bind_property("expanded", content, "visible", GObject.BindingFlags.SYNC_CREATE)
     name(widget, text)
     return widget
-
-
-def one_at_a_time(*expanders: Gtk.Expander) -> None:
-    """Opening one of them closes the others, so that a dialog stays within a small screen."""
-
-    def opened(widget: Gtk.Expander, _spec) -> None:
-        for other in expanders:
-            if widget.get_expanded() and other is not widget:
-                other.set_expanded(False)
-
-    for widget in expanders:
-        widget.connect("notify::expanded", opened)
 
 
 def show_zero_as(spin: Gtk.SpinButton, word: str) -> None:
@@ -126,6 +131,14 @@ def show_zero_as(spin: Gtk.SpinButton, word: str) -> None:
     spin.update()
 
 
+def widest(spin: Gtk.SpinButton) -> int:
+    """Characters that the widest value needs, and one more: Gtk counts in characters of average
+    width, and digits are wider."""
+    adjustment, digits = spin.get_adjustment(), spin.get_digits()
+    ends = adjustment.get_lower(), adjustment.get_upper()
+    return max(len(f"{end:.{digits}f}") for end in ends) + 1
+
+
 def when_closed(combo: Gtk.ComboBox, act) -> None:
     """Calls `act()`, which changes the entries of a combo box: now, or when its list is closed."""
     if not combo.get_property("popup-shown"):
@@ -139,14 +152,75 @@ def when_closed(combo: Gtk.ComboBox, act) -> None:
     handler = combo.connect("notify::popup-shown", closed)
 
 
+def show_while(config, name: str, widget: Gtk.Widget, wanted) -> None:
+    """Shows the widget as long as the option's value is `wanted`."""
+    widget.show_all()
+    widget.set_no_show_all(True)
+
+    def follow(*_args) -> None:
+        widget.set_visible(wanted(config.get_property(name)))
+
+    config.connect("notify::" + name, follow)
+    follow()
+
+
 def children(widget):
     """All widgets below `widget`, itself included."""
     yield widget
     if isinstance(widget, Gtk.Container):
-        found = []
+        found: List[Gtk.Widget] = []
         widget.forall(found.append)
         for child in found:
             yield from children(child)
+
+
+def work_area(window: Optional[Gdk.Window] = None) -> Gdk.Rectangle:
+    """What is free for windows of the monitor that `window` is on, or of the main one."""
+    display = Gdk.Display.get_default()
+    assert display is not None, "dialogs are shown on a display only"
+    if window is not None:
+        monitor: Optional[Gdk.Monitor] = display.get_monitor_at_window(window)
+    else:
+        monitor = display.get_primary_monitor() or display.get_monitor(0)
+    assert monitor is not None
+    return monitor.get_workarea()
+
+
+def leave_wheel_to(scroll: Gtk.Container) -> None:
+    """The wheel moves the page and not the values it happens to pass over: a turned wheel must not
+    choose another place to run."""
+
+    def pass_on(widget: Gtk.Widget, _event) -> bool:
+        widget.stop_emission_by_name("scroll-event")
+        return False  # on to the scrolled window
+
+    for widget in children(scroll):
+        if isinstance(widget, (Gtk.ComboBox, Gtk.SpinButton, Gtk.Scale)):
+            widget.connect("scroll-event", pass_on)
+
+
+def scrolled(box: Gtk.Widget) -> Gtk.ScrolledWindow:
+    """The body of a window without fields: as high as it is where the screen has room for that."""
+    scroll = Gtk.ScrolledWindow(propagate_natural_height=True, propagate_natural_width=True)
+    scroll.set_policy(Gtk.PolicyType.NEVER, Gtk.PolicyType.AUTOMATIC)
+    scroll.set_max_content_height(max(80, work_area().height - AROUND))
+    scroll.add(box)
+    scroll.show_all()
+    return scroll
+
+
+def give_letters(dialog: Gtk.Dialog) -> None:
+    """No letter opens two things: the buttons first, then the rest from top to bottom."""
+    found = [*children(dialog.get_action_area()), *children(dialog)]
+    labels = [
+        widget
+        for widget in dict.fromkeys(found)
+        if isinstance(widget, Gtk.Label) and widget.get_use_underline()
+    ]
+    given = mnemonics.shared_out([label.get_label() for label in labels])
+    for widget, text in zip(labels, given):
+        if widget.get_label() != text:
+            widget.set_text_with_mnemonic(text)
 
 
 def window(title: str, role: str) -> GimpUi.Dialog:
@@ -156,4 +230,35 @@ def window(title: str, role: str) -> GimpUi.Dialog:
     dialog.set_border_width(0)
     dialog.realize()
     GimpUi.window_set_transient(dialog)
+    dialog.connect("map", give_letters)
+    return dialog
+
+
+def live(seconds: float) -> None:
+    """Serves the main loop for so long."""
+    loop = GLib.MainLoop()
+    GLib.timeout_add(int(seconds * 1000), loop.quit)
+    loop.run()
+
+
+def question(parent, title: str, text: str, more: str, answers, answered) -> Gtk.MessageDialog:
+    """Asks without waiting: `answered(yes)` hears of it. `answers` are the labels for no, which is
+    what Escape and Return mean, and for yes."""
+    dialog = Gtk.MessageDialog(
+        transient_for=parent, modal=True, message_type=Gtk.MessageType.QUESTION, text=text
+    )
+    dialog.set_title(title)
+    name(dialog, title)  # or screen readers call it after its type
+    dialog.format_secondary_text(more)
+    no, yes = answers
+    dialog.add_button(no, Gtk.ResponseType.CANCEL)
+    dialog.add_button(yes, Gtk.ResponseType.ACCEPT)
+    dialog.set_default_response(Gtk.ResponseType.CANCEL)
+
+    def respond(_dialog, response: int) -> None:
+        dialog.destroy()
+        answered(response == Gtk.ResponseType.ACCEPT)
+
+    dialog.connect("response", respond)
+    dialog.show()
     return dialog

@@ -15,10 +15,14 @@ TEXTS = {
         "Only {steps} steps will run at this strength; more steps give a cleaner picture."
     ),
     "reduced": N_(
-        "The area of {width} × {height} px is worked on at {generation_width} × "
-        "{generation_height} px and enlarged again; fine detail is lost. Select a smaller area to "
-        "keep it."
+        "This model paints at {generation_width} × {generation_height} px and the result is scaled "
+        "up to {width} × {height}, so it will be soft. Select a smaller area for more detail."
     ),
+    "prompt_language": N_(
+        "This model was trained on English and will hardly understand the prompt. Write it in "
+        "English, or choose a model that reads other languages."
+    ),
+    "begins_with_surroundings": N_("The selection begins with the colors of its surroundings."),
     "selection_cut": N_(
         "The selection reaches beyond the canvas; only the part on the canvas is regenerated."
     ),

@@ -7,6 +7,7 @@ from typing import Any, List, Mapping, Tuple
 
 from choices import N_
 from i18n import _
+from server_texts import told
 
 FACTS = (  # field, title
     ("quality", N_("Quality")),
@@ -14,18 +15,18 @@ FACTS = (  # field, title
     ("price", N_("Price")),
     ("privacy", N_("Privacy")),
 )
-OF_SERVICES = (("receives", N_("Receives it")), ("verified", N_("Tried")))
+OF_SERVICES = (("receives", N_("Sent to")), ("verified", N_("Tried")))
 LOCAL = "local"
 
 
 def title(place: Mapping[str, Any]) -> str:
-    return _("This machine") if place["id"] == LOCAL else str(place["title"])
+    return _("This computer") if place["id"] == LOCAL else told(str(place["title"]))
 
 
 def facts(place: Mapping[str, Any]) -> List[Tuple[str, str]]:
     """Rows of (title, text) for the mode guide."""
     wanted = FACTS if place["id"] == LOCAL else FACTS + OF_SERVICES
-    rows = [(_(name), str(place[field])) for field, name in wanted if place[field]]
+    rows = [(_(name), told(str(place[field]))) for field, name in wanted if place[field]]
     if place["spent_today"]:
         rows.append((_("Spent today"), "${:.2f}".format(place["spent_today"])))
     return rows
@@ -54,5 +55,5 @@ def summary(place: Mapping[str, Any]) -> str:
     """All of it as a text of several lines."""
     head = "{}: {}".format(title(place), state(place))
     if place["recommended"]:
-        head += " ★ " + str(place["why"])
+        head += " ★ " + told(str(place["why"]))
     return "\n".join([head, *("    {}: {}".format(*row) for row in facts(place))])

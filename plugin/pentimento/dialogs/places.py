@@ -17,14 +17,14 @@ import server
 from dialogs.background import Background
 from dialogs.set_up import SetUp, facts_grid
 from i18n import _
+from server_texts import told
 
 WIDTH, HEIGHT = 620, 600
 
 
-def ask(_procedure: Any, _config: Any, _context: Any) -> bool:
-    """Does all there is to do while it is open; nothing is left to run afterwards."""
+def show() -> None:
+    """Does all there is to do while it is open."""
     PlacesDialog().run()
-    return False
 
 
 class PlacesDialog:
@@ -65,7 +65,9 @@ class PlacesDialog:
     def _show(self, places: List[Dict[str, Any]]) -> None:
         best = next((place for place in places if place["recommended"]), places[0])
         self.summary.set_text(
-            _("Recommended: {place}. {why}").format(place=place_words.title(best), why=best["why"])
+            _("Recommended: {place}. {why}").format(
+                place=place_words.title(best), why=told(best["why"])
+            )
         )
         self.list.foreach(Gtk.Widget.destroy)
         for place in places:
@@ -83,7 +85,7 @@ class PlacesDialog:
             button = native.dialog_button(
                 _("Set Up…"), _("Key, limits and consent of this service"), lambda: self._set(place)
             )
-            native.name(button, _("Set Up {service}").format(service=place["title"]))
+            native.name(button, _("Set Up {service}").format(service=told(place["title"])))
             head.pack_start(button, False, False, 0)
         row = native.column()
         row.pack_start(head, False, False, 0)

@@ -2,13 +2,42 @@
 
 from __future__ import annotations
 
-from typing import Any, Dict, List, Mapping, Optional
+from typing import Any, Dict, List, Mapping, Optional, Sequence
 from urllib.parse import urlsplit
 
 import dialogs.route_words as route_words
-from i18n import _
+import wire
+from choices import N_
+from i18n import _, ngettext
+from server_texts import told
 
 SEPARATOR = " · "
+BUTTONS = {  # by the code of the plan's button
+    "paint": N_("_Paint picture"),
+    "repaint": N_("_Generate"),
+    "edit": N_("_Edit"),
+    "keep": N_("_Keep as it is"),
+    "fill": N_("_Fill selection"),
+    "remove": N_("_Remove"),
+    "add": N_("_Add"),
+    "replace_background": N_("_Replace background"),
+    "refine": N_("_Refine at {percent} %"),
+    "expand": N_("_Expand"),
+    "expand_left": N_("_Expand to the left"),
+    "expand_top": N_("_Expand upward"),
+    "expand_right": N_("_Expand to the right"),
+    "expand_bottom": N_("_Expand downward"),
+}
+REASONS = {  # what that means, by the same code
+    "paint": N_("A new picture, from the prompt alone."),
+    "fill": N_("The selection is filled from the colors around it."),
+    "remove": N_("What is selected goes, and the surroundings go on."),
+    "add": N_("Something new is painted in the selection, as the prompt says."),
+    "replace_background": N_("What is selected is replaced, in one color with what is around it."),
+    "refine": N_("Below 100 % what is there is repainted; 100 % replaces it."),
+    "keep": N_("At strength 0 nothing changes."),
+}
+REFINE_LAYER = N_("_Refine {layer} at {percent} %")
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
@@ -16,15 +45,38 @@ def destination(url: str) -> str:
     """The computer at this address, in words."""
     host = urlsplit(url if "://" in url else "http://" + url).hostname or url
     if host in LOOPBACK:
-        return _("the server on this computer")
-    return _("the server on {host}").format(host=host)
+        return _("on this computer")
+    return _("on {host}").format(host=host)
 
 
-def sentence(plan: Mapping[str, Any], where: str, model: Optional[Mapping[str, Any]]) -> str:
-    """The plan (answer of POST /v1/plan) for the status line of a dialog."""
+def button(plan: Mapping[str, Any], layer: str = "") -> str:
+    """What the button says that starts the job, with a letter marked; `layer` is the name of the
+    layer that is worked on. A code of a newer server, and none of an older one, just begin."""
+    told = plan.get("button") or {}
+    text = BUTTONS.get(told.get("code", ""), BUTTONS["repaint"])
+    if told.get("code") == "refine" and layer and plan["mode"] != "inpaint":
+        text = REFINE_LAYER
+    return _(text).format(layer=layer.replace("_", "__"), **told.get("params", {}))
+
+
+def reason(plan: Mapping[str, Any]) -> str:
+    """Why the button says so; empty where its words say it all."""
+    text = REASONS.get((plan.get("button") or {}).get("code", ""), "")
+    return _(text) if text else ""
+
+
+def sentence(
+    plan: Mapping[str, Any],
+    where: str,
+    model: Optional[Mapping[str, Any]],
+    source: str = "",
+    notes: Sequence[str] = (),
+) -> str:
+    """The plan (answer of POST /v1/plan) for the status line of a dialog. `source` names what the
+    work starts from, `notes` are what else is set."""
     if plan.get("route"):
-        return _through_a_service(plan)
-    parts = [_transfer(plan, where), *_work(plan), *_model(plan, model)]
+        return SEPARATOR.join([_through_a_service(plan), *notes])
+    parts = [_what(plan, source), *_work(plan), *notes, where, _model(plan, model)]
     return SEPARATOR.join(part for part in parts if part)
 
 
@@ -33,7 +85,8 @@ def _through_a_service(plan: Mapping[str, Any]) -> str:
     route = plan["route"]
     if plan["strength"] == 0:
         return _("strength 0 keeps the source as it is, nothing is computed")
-    parts = [route_words.text_of(route, _), sent(route["sends"]), str(route["price"])]
+    way = route_words.text_of(route, _).rstrip(".。")  # other parts follow
+    parts = [way, sent(route["sends"]), told(str(route["price"]))]
     size = _size(plan["generation"])
     if size != _size(plan["box"]):
         parts.insert(1, _("painted at {size}").format(size=size))
@@ -48,34 +101,61 @@ def sent(sends: Mapping[str, int]) -> str:
     return _("sends {picture} px, {size} at most").format(picture=_size(sends), size=size)
 
 
-def _transfer(plan: Mapping[str, Any], where: str) -> str:
+def _what(plan: Mapping[str, Any], source: str) -> str:
     size = _size(plan["box"])
     if plan["mode"] == "txt2img":
-        return _("Asks {where} for {size} px").format(where=where, size=size)
+        return _("New picture, {size} px").format(size=size)
+    if plan["mode"] == "upscale":
+        size = _size(plan["generation"])
+        return _("becomes {size} px, {source}").format(size=size, source=source)
+    if plan["mode"] == "outpaint":
+        return _("the canvas becomes {size} px").format(size=size)
     if plan["mode"] == "inpaint":
-        return _("Sends {size} px around the selection to {where}").format(size=size, where=where)
-    return _("Sends {size} px to {where}").format(size=size, where=where)
+        what = _("{size} px around the selection, {source}").format(size=size, source=source)
+        return SEPARATOR.join(part for part in (what, _reach(plan)) if part)
+    return _("{size} px {source}").format(size=size, source=source)
 
 
 def _work(plan: Mapping[str, Any]) -> List[str]:
+    if plan["mode"] == "upscale":
+        return []
     if plan["steps_run"] == 0:
         return [_("strength 0 keeps the source as it is, nothing is computed")]
-    generation = _size(plan["generation"])
-    if plan["mode"] == "txt2img":
-        painted = (
-            ""
-            if generation == _size(plan["box"])
-            else _("painted at {size}").format(size=generation)
-        )
-    else:
-        painted = _("repaints at {size}").format(size=generation)
-    return [painted, _steps(plan), _time(plan.get("seconds"))]
+    return [_passes(plan), _time(plan.get("seconds"))]
 
 
-def _steps(plan: Mapping[str, Any]) -> str:
-    if plan["steps_run"] == plan["steps"]:
-        return _("{steps} steps").format(steps=plan["steps"])
-    return _("{run} of {steps} steps").format(run=plan["steps_run"], steps=plan["steps"])
+def _reach(plan: Mapping[str, Any]) -> str:
+    """How far beyond the selection the result goes."""
+    reach = int(plan.get("reach") or 0)
+    if not reach:
+        return ""
+    text = ngettext(
+        "the result reaches {n} px beyond the selection",
+        "the result reaches {n} px beyond the selection",
+        reach,
+    )
+    return text.format(n=reach)
+
+
+def _passes(plan: Mapping[str, Any]) -> str:
+    """The steps of each pass, and in how many tiles it goes over what a model can't see at once.
+    Absent in answers of older servers."""
+    passes = plan.get("passes") or [{"steps": plan["steps_run"], "tiles": 1}]
+    text = _counted(plan["steps_run"]) + _tiles(passes[0])
+    for one in passes[1:]:
+        more = _("then {steps} at {size} px").format(steps=_counted(one["steps"]), size=_size(one))
+        text += ", " + more + _tiles(one)
+    return text
+
+
+def _tiles(one: Mapping[str, int]) -> str:
+    if one["tiles"] < 2:
+        return ""
+    return " " + ngettext("in {n} tile", "in {n} tiles", one["tiles"]).format(n=one["tiles"])
+
+
+def _counted(steps: int) -> str:
+    return ngettext("{n} step", "{n} steps", steps).format(n=steps)
 
 
 def _time(seconds: Optional[float]) -> str:
@@ -86,12 +166,10 @@ def _time(seconds: Optional[float]) -> str:
     return _("about {minutes} min").format(minutes=round(seconds / 60))
 
 
-def _model(plan: Mapping[str, Any], model: Optional[Mapping[str, Any]]) -> List[str]:
-    if model is None:
-        return [str(plan["model"])]
-    title = model.get("title") or plan["model"]
-    note = model.get("note")
-    return [_("{model}: {note}").format(model=title, note=note) if note else str(title)]
+def _model(plan: Mapping[str, Any], model: Optional[Mapping[str, Any]]) -> str:
+    if plan["model"] == wire.PLAIN:
+        return _("Lanczos: makes up nothing")
+    return told(str((model or {}).get("title") or plan["model"]))
 
 
 def _size(box: Mapping[str, int]) -> str:

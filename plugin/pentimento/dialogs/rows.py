@@ -1,32 +1,16 @@
-"""The frame of the dialogs of actions on pictures, and rows that several of them have."""
+"""Rows that several of the dialogs of actions on pictures have."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Optional
 
-from gi.repository import Gdk, GimpUi, Gtk
+from gi.repository import Gtk
 
 import dialogs.native as native
-from dialogs.fields import BOTH, OPPOSITE, Fields
+from dialogs.fields import BOTH, OPPOSITE, OPPOSITE_BOTH, Fields
 from i18n import _
 
 PROMPT_LINES = 3
-
-
-def frame(procedure: Any, config: Any, context: Any, go: str, width: int) -> Any:
-    """An empty dialog of an action, `width` px at least; `go` is on the button that starts it."""
-    dialog = GimpUi.ProcedureDialog.new(procedure, config, _(context.action.title))
-    dialog.set_ok_label(go)
-    dialog.set_default_size(width, -1)
-    return dialog
-
-
-def put_in(dialog: Any, box: Gtk.Box) -> None:
-    """Shows the box in the dialog, above what GIMP has put there."""
-    box.show_all()
-    area = dialog.get_content_area()
-    area.pack_start(box, True, True, 0)
-    area.reorder_child(box, 0)
 
 
 def column_of(*parts: Any) -> Gtk.Box:
@@ -38,38 +22,38 @@ def column_of(*parts: Any) -> Gtk.Box:
     return box
 
 
-def prompt(fields: Fields) -> Gtk.Box:
-    """Where the cursor is first; Ctrl+Return there confirms the dialog."""
+def prompt(fields: Fields, history: Optional[Gtk.Widget] = None) -> Gtk.Box:
+    """Where the cursor is first. `history` stands beside the label."""
     view, scroll = fields.text_view("prompt", PROMPT_LINES)
-    view.connect("key-press-event", _confirm_on_control_return, fields.dialog)
     fields.dialog.connect("map", lambda _dialog: view.grab_focus())
+    keys = _("Ctrl+Return here generates; Ctrl+F in the image repeats without this dialog")
+    view.set_tooltip_text(_(fields.options["prompt"].blurb) + "\n" + keys)
     box = native.column(spacing=2)
-    box.pack_start(native.label(_(fields.options["prompt"].label), view), False, False, 0)
+    head = native.row(native.label(_(fields.options["prompt"].label), view))
+    if history is not None:
+        head.pack_end(history, False, False, 0)
+    box.pack_start(head, False, False, 0)
     box.pack_start(scroll, True, True, 0)
     return box
 
 
-def _confirm_on_control_return(_view: Gtk.TextView, event: Gdk.EventKey, dialog: Any) -> bool:
-    control = event.state & Gdk.ModifierType.CONTROL_MASK
-    if control and event.keyval in (Gdk.KEY_Return, Gdk.KEY_KP_Enter):
-        dialog.response(Gtk.ResponseType.OK)
-        return True
-    return False
-
-
 def seeds(fields: Fields) -> Gtk.Box:
-    value = fields.options["seed"]
-    check = fields.check("random-seed")
+    """Beside what is compared by it. The number is the last result's until another one is typed."""
+    value, random = fields.options["seed"], fields.options["random-seed"]
+    text = _("_Keep seed")
+    told = _("On: the seed beside it, the last result's, so that only what you change differs.")
+    told += "\n" + _(random.blurb)
+    check = Gtk.CheckButton.new_with_mnemonic(text)
+    native.name(check, text, told)
+    check.set_tooltip_text(told)
+    fields.config.bind_property("random-seed", check, "active", OPPOSITE_BOTH)
     # ProcedureDialog has no widget for unsigned numbers; bindings convert them to double.
-    seed = Gtk.SpinButton.new_with_range(value.minimum, value.maximum, 1)
+    seed = Gtk.SpinButton.new_with_range(value.minimum or 0, value.maximum or 0, 1)
     fields.name(seed, value)
     fields.config.bind_property("seed", seed, "value", BOTH)
-    label = native.label(_(value.label), seed)
-    for widget in (label, seed):
-        fields.config.bind_property("random-seed", widget, "sensitive", OPPOSITE)
+    fields.config.bind_property("random-seed", seed, "sensitive", OPPOSITE)
     fields.align(check)
-    count = fields.number("count", aligned=False)
-    return native.row(check, native.row(label, seed), count, spacing=native.BORDER)
+    return native.row(check, seed)
 
 
 def loras(fields: Fields, adder: Gtk.ComboBox) -> Gtk.Box:

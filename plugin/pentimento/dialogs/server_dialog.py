@@ -22,10 +22,9 @@ WIDTH = 520
 REFRESH_SECONDS = 2
 
 
-def ask(_procedure: Any, _config: Any, _context: Any) -> bool:
-    """Does all there is to do while it is open; nothing is left to run afterwards."""
+def show() -> None:
+    """Does all there is to do while it is open."""
     ServerDialog().run()
-    return False
 
 
 class ServerDialog:
@@ -141,8 +140,8 @@ class ServerDialog:
     def _address_part(self) -> Gtk.Box:
         self.url = Gtk.Entry(activates_default=False)
         self.token = Gtk.Entry(visibility=False, input_purpose=Gtk.InputPurpose.PASSWORD)
-        self.url.set_placeholder_text(_("empty: the server of this computer"))
-        self.token.set_placeholder_text(_("empty: read from the server's folder"))
+        self.url.set_placeholder_text(_("Leave empty to use this computer"))
+        self.token.set_placeholder_text(_("Leave empty to use the token of this computer's server"))
         self.test_button = native.button(
             _("Test _Connection"),
             _("Ask the server at this address, without keeping it"),

@@ -15,6 +15,7 @@ from choices import N_
 from dialogs.background import Background
 from errors import PluginError
 from i18n import _
+from server_texts import told
 
 WIDTH = 560
 TEST, SAVED = 1, 2
@@ -33,7 +34,7 @@ class SetUp:
         self.place = place
         self.route = route
         self.background = Background()
-        title = _("Set Up {service}").format(service=place["title"])
+        title = _("Set Up {service}").format(service=told(place["title"]))
         self.dialog = native.window(title, "pentimento-set-up")
         self.dialog.set_transient_for(parent)
         self.dialog.set_modal(True)
@@ -90,8 +91,12 @@ class SetUp:
         rows = [
             (_("_Model"), self.model, _("One of the service's models, by its name there")),
             (_("_Key"), self.key, self._key_help()),
-            (_("$ a _job"), self.per_job, _("At most so many US dollars for one job")),
-            (_("$ a _day"), self.per_day, _("At most so many US dollars a day, by list prices")),
+            (_("Limit per _job (US$)"), self.per_job, _("At most so many US dollars for one job")),
+            (
+                _("Limit per _day (US$)"),
+                self.per_day,
+                _("At most so many US dollars a day, by list prices"),
+            ),
         ]
         if place["own_address"]:
             help_text = _("https://host/path, or http:// in your own network")
@@ -103,7 +108,8 @@ class SetUp:
         return grid
 
     def _consent(self) -> Gtk.CheckButton:
-        text = _("I agree that it _receives the part of the picture that a job needs, and my words")
+        text = _("I ag_ree to send the image area and my prompts to {service}")
+        text = text.format(service=told(self.place["title"]).replace("_", "__"))
         check = Gtk.CheckButton.new_with_mnemonic(text)
         check.set_active(self.place["consented"])
         native.name(check, text)

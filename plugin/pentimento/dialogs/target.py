@@ -1,5 +1,6 @@
-"""Where the result goes, as one choice: only ways that this image allows are offered. An image that
-can't hold the result as it is offers to be converted, and nothing is chosen for the person."""
+"""Where the result goes, as one choice: only ways that this image allows are offered, the first of
+them to begin with. An image that can't hold the result as it is gets converted, which undo takes
+back."""
 
 from __future__ import annotations
 
@@ -34,8 +35,7 @@ def ways(image: Any) -> Tuple[Way, ...]:
 
 
 class TargetChooser(Gtk.ComboBoxText):
-    """Bound to the config's `target` and `convert`. Empty as long as they are no way for this
-    image."""
+    """Bound to the config's `target` and `convert`."""
 
     def __init__(self, config: Any, image: Any) -> None:
         super().__init__()
@@ -43,8 +43,9 @@ class TargetChooser(Gtk.ComboBoxText):
         self._ways = ways(image)
         for way in self._ways:
             self.append_text(way.label)
-        if config.get_property("convert") not in [way.convert for way in self._ways]:
-            config.set_property("convert", choices.KEEP)  # meant for an image of another kind
+        if self._number() < 0:  # meant for an image of another kind
+            config.set_property("target", self._ways[0].target)
+            config.set_property("convert", self._ways[0].convert)
         self._show()
         self.connect("changed", lambda *_: self._chosen())
         for name in ("target", "convert"):

@@ -28,7 +28,7 @@ class Destination:
     @classmethod
     def of(cls, values: Dict[str, Any]) -> Destination:
         return cls(
-            values["target"] == choices.NEW_IMAGE,
+            values.get("target") == choices.NEW_IMAGE,  # not all actions have the choice
             values["convert"],
             bool(values["mark-digital-source"]),
         )
@@ -39,11 +39,8 @@ class Destination:
             return
         if is_indexed(image) and self.convert != choices.TO_RGB:
             raise NotPossible(
-                _("This image has indexed colors, which can't hold the result's colors."),
-                _(
-                    "Choose to convert it to RGB first, or put the result into a new image. The "
-                    "image alone: Image > Mode > RGB."
-                ),
+                _("Indexed images cannot take the result."),
+                _("Choose to convert it to RGB (undo restores it), or a new image, under Result."),
                 "indexed",
             )
         if pixels.linear_tables(image) and self.convert != choices.TO_SRGB:

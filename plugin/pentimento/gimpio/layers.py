@@ -3,14 +3,17 @@ are never written to."""
 
 from __future__ import annotations
 
+import traceback
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from typing import Any, Dict, List, Optional, Union
+from dataclasses import dataclass, field, replace
+from typing import Any, Callable, Dict, Iterator, List, Optional, Union
 
-from gi.repository import Gimp
+from gi.repository import Gegl, Gimp
 
-from errors import NotPossible
-from gimpio import metadata, pixels, sources
+import log
+import texts
+from errors import NotPossible, PluginError
+from gimpio import identity, metadata, pixels, prints, sources
 from gimpio.destination import Destination
 from i18n import _
 from wire import Box, Pixels, Stored
@@ -37,23 +40,42 @@ class Story:
     stages: List[Picture]
 
 
-def name_for(prompt: str, fallback: str, seed: int) -> str:
-    """The layer's name: the beginning of the prompt and the seed."""
-    words = " ".join(prompt.split()) or fallback
-    if len(words) > NAME_LENGTH:
-        words = words[: NAME_LENGTH - 1].rstrip() + "…"
-    return f"{words} · {seed}"
+def title_for(prompt: str, fallback: str) -> str:
+    """The beginning of the prompt, as results are named."""
+    return texts.shortened(texts.line(prompt) or fallback, NAME_LENGTH)
+
+
+def name_for(title: str, strength: float, seed: int, number: int = 1, count: int = 1) -> str:
+    """The layer's name. What tells tries apart comes first, because a narrow list of layers cuts
+    the end off: which of several it is, and how much of the source was changed unless all was."""
+    several = f"{number}/{count} " if count > 1 else ""
+    changed = f"{strength:.2f} · " if strength < 1 else ""
+    return f"{several}{changed}{title} · {seed}"
 
 
 @dataclass(frozen=True)
 class Place:
     """Where results go: at `box` above the layer `above` (None, or gone meanwhile: on top of the
-    stack), or into a new image, as the destination says."""
+    stack), or into a new image, as the destination says. `ledger` has the names that the results'
+    records use, `kept` a sentence that says where else the results are, `title` the name of the
+    folded group that several results get; without one they lie beside one another."""
 
     image: Any
     above: Optional[Any]
     box: Box
     destination: Destination
+    ledger: Optional[identity.Ledger] = None
+    kept: str = ""
+    before: Optional[Callable[[], None]] = None  # a change of the whole image, in the same step
+    title: str = ""
+
+    def titled(self, title: str) -> Place:
+        """The same place with another name for the group of several results."""
+        return replace(self, title=title)
+
+    def after(self, change: Callable[[], None]) -> Place:
+        """The same place once the whole image was changed so; `box` belongs to the image then."""
+        return replace(self, before=change)
 
     def put(
         self,
@@ -63,21 +85,66 @@ class Place:
         story: Optional[Story] = None,
     ) -> Dict[str, Any]:
         """Places the results, and how they were made in a hidden group above them; gives the return
-        values `layers` (the results) and `image`."""
+        values `layers` (the results) and `image`. What can't be placed there opens as an image of
+        its own, or, where nobody would see that, the error says where it is kept: nothing that was
+        computed gets lost."""
+        try:
+            return self._put(pictures, mask, display, story)
+        except Exception as error:
+            if not isinstance(error, PluginError):
+                log.error("placing\n%s", traceback.format_exc())
+            return self._rescued(error, pictures, mask, display, story)
+
+    def _put(
+        self,
+        pictures: List[Picture],
+        mask: Optional[Mask],
+        display: bool,
+        story: Optional[Story],
+    ) -> Dict[str, Any]:
         sources.check_open(self.image)
         if self.destination.new_image:
             empty = self.destination.image_like(self.image, self.box.width, self.box.height)
             made = new_image(empty, pictures, mask, mark=self.destination.mark, story=story)
             return shown(made, display)
-        with _one_undo_step(self.image):
+        with one_undo_step(self.image):
             if self.destination.converts(self.image):
                 self._try_out()
                 self.destination.prepare(self.image)
+            if self.before is not None:
+                self._try_out()
+                self.before()
             placed = self._insert_all(pictures, mask, story)
             if self.destination.mark:
-                metadata.mark_digital_source(self.image)
-            self.image.set_selected_layers(placed[:1])
+                with _told(_("The image's metadata can't be marked as made with AI.")):
+                    metadata.mark_digital_source(self.image)
+            if self.ledger is not None:
+                with _told(_("Generate Again will not find the layers that this result is from.")):
+                    self.ledger.write()
+            self.image.set_selected_layers([with_group(placed[0])])
         return {"layers": placed, "image": self.image}
+
+    def _rescued(
+        self,
+        error: Exception,
+        pictures: List[Picture],
+        mask: Optional[Mask],
+        display: bool,
+        story: Optional[Story],
+    ) -> Dict[str, Any]:
+        """In a window where somebody waits for it; for a script the error, and where to find it."""
+        reason = getattr(error, "message", "") or _("The result can't be placed in the image.")
+        if not display:
+            hint = " ".join(text for text in (getattr(error, "hint", ""), self.kept) if text)
+            code = getattr(error, "code", "") or "not_placed"
+            raise NotPossible(reason, hint, code) from error
+        width, height = self.box.width, self.box.height
+        empty = Gimp.Image.new_with_precision(
+            width, height, Gimp.ImageBaseType.RGB, pixels.precision_for(pictures[0].pixels)
+        )
+        made = new_image(empty, pictures, mask, mark=self.destination.mark, story=story)
+        Gimp.message(reason + "\n" + _("The result is open as an image of its own."))
+        return shown(made, display)
 
     def _try_out(self) -> None:
         """Whether a layer can be inserted there at all, before the image is converted for it."""
@@ -95,21 +162,28 @@ class Place:
     def _insert_all(
         self, pictures: List[Picture], mask: Optional[Mask], story: Optional[Story]
     ) -> List[Any]:
-        """The first picture topmost, the others hidden below it; all of them or none. The results
-        alone are answered."""
+        """The first picture topmost, the others hidden below it, several of them in a folded group;
+        all of them or none. The results alone are answered."""
         placed: List[Any] = []
+        group = None
         try:
             parent, position = _place_above(self.image, self.above)
+            if self.title and len(pictures) > 1:
+                group = _group_of_variations(self.image, self.title, parent, position)
+                parent, position = group, 0
             for number, picture in enumerate(pictures):
-                layer = _new_layer(self.image, picture, self.box)
+                layer = new_layer(self.image, picture, self.box)
                 _insert(self.image, layer, parent, position + number)
                 placed.append(layer)
                 _dress(layer, picture, mask)
                 layer.set_visible(number == 0)
             if story is not None:
-                self._tell(story, parent, position)
+                with _told(_("How it was made can't be shown in the image.")):
+                    self._tell(story, parent, position)
+            if group is not None:
+                group.set_expanded(False)
         except Exception:
-            for layer in placed:
+            for layer in [group] if group is not None else placed:
                 self.image.remove_layer(layer)
             raise
         return placed
@@ -117,12 +191,12 @@ class Place:
     def _tell(self, story: Story, parent: Any, position: int) -> None:
         """The first stage is the topmost: hiding one after the other shows how it went on. Built on
         top of the stack, since in a group whose position is locked nothing could be scaled."""
-        group = Gimp.GroupLayer.new(self.image, story.name)
+        group = Gimp.GroupLayer.new(self.image, texts.line(story.name))
         group.set_visible(False)
         _insert(self.image, group, None, 0)
         try:
             for number, stage in enumerate(story.stages):
-                layer = _new_layer(self.image, stage, self.box)
+                layer = new_layer(self.image, stage, self.box)
                 _insert(self.image, layer, group, number)
                 _stretch(layer, self.box)
             if not self.image.reorder_item(group, parent, position):
@@ -131,6 +205,50 @@ class Place:
         except Exception:
             self.image.remove_layer(group)
             raise
+
+
+def _group_of_variations(image, title: str, parent: Any, position: int) -> Any:
+    """A group that looks as if its layers lay there by themselves."""
+    group = Gimp.GroupLayer.new(image, texts.line(title))
+    group.set_mode(Gimp.LayerMode.PASS_THROUGH)
+    _insert(image, group, parent, position)
+    metadata.attach(group, {"version": 1}, metadata.VARIATIONS)
+    return group
+
+
+def with_group(layer) -> Any:
+    """The layer, or the group of variations that it is in: GIMP unfolds a group to show a layer of
+    it that is selected."""
+    parent = layer.get_parent()
+    folded = parent is not None and metadata.read(parent, metadata.VARIATIONS) is not None
+    return parent if folded else layer
+
+
+def put_map(image, box: Box, picture: Picture, ledger: identity.Ledger) -> Dict[str, Any]:
+    """Places a control map in a hidden, folded group on top of the stack, where it covers nothing;
+    what was selected stays so. The picture's record, which marks it as a map, uses the ledger."""
+    sources.check_open(image)
+    selected = image.get_selected_layers()
+    with one_undo_step(image):
+        layer = new_layer(image, picture, box)
+        _insert(image, layer, _group_of_maps(image), 0)
+        metadata.attach(layer, picture.record, metadata.MAP)
+        ledger.write()
+        image.set_selected_layers(selected)
+    return {"layers": [layer], "image": image}
+
+
+def _group_of_maps(image) -> Any:
+    """The group that maps were put into before, or a new one."""
+    for layer in image.get_layers():
+        if layer.is_group() and metadata.read(layer, metadata.MAPS) is not None:
+            return layer
+    group = Gimp.GroupLayer.new(image, _("Control maps"))
+    group.set_visible(False)
+    _insert(image, group, None, 0)
+    group.set_expanded(False)
+    metadata.attach(group, {"version": 1}, metadata.MAPS)
+    return group
 
 
 def new_image(
@@ -144,7 +262,7 @@ def new_image(
     try:
         empty.undo_disable()
         box = Box(0, 0, empty.get_width(), empty.get_height())
-        Place(empty, None, box, Destination(mark=mark)).put(pictures, mask, story=story)
+        Place(empty, None, box, Destination(mark=mark))._put(pictures, mask, False, story)
         empty.undo_enable()
     except Exception:
         empty.delete()
@@ -160,13 +278,66 @@ def shown(image, display: bool) -> Dict[str, Any]:
     return {"layers": results, "image": image}
 
 
+def exchange(image, layer, picture: Picture, box: Box) -> None:
+    """Puts another result of the same job into a result's layer, outside of the undo history: to
+    undo takes the layer away, whichever picture is in it by then."""
+    with _unrecorded(image):
+        fresh = new_layer(image, picture, box)
+        try:
+            _copy(fresh, layer)
+        finally:
+            fresh.delete()
+        layer.set_name(texts.line(picture.name))
+        if picture.record:
+            metadata.attach(layer, picture.record)
+
+
+def _copy(source, target) -> None:
+    """The pixels of one layer into another one of its size and kind."""
+    buffers = source.get_buffer(), target.get_buffer()
+    whole = Gegl.Rectangle.new(0, 0, target.get_width(), target.get_height())
+    buffers[0].copy(whole, Gegl.AbyssPolicy.NONE, buffers[1], whole)
+    for buffer in buffers:
+        buffer.flush()
+    del buffers, buffer
+    target.update(0, 0, target.get_width(), target.get_height())
+
+
+def show_unrecorded(image, layer, visible: bool) -> None:
+    """Shows or hides a layer for a look, which is nothing to be undone."""
+    if layer.get_visible() != visible:
+        with _unrecorded(image):
+            layer.set_visible(visible)
+
+
 @contextmanager
-def _one_undo_step(image):
+def _unrecorded(image):
+    image.undo_freeze()
+    try:
+        yield
+    finally:
+        image.undo_thaw()
+
+
+@contextmanager
+def one_undo_step(image):
     image.undo_group_start()
     try:
         yield
     finally:
         image.undo_group_end()
+
+
+@contextmanager
+def _told(sentence: str) -> Iterator[None]:
+    """For what comes along with a result: where it fails, the result stays and the person hears."""
+    try:
+        yield
+    except Exception:
+        log.error("%s\n%s", sentence, traceback.format_exc())
+        Gimp.message(
+            sentence + "\n" + _("Filters > Pentimento > Setup > Doctor shows the details.")
+        )
 
 
 def _insert(image, layer, parent, position: int) -> None:
@@ -199,7 +370,19 @@ def _dress(layer, picture: Picture, mask: Optional[Mask]) -> None:
     if mask is not None:
         _add_mask(layer, mask)
     if picture.record:
-        metadata.attach(layer, picture.record)
+        with _told(_("The layer can't keep its record; Generate Again will not know it.")):
+            metadata.attach(layer, {**looks(layer), **picture.record})
+
+
+def looks(layer) -> Dict[str, str]:
+    """What the layer and its mask look like, by which a record knows them again (gimpio.pose)."""
+    found = {"print": prints.written(prints.of(layer))}
+    mask = layer.get_mask()
+    if mask is not None:
+        whole = Box(0, 0, mask.get_width(), mask.get_height())
+        found["mask"] = pixels.read(mask, whole, "y-u8").blob_id
+        found["mask_print"] = prints.written(prints.of(mask, channels=1))
+    return found
 
 
 def _place_above(image, above):
@@ -209,15 +392,15 @@ def _place_above(image, above):
     return above.get_parent(), image.get_item_position(above)
 
 
-def _new_layer(image, picture: Picture, box: Box) -> Any:
+def new_layer(image, picture: Picture, box: Box) -> Any:
     """A layer with the picture's pixels at its place, not yet in the image: in a group whose
     position is locked it could not be moved any more."""
     if isinstance(picture.pixels, Stored):
         layer = _copied(image, picture, picture.pixels)
     elif pixels.unknown_space(image):
-        layer = _converted(image, picture)
+        layer = _converted(image, picture, picture.pixels)
     else:
-        layer = _filled(image, picture)
+        layer = _filled(image, picture, picture.pixels)
     layer.set_offsets(box.x, box.y)
     return layer
 
@@ -228,64 +411,61 @@ def _copied(image, picture: Picture, stored: Stored) -> Any:
         stored.width, stored.height, image.get_base_type(), image.get_precision()
     )
     try:
-        kinds = Gimp.ImageType
-        gray, alpha = image.get_base_type() == Gimp.ImageBaseType.GRAY, "A" in stored.encoding
-        plain = kinds.GRAY_IMAGE if gray else kinds.RGB_IMAGE
-        clear = kinds.GRAYA_IMAGE if gray else kinds.RGBA_IMAGE
+        gray = image.get_base_type() == Gimp.ImageBaseType.GRAY
+        kind = Gimp.ImageType.GRAYA_IMAGE if gray else Gimp.ImageType.RGBA_IMAGE
         size = (stored.width, stored.height)
-        mode = Gimp.LayerMode.NORMAL
-        layer = Gimp.Layer.new(draft, picture.name, *size, clear if alpha else plain, 100, mode)
+        layer = Gimp.Layer.new(draft, "draft", *size, kind, 100, Gimp.LayerMode.NORMAL)
         draft.insert_layer(layer, None, 0)
-        pixels.write_stored(layer, stored)
-        if not alpha:
-            layer.add_alpha()
+        pixels.write_stored(layer, pixels.opaque(stored))
         draft.set_color_profile(image.get_color_profile())
         copied = Gimp.Layer.new_from_drawable(layer, image)
-        copied.set_name(picture.name)
+        copied.set_name(texts.line(picture.name))
         return copied
     finally:
         draft.delete()
 
 
-def _converted(image, picture: Picture) -> Any:
+def _converted(image, picture: Picture, content: Pixels) -> Any:
     """For a profile that GEGL can't convert to: GIMP converts a whole image to it."""
     draft = Gimp.Image.new_with_precision(
-        picture.pixels.width,
-        picture.pixels.height,
+        content.width,
+        content.height,
         image.get_base_type(),
         image.get_precision(),
     )
     try:
         pixels.to_float(draft)
-        layer = _filled(draft, picture)
+        layer = _filled(draft, picture, content)
         draft.insert_layer(layer, None, 0)
         draft.convert_color_profile(image.get_color_profile(), pixels.RELATIVE, True)
         converted = Gimp.Layer.new_from_drawable(layer, image)
-        converted.set_name(picture.name)
+        converted.set_name(texts.line(picture.name))
         return converted
     finally:
         draft.delete()
 
 
-def _filled(image, picture: Picture) -> Any:
+def _filled(image, picture: Picture, content: Pixels) -> Any:
     gray = image.get_base_type() == Gimp.ImageBaseType.GRAY
     kind = Gimp.ImageType.GRAYA_IMAGE if gray else Gimp.ImageType.RGBA_IMAGE
     layer = Gimp.Layer.new(
         image,
-        picture.name,
-        picture.pixels.width,
-        picture.pixels.height,
+        texts.line(picture.name),
+        content.width,
+        content.height,
         kind,
         100,
         Gimp.LayerMode.NORMAL,
     )
-    pixels.write(layer, picture.pixels)
+    pixels.write(layer, content)
     return layer
 
 
 def _add_mask(layer, mask: Mask) -> None:
     layer_mask = layer.create_mask(Gimp.AddMaskType.BLACK)
     layer.add_mask(layer_mask)
-    write = pixels.write_stored if isinstance(mask, Stored) else pixels.write
-    write(layer_mask, mask)
+    if isinstance(mask, Stored):
+        pixels.write_stored(layer_mask, mask)
+    else:
+        pixels.write(layer_mask, mask)
     layer.set_edit_mask(False)

@@ -3,13 +3,16 @@ that says what an image is made with."""
 
 from __future__ import annotations
 
-import json
 import xml.etree.ElementTree as ElementTree
 from typing import Any, Dict, Optional
 
 from gi.repository import Gimp
 
+import texts
+
 NAME = "pentimento-job"
+MAP, MAPS = "pentimento-map", "pentimento-maps"  # on a control map; on the group that holds them
+VARIATIONS = "pentimento-variations"  # on the group that holds the several results of one job
 FLAGS = Gimp.PARASITE_PERSISTENT | Gimp.PARASITE_UNDOABLE
 
 
@@ -38,19 +41,19 @@ def mark_digital_source(image) -> None:
     image.set_metadata(Gimp.Metadata.deserialize(text))
 
 
-def attach(layer, record: Dict[str, Any]) -> None:
-    data = json.dumps(record, ensure_ascii=False).encode()
-    layer.attach_parasite(Gimp.Parasite.new(NAME, FLAGS, data))
+def attach(layer, record: Dict[str, Any], name: str = NAME) -> None:
+    layer.attach_parasite(Gimp.Parasite.new(name, FLAGS, texts.packed(record)))
 
 
-def read(layer) -> Optional[Dict[str, Any]]:
+def read(layer, name: str = NAME) -> Optional[Dict[str, Any]]:
     """The record, or None for a layer that was not made by Pentimento."""
-    parasite = layer.get_parasite(NAME)
+    parasite = layer.get_parasite(name)
     if parasite is None:
         return None
-    data = bytes(value & 255 for value in parasite.get_data())  # they may come as signed numbers
-    try:
-        record = json.loads(data.rstrip(b"\0"))
-    except ValueError:
-        return None
+    record = texts.unpacked(parasite.get_data())
     return record if isinstance(record, dict) else None
+
+
+def map_of(layer) -> Optional[Dict[str, Any]]:
+    """Of a control map that Pentimento drew: its `type` and its `source`. None for other layers."""
+    return read(layer, MAP)

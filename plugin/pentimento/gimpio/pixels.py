@@ -3,7 +3,8 @@ sRGB, and GEGL converts from and to the image's profile and precision."""
 
 from __future__ import annotations
 
-from typing import Optional, Union
+import struct
+from typing import Any, Optional, Union
 
 import gi
 
@@ -32,6 +33,15 @@ _LINEAR = (
     Gimp.Precision.FLOAT_LINEAR,
     Gimp.Precision.DOUBLE_LINEAR,
 )
+# Full alpha, by babl's name for a number's type.
+OPAQUE = {
+    "u8": b"\xff",
+    "u16": b"\xff" * 2,
+    "u32": b"\xff" * 4,
+    "half": struct.pack("=e", 1.0),
+    "float": struct.pack("=f", 1.0),
+    "double": struct.pack("=d", 1.0),
+}
 _EIGHT_BIT = (Gimp.Precision.U8_NON_LINEAR, Gimp.Precision.U8_PERCEPTUAL)
 _SIXTEEN_BIT = (Gimp.Precision.U16_NON_LINEAR, Gimp.Precision.U16_PERCEPTUAL)
 
@@ -74,6 +84,14 @@ def linear_tables(image) -> bool:
     return image.get_precision() in _LINEAR and unknown_space(image)
 
 
+def precision_for(content: Union[Pixels, Stored]) -> Any:
+    """The least precision of an image without a profile that holds it."""
+    kind = content.format if isinstance(content, Pixels) else content.encoding
+    if kind.endswith("u8"):
+        return Gimp.Precision.U8_NON_LINEAR
+    return Gimp.Precision.U16_NON_LINEAR if kind.endswith("u16") else Gimp.Precision.FLOAT_LINEAR
+
+
 def to_float(image) -> None:
     """Floating point in the same light: conversions then keep what lies outside the new gamut."""
     linear = image.get_precision() in _LINEAR
@@ -108,10 +126,32 @@ def write(drawable, pixels: Pixels) -> None:
     _write(drawable, pixels, GEGL_FORMAT[pixels.format])
 
 
+def write_mask(drawable, mask: Pixels) -> None:
+    """The values of a mask as the drawable's own numbers, at its depth. Channels of 8-bit images
+    are "Y' u8", but GIMP makes selections of their numbers: light is no matter of a mask."""
+    light, _space, _depth = Babl.format_get_encoding(drawable.get_format()).partition(" ")
+    _write(drawable, mask, f"{light} u8")
+
+
 def write_stored(drawable, stored: Stored) -> None:
     """Fills a drawable of that encoding. Its image must have no profile: GEGL takes a layout
     without a space for sRGB and would convert."""
     _write(drawable, stored, stored.encoding)
+
+
+def opaque(stored: Stored) -> Stored:
+    """The same numbers with full alpha, where they have none. GIMP would convert them for that, and
+    which way babl takes it finds out by measuring: the last bit could be another each time."""
+    colours, _space, depth = stored.encoding.partition(" ")
+    if colours.endswith("A"):
+        return stored
+    full = OPAQUE[depth]
+    before = len(stored.data) // (stored.width * stored.height)
+    after = before + len(full)
+    data = bytearray(full) * (stored.width * stored.height * after // len(full))
+    for position in range(before):
+        data[position::after] = stored.data[position::before]
+    return Stored(f"{colours}A {depth}", stored.width, stored.height, data)
 
 
 def _read(drawable, box: Box, layout: Optional[str], bytes_per_pixel: int) -> bytearray:

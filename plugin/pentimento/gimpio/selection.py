@@ -26,10 +26,10 @@ class Area:
 
     def bounds(self) -> Box:
         """The box of everything selected, however softly. Raises NotPossible for nothing."""
-        return self._with_selection(_bounds) or self._nothing()
+        return self._with_selection(bounds_of) or self._nothing()
 
     def is_empty(self) -> bool:
-        return self._with_selection(_bounds) is None
+        return self._with_selection(bounds_of) is None
 
     def read(self, box: Box) -> Tuple[Pixels, Stored]:
         """The values in a box of the canvas: for the server, where 0 is kept and 255 is wholly
@@ -72,7 +72,7 @@ class Area:
             copy.select_item(Gimp.ChannelOps.REPLACE, self._twin_of_channel(copy))
 
     def _select_transparency(self, copy, twins) -> None:
-        kept = copy.get_selection().save(copy) if _bounds(copy) else None
+        kept = copy.get_selection().save(copy) if bounds_of(copy) else None
         if self.source.stored:
             content = twins[self.source.layers[0].get_id()]
         else:
@@ -108,6 +108,18 @@ class Area:
         )
 
 
-def _bounds(image) -> Optional[Box]:
+def bounds_of(image) -> Optional[Box]:
     _ok, some, left, top, right, bottom = Gimp.Selection.bounds(image)
     return Box(left, top, right - left, bottom - top) if some else None
+
+
+def outline(image, place: Box) -> Optional[Pixels]:
+    """The selection's values at a place of the canvas, one byte a pixel; None without a selection,
+    and for a rectangle, within whose bounds all is wholly selected."""
+    bounds, selected = bounds_of(image), image.get_selection()
+    if bounds is None:
+        return None
+    values = pixels.read(selected, bounds, "y-u8").data
+    if bytes(values).count(255) == len(values):
+        return None
+    return pixels.read(selected, place, "y-u8")

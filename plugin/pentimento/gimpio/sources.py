@@ -9,7 +9,7 @@ from gi.repository import Gimp
 
 import choices
 from errors import NotPossible
-from gimpio import destination, pixels
+from gimpio import destination, identity, metadata, pixels
 from gimpio.destination import Destination
 from i18n import _
 from wire import Box, Pixels, Stored
@@ -68,18 +68,32 @@ class Source:
         copy.insert_layer(seen, None, 0)
         return seen
 
-    def record(self) -> Dict[str, Any]:
+    def record(self, ledger: identity.Ledger) -> Dict[str, Any]:
         """How to find this source again, for the metadata."""
-        return {"kind": self.kind, "tattoos": [layer.get_tattoo() for layer in self.layers]}
+        return {
+            "kind": self.kind,
+            "layers": [ledger.reference(layer) for layer in self.layers],
+            "extent": self.extent.rect(),
+        }
+
+    def is_there(self) -> bool:
+        """False once the image or one of the layers is gone."""
+        if not self.image.is_valid():
+            return False
+        order = tree(self.image)
+        return all(layer in order for layer in self.layers)
 
 
-def choose(image, drawables, kind: str, goal: Destination) -> Source:
-    """The source that an option value names. Raises NotPossible where there is none, or where the
-    result can't go where it is wanted."""
+def choose(image, drawables, kind: str, goal: Destination, hidden: Iterable[Any] = ()) -> Source:
+    """The source that an option value names; of all that is seen without `hidden` and without maps
+    that steer. Raises NotPossible where there is none, or where the result can't go where it is
+    wanted."""
     check_image(image, goal)
     if kind == choices.VISIBLE:
-        return Source(image, kind, canvas(image))
-    return _of_layers(image, _selected(image, drawables), kind)
+        order = tree(image)
+        left_out = [layer for layer in (*maps(image), *hidden) if layer in order]
+        return Source(image, kind, canvas(image), hidden=left_out)
+    return _of_layers(image, _selected(drawables), kind)
 
 
 def of_layer(image, layer) -> Source:
@@ -94,18 +108,39 @@ def alpha_of(layer, box: Box) -> Pixels:
 
 
 def recorded(image, record: Dict[str, Any], hidden: Iterable[Any] = ()) -> Source:
-    """The source that `Source.record` described. `hidden` layers are left out of what is seen."""
+    """The source of a result's record, which `Source.record` described. `hidden` layers are left
+    out of what is seen. Layers are found in another image, too, if they were copied into it."""
     check_image(image, Destination())
-    if record["kind"] == choices.VISIBLE:
-        return Source(image, choices.VISIBLE, canvas(image), hidden=list(hidden))
-    layers = [image.get_layer_by_tattoo(tattoo) for tattoo in record["tattoos"]]
+    source, same_image = record["source"], identity.is_image(image, record.get("image", ""))
+    if source["kind"] == choices.VISIBLE:
+        if not same_image:
+            raise NotPossible(
+                _("This result was made in another image, from what is visible there."),
+                _("Go back to that image, or start anew here with Image to Image."),
+                "other_image",
+            )
+        left_out = list(dict.fromkeys((*maps(image), *hidden)))
+        return Source(image, choices.VISIBLE, canvas(image), hidden=left_out)
+    order = tree(image)
+    references = source["layers"] if "layers" in source else source["tattoos"]
+    layers = [identity.find(order, reference) for reference in references]
     if not layers or None in layers:
-        raise NotPossible(
+        raise _source_gone(same_image)
+    return _of_layers(image, layers, source["kind"])
+
+
+def _source_gone(same_image: bool) -> NotPossible:
+    if same_image:
+        return NotPossible(
             _("The layer that this result was made from is gone."),
             _("Undo its removal, or start from another layer with Image to Image."),
             "source_gone",
         )
-    return _of_layers(image, layers, record["kind"])
+    return NotPossible(
+        _("The layer that this result was made from is not in this image."),
+        _("Copy that layer here as well, or start from another layer with Image to Image."),
+        "source_gone",
+    )
 
 
 def check_image(image, goal: Destination) -> None:
@@ -122,7 +157,7 @@ def check_image(image, goal: Destination) -> None:
 def check_open(image) -> None:
     if not image.is_valid():
         raise NotPossible(
-            _("The image was closed before the result was there."),
+            _("The image was closed before the result arrived."),
             _("Open it again and repeat the action."),
             "image_closed",
         )
@@ -139,10 +174,141 @@ def layer_of(drawable) -> Optional[Any]:
     return drawable if drawable.is_layer() else None
 
 
+def resolved(drawables) -> List[Any]:
+    """The drawables, but of a folded group of variations the one that is seen."""
+    return [_seen_variation(item) if _holds_variations(item) else item for item in drawables]
+
+
+def _holds_variations(item) -> bool:
+    return item.is_group() and metadata.read(item, metadata.VARIATIONS) is not None
+
+
+def _seen_variation(group) -> Any:
+    children = group.get_children()
+    return next((layer for layer in children if layer.get_visible()), (*children, group)[0])
+
+
+def is_made(drawable) -> bool:
+    """Whether Pentimento made it: a result or a control map."""
+    layer = layer_of(drawable)
+    return layer is not None and (
+        metadata.read(layer) is not None or metadata.map_of(layer) is not None
+    )
+
+
+def steers_only(layer) -> bool:
+    """Whether it is a control map or the group of them, which are never what a job starts from."""
+    return metadata.map_of(layer) is not None or (
+        layer.is_group() and metadata.read(layer, metadata.MAPS) is not None
+    )
+
+
+def workable(image, drawables) -> List[Any]:
+    """The drawables that a job can start from. Where they are all maps, what these were made from,
+    or the topmost layer that is seen."""
+    kept = [item for item in drawables if _works(item)]
+    if kept or not drawables:
+        return kept
+    order = tree(image)
+    maps_chosen = [layer for layer in order if map_among(layer, drawables)]
+    made_from = originals(image, maps_chosen)
+    ordinary = (layer for layer in order if not layer.is_group() and _is_seen(layer))
+    return made_from or [layer for layer in ordinary if not steers_only(layer)][:1]
+
+
+def _works(item) -> bool:
+    layer = layer_of(item)
+    return layer is None or not steers_only(layer)
+
+
+def map_among(layer, drawables) -> bool:
+    """Whether the layer is a map that is one of these or in a group that is."""
+    return metadata.map_of(layer) is not None and (
+        layer in drawables or layer.get_parent() in drawables
+    )
+
+
+def originals(image, drawables) -> List[Any]:
+    """What results and maps among the drawables were made from, as far back as it goes; empty where
+    none of them was made here, or where what it was made from is gone or was all that is seen."""
+    order = tree(image)
+    found = [layer for item in drawables for layer in _original(order, layer_of(item), set())]
+    return list(dict.fromkeys(found))
+
+
+def _original(order, layer, seen) -> List[Any]:
+    record = (metadata.read(layer) or metadata.map_of(layer)) if layer is not None else None
+    source = record.get("source") if record else None
+    if not isinstance(source, dict) or layer.get_id() in seen:
+        return []
+    seen.add(layer.get_id())
+    layers = [identity.find(order, reference) for reference in source.get("layers", ())]
+    if None in layers:
+        return []
+    return [first for one in layers for first in (_original(order, one, seen) or [one])]
+
+
+def older_results(image, layers) -> List[Any]:
+    """The results that a new one of these layers should not lie under: those of the same layers,
+    and those of no layer, such as of all that was seen. All of them for a result of no layer."""
+    order = tree(image)
+    results = [layer for layer in order if metadata.read(layer) is not None]
+    if not layers:
+        return results
+    roots = originals(image, layers) or list(layers)
+    found = []
+    for layer in results:
+        made_from = _original(order, layer, set())
+        if not made_from or any(one in roots for one in made_from):
+            found.append(layer)
+    return found
+
+
+def maps(image) -> List[Any]:
+    """The control maps that Pentimento drew: what steers is never what is seen."""
+    return [layer for layer in tree(image) if metadata.map_of(layer) is not None]
+
+
+def above_all(image, source, others: Iterable[Any]) -> Optional[Any]:
+    """The layer to put a result above so that none of these covers it: the source's own place, or
+    that of the topmost of `others` that is seen above it. None is the top of the stack."""
+    if source is None:
+        return None
+    order = tree(image)
+    covering = [
+        layer
+        for layer in others
+        if layer in order and _is_seen(layer) and order.index(layer) < order.index(source)
+    ]
+    if not covering:
+        return source
+    around, top = _ancestors(source), min(covering, key=order.index)
+    while top.get_parent() is not None and top.get_parent() not in around:
+        top = top.get_parent()
+    return top
+
+
+def _ancestors(layer) -> List[Any]:
+    """The groups that the layer is in."""
+    found, parent = [], layer.get_parent()
+    while parent is not None:
+        found.append(parent)
+        parent = parent.get_parent()
+    return found
+
+
 def extent(layer) -> Box:
     """The layer's rectangle in canvas px; it may reach off the canvas."""
     _ok, x, y = layer.get_offsets()
     return Box(x, y, layer.get_width(), layer.get_height())
+
+
+def joined_extent(drawables) -> Optional[Box]:
+    """Of the layers among these together."""
+    found: Optional[Box] = None
+    for layer in filter(None, map(layer_of, drawables)):
+        found = found.joined(extent(layer)) if found else extent(layer)
+    return found
 
 
 def tree(image) -> List[Any]:
@@ -157,6 +323,23 @@ def tree(image) -> List[Any]:
     return list(walk(image.get_layers()))
 
 
+def within(group) -> List[Any]:
+    """All layers in a group, from top to bottom."""
+    found: List[Any] = []
+    for layer in group.get_children():
+        found.append(layer)
+        if layer.is_group():
+            found += within(layer)
+    return found
+
+
+def _is_seen(layer) -> bool:
+    """Whether it is shown, and all groups that it is in."""
+    while layer is not None and layer.get_visible():
+        layer = layer.get_parent()
+    return layer is None
+
+
 def _of_layers(image, layers, kind: str) -> Source:
     order = tree(image)
     layers = sorted(layers, key=order.index)
@@ -169,14 +352,22 @@ def _of_layers(image, layers, kind: str) -> Source:
     return Source(image, kind, whole, layers, stored)
 
 
-def _selected(image, drawables) -> List[Any]:
-    """The layers among the drawables, each once."""
+def _selected(drawables) -> List[Any]:
+    """The layers among the drawables, each once. What steers is none of them."""
     found = (layer_of(drawable) for drawable in drawables)
     layers = list(dict.fromkeys(layer for layer in found if layer is not None))
+    ordinary = [layer for layer in layers if not steers_only(layer)]
+    if layers and not ordinary:
+        raise NotPossible(
+            _("A control map steers; nothing is made from it."),
+            _("Select the layer to work on, and choose the map as its control layer."),
+            "map_is_no_source",
+        )
+    layers = ordinary
     if not layers:
         raise NotPossible(
             _("No layer is selected."),
-            _("Select a layer, or choose the visible canvas as the source."),
+            _("Select a layer, or choose to start from everything visible."),
             "no_layer",
         )
     return layers

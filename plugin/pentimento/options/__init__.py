@@ -10,7 +10,16 @@ it; "custom" (the default, so that a script may give just the number) means the 
 
 from __future__ import annotations
 
-from options.editing import EDITOR, INSTRUCTION, ONLY_SELECTION, READ_ALONG
+from options.changing import AS_IT_WAS, CHANGES
+from options.editing import (
+    BACKGROUND,
+    EDITOR,
+    INSTRUCTION,
+    ONLY_CHANGES,
+    ONLY_SELECTION,
+    READ_ALONG,
+)
+from options.growing import ENLARGED, PAINTED_DETAIL, SCALE, SIDES, UPSCALER, WHOLE_SOURCE
 from options.guides import GUIDES, REFERENCES
 from options.managing import ACCEPT_LICENCE, MODEL_NAME, MODELS_COMMAND
 from options.mapping import MAP, MAP_HIGH, MAP_LOW
@@ -58,12 +67,17 @@ from options.placing import (
     TARGET,
     TRANSPARENT_FILL,
 )
+from options.plotting import AXES
+from options.selecting import BOX, OPERATION, OUTPUT, POINTS, WITHOUT
 from options.selection import (
+    AUTO_EDGE,
     BLEND,
     COLOR_MATCH,
+    CONTEXT,
     EXACT_EDGE,
     FEATHER,
     GROW,
+    INTENT,
     MASK_CHANNEL,
     MASK_SOURCE,
 )
@@ -81,6 +95,7 @@ from options.steering import (
 )
 from options.values import (
     alpha_of,
+    intent_of,
     loras_of,
     mask_options_of,
     observed,

@@ -11,11 +11,25 @@ from options.painting import MODEL
 INSTRUCTION = Option(
     "prompt", TEXT, N_("_Instruction"), N_("What to change, such as “make it winter”"), ""
 )
+BACKGROUND = Option(
+    "prompt",
+    TEXT,
+    N_("_Background"),
+    N_("What is to be behind the subject, such as “a beach at sunset”"),
+    "",
+)
 ONLY_SELECTION = Option(
     "only-selection",
     BOOLEAN,
     N_("O_nly within the selection"),
     N_("What lies outside stays as it is; without a selection all of the source is edited"),
+    True,
+)
+ONLY_CHANGES = Option(
+    "only-changes",
+    BOOLEAN,
+    N_("_Keep what the edit does not change"),
+    N_("Shift, zoom and tint that the model brings along are undone, and only what differs is new"),
     True,
 )
 EDITOR = Option(

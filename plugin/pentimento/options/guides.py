@@ -9,7 +9,7 @@ from options.option import BOOLEAN, CHOICE, DOUBLE, LAYER, Option
 REFERENCE_LAYER = Option(
     "reference-layer",
     LAYER,
-    N_("Reference layer"),
+    N_("Reference 1"),
     N_("A picture that is read like a part of the prompt; needs an IP-Adapter for the model"),
     None,
     advanced=True,
@@ -17,7 +17,7 @@ REFERENCE_LAYER = Option(
 REFERENCE_KIND = Option(
     "reference-kind",
     CHOICE,
-    N_("What of it counts"),
+    N_("What of reference 1"),
     N_("All of the reference, only how it looks, or only how it is laid out"),
     choices.REFERENCES[0].nick,
     choices=choices.REFERENCES,
@@ -26,7 +26,7 @@ REFERENCE_KIND = Option(
 REFERENCE_WEIGHT = Option(
     "reference-weight",
     DOUBLE,
-    N_("Reference weight"),
+    N_("Reference 1 strength"),
     N_("How much the reference counts; 0 is not at all"),
     1.0,
     0.0,
@@ -36,7 +36,7 @@ REFERENCE_WEIGHT = Option(
 REFERENCE_2_LAYER = Option(
     "reference-2-layer",
     LAYER,
-    N_("Second reference layer"),
+    N_("Reference 2"),
     N_("Another picture that is read like a part of the prompt"),
     None,
     advanced=True,
@@ -44,7 +44,7 @@ REFERENCE_2_LAYER = Option(
 REFERENCE_2_KIND = Option(
     "reference-2-kind",
     CHOICE,
-    N_("What of the second counts"),
+    N_("What of reference 2"),
     N_("All of the second reference, only how it looks, or only how it is laid out"),
     choices.REFERENCES[0].nick,
     choices=choices.REFERENCES,
@@ -53,7 +53,7 @@ REFERENCE_2_KIND = Option(
 REFERENCE_2_WEIGHT = Option(
     "reference-2-weight",
     DOUBLE,
-    N_("Second reference weight"),
+    N_("Reference 2 strength"),
     N_("How much the second reference counts; 0 is not at all"),
     1.0,
     0.0,
@@ -63,7 +63,7 @@ REFERENCE_2_WEIGHT = Option(
 REGIONS = Option(
     "regions",
     BOOLEAN,
-    N_("Layers named “region: …” have words of their own"),
+    N_("Use “region: …” layers as local prompts"),
     N_(
         "Where such a layer is painted on, the words of its name count in place of the prompt; its "
         "opacity says how much. It may be hidden"

@@ -8,7 +8,7 @@ from options.option import BOOLEAN, FILE, Option
 OBSERVE = Option(
     "observe",
     BOOLEAN,
-    N_("Sho_w how it was made"),
+    N_("Add all sta_ges as layers"),
     N_(
         "Adds a hidden group of layers with every stage from the source to the result; not for "
         "pictures that a service makes"

@@ -13,8 +13,8 @@ NEGATIVE_PROMPT = Option(
 STRENGTH_PRESET = Option(
     "strength-preset",
     CHOICE,
-    N_("Ho_w much to change"),
-    N_("How far the result may go from the source; wins over the strength unless custom"),
+    N_("Strength in a word"),
+    N_("For scripts: wins over the strength unless custom"),
     choices.CUSTOM,
     choices=choices.STRENGTH_PRESETS,
 )
@@ -22,7 +22,7 @@ STRENGTH = Option(
     "strength",
     DOUBLE,
     N_("S_trength"),
-    N_("0 keeps the source as it is, 1 ignores it; counts when the preset is custom"),
+    N_("How far the result may go from the source: 0 keeps it as it is, 1 ignores it"),
     0.5,
     0.0,
     1.0,
@@ -32,7 +32,7 @@ STEPS_PRESET = Option(
     "steps-preset",
     CHOICE,
     N_("_Quality"),
-    N_("How many denoising steps; wins over the steps unless custom"),
+    N_("How many steps are taken; more are slower and cleaner"),
     choices.CUSTOM,
     choices=choices.STEPS_PRESETS,
 )
@@ -40,7 +40,7 @@ STEPS = Option(
     "steps",
     INT,
     N_("St_eps"),
-    N_("Denoising steps, 0 for the model's default; counts when the preset is custom"),
+    N_("How many times noise is taken off; 0 for the model's default"),
     0,
     0,
     200,
@@ -76,7 +76,7 @@ MODEL = Option(
 VAE = Option(
     "vae",
     STRING,
-    N_("_VAE"),
+    N_("VA_E"),
     N_("Which VAE turns latents into pixels, by its name on the server; empty for the model's own"),
     "",
     advanced=True,
@@ -85,7 +85,7 @@ STYLE = Option(
     "style",
     STRING,
     N_("Sty_le"),
-    N_("Words and values that the server keeps under one name; empty for none"),
+    N_("A saved look: extra words and settings"),
     "",
 )
 RANDOM_SEED = Option(
@@ -104,14 +104,24 @@ SEED = Option(
     0,
     2**32 - 1,
 )
-COUNT = Option(
-    "count", INT, N_("Num_ber of pictures"), N_("Each becomes a layer of its own"), 1, 1, 16
-)
+COUNT = Option("count", INT, N_("_Variations"), N_("One layer each"), 1, 1, 16)
 WIDTH = Option(
-    "width", INT, N_("_Width"), N_("In pixels, 0 for the model's native size"), 0, 0, 65535
+    "width",
+    INT,
+    N_("_Width"),
+    N_("In pixels; 0 for the size of the selection or the image"),
+    0,
+    0,
+    65535,
 )
 HEIGHT = Option(
-    "height", INT, N_("Heigh_t"), N_("In pixels, 0 for the model's native size"), 0, 0, 65535
+    "height",
+    INT,
+    N_("Heigh_t"),
+    N_("In pixels; 0 for the size of the selection or the image"),
+    0,
+    0,
+    65535,
 )
 
 SEEDS = (RANDOM_SEED, SEED, COUNT)

@@ -9,8 +9,8 @@ from options.option import BOOLEAN, CHOICE, Option
 SOURCE = Option(
     "source",
     CHOICE,
-    N_("So_urce"),
-    N_("What the work starts from"),
+    N_("Fro_m"),
+    N_("Which pixels to start from"),
     choices.LAYER,
     choices=choices.SOURCES,
 )
@@ -38,7 +38,7 @@ TRANSPARENT_FILL = Option(
 TARGET = Option(
     "target",
     CHOICE,
-    N_("P_ut the result into"),
+    N_("Res_ult"),
     N_("With no image open it is always a new image"),
     choices.NEW_LAYER,
     choices=choices.TARGETS,

@@ -9,8 +9,8 @@ from options.option import BOOLEAN, CHANNEL, CHOICE, INT, Option
 GROW = Option(
     "grow",
     INT,
-    N_("E_xpand selection"),
-    N_("Pixels that the server grows the mask by; negative shrinks it"),
+    N_("_Grow"),
+    N_("Pixels that the area is grown by; negative shrinks it"),
     0,
     -1024,
     1024,
@@ -19,8 +19,8 @@ GROW = Option(
 FEATHER = Option(
     "feather",
     INT,
-    N_("_Feather selection"),
-    N_("Pixels over which the server softens the mask's edge, inward and outward"),
+    N_("_Feather"),
+    N_("Pixels over which the edge is softened, inward and outward"),
     0,
     0,
     1024,
@@ -29,37 +29,59 @@ FEATHER = Option(
 BLEND = Option(
     "blend",
     INT,
-    N_("Blend outsi_de"),
-    N_("Pixels of a soft band that the server adds outside the mask"),
+    N_("_Blend into surroundings"),
+    N_("Pixels of a soft band around the area"),
     0,
     0,
     1024,
     advanced=True,
 )
+AUTO_EDGE = Option(
+    "auto-edge",
+    BOOLEAN,
+    N_("A_utomatic edge"),
+    N_("Fades out beyond the selection, as wide as its size and the strength ask for"),
+    False,
+    advanced=True,
+)
+INTENT = Option(
+    "intent",
+    CHOICE,
+    N_("P_urpose"),
+    N_("What the selection is for; says what the model begins with at strength 1"),
+    choices.AUTOMATIC,
+    choices=choices.INTENTS,
+)
+CONTEXT = Option(
+    "context",
+    CHOICE,
+    N_("Sees aroun_d it"),
+    N_("How much of the picture around the selection the model sees"),
+    choices.AUTOMATIC,
+    choices=choices.CONTEXTS,
+)
 EXACT_EDGE = Option(
     "exact-edge",
     BOOLEAN,
-    N_("E_xact edge"),
-    N_("The mask is the selection's own values and nothing else; the three above do not count"),
+    N_("Use the selection e_xactly"),
+    N_("Turns off all other settings of the edge"),
     False,
     advanced=True,
 )
 MASK_SOURCE = Option(
     "mask-source",
     CHOICE,
-    N_("Mas_k from"),
-    N_("What says where something new belongs"),
+    N_("A_rea"),
+    N_("Which area to repaint"),
     choices.SELECTION,
     choices=choices.MASK_SOURCES,
 )
-MASK_CHANNEL = Option(
-    "mask-channel", CHANNEL, N_("C_hannel"), N_("For the mask source channel"), None
-)
+MASK_CHANNEL = Option("mask-channel", CHANNEL, N_("C_hannel"), N_("Which saved selection"), None)
 COLOR_MATCH = Option(
     "color-match",
     BOOLEAN,
     N_("Match co_lors"),
-    N_("Takes a color cast off the result, as measured just outside the mask"),
+    N_("Takes a color cast off the result, as measured just outside the area"),
     True,
     advanced=True,
 )

@@ -9,8 +9,8 @@ from options.option import CHOICE, STRING, Option
 BACKEND = Option(
     "backend",
     STRING,
-    N_("Where to r_un"),
-    N_("A service by its name, see Where to Run; empty or local for the server's own machine"),
+    N_("Run _on"),
+    N_("This computer, or a service by its name; see Where to Run"),
     "",
 )
 SERVER_COMMAND = Option(

@@ -34,12 +34,20 @@ def steps_of(values: Dict[str, Any]) -> Optional[int]:
     return int(steps) or None
 
 
-def mask_options_of(values: Dict[str, Any]) -> Dict[str, int]:
+def mask_options_of(values: Dict[str, Any]) -> Dict[str, Any]:
     """What the server has to add to the mask, in px; empty for nothing."""
     if values.get("exact-edge"):
         return {}
+    if values.get("auto-edge"):
+        blend = int(values.get("blend", 0))
+        return {"auto": True, **({"blend": blend} if blend else {})}
     found = {name: int(values.get(name, 0)) for name in ("grow", "feather", "blend")}
     return {name: amount for name, amount in found.items() if amount}
+
+
+def intent_of(values: Dict[str, Any]) -> Optional[str]:
+    """What a selection is for, in the protocol's words; None for actions without one."""
+    return _meaning(choices.INTENTS, values["intent"]) if "intent" in values else None
 
 
 def alpha_of(values: Dict[str, Any]) -> Optional[str]:
@@ -51,19 +59,20 @@ def alpha_of(values: Dict[str, Any]) -> Optional[str]:
 
 
 def loras_of(values: Dict[str, Any]) -> List[Dict[str, Any]]:
-    """The LoRAs as the protocol has them. A weight that is no number stays a text, which the server
-    refuses in words."""
+    """The LoRAs as the protocol has them; the server knows the weight of one that has none. A
+    weight that is no number stays a text, which the server refuses in words."""
     found = []
     for text in values["loras"].split(","):
         name, _colon, weight = text.strip().partition(":")
         if name:
-            found.append({"id": name.strip(), "weight": _number(weight)})
+            said = {"weight": _number(weight)} if weight.strip() else {}
+            found.append({"id": name.strip(), **said})
     return found
 
 
 def _number(text: str) -> Any:
     try:
-        return float(text) if text.strip() else 1.0
+        return float(text)
     except ValueError:
         return text
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import suppress
 from typing import TypeVar
 
@@ -12,11 +12,15 @@ from pydantic import BaseModel
 from starlette.requests import ClientDisconnect, Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from pentimento.api.settings import MIB, Limits
-from pentimento.errors import BadInput, TooLarge, Unsupported
+from pentimento.api import jsontext
+from pentimento.api.large import LargeBody, large_body
+from pentimento.core.errors import BadInput, TooLarge, Unsupported
+from pentimento.core.settings import MIB, Limits
 
 M = TypeVar("M", bound=BaseModel)
+Buffer = bytes | memoryview
 
+MANY = 64  # parts of a body, each of some 64 KiB
 JSON_TYPE = re.compile(r"application/json(\s*;\s*charset\s*=\s*\"?utf-8\"?)?\s*", re.IGNORECASE)
 
 
@@ -28,12 +32,21 @@ async def read_json(request: Request, model: type[M], limits: Limits) -> M:
             "This call takes JSON only.",
             "Send the header Content-Type: application/json.",
         )
-    parts = [part async for part in read_chunks(request, limits.json_body, limits)]
-    return model.model_validate_json(b"".join(parts), strict=True)
+    return jsontext.read(model, await read_text(request, limits.json_body, limits), strict=True)
 
 
-async def read_chunks(request: Request, limit: int, limits: Limits) -> AsyncIterator[bytes]:
-    """The body in parts; raises TooLarge beyond `limit` bytes and BadInput when it dawdles."""
+async def read_text(request: Request, limit: int, limits: Limits) -> bytes:
+    """The body of what should be JSON; raises TooLarge for one of many small values, too."""
+    parts, counted = [], jsontext.Parts()
+    async for part in read_chunks(request, limit, limits):
+        counted.add(bytes(part))
+        parts.append(part)
+    return await asyncio.to_thread(b"".join, parts) if len(parts) > MANY else b"".join(parts)
+
+
+async def read_chunks(request: Request, limit: int, limits: Limits) -> AsyncGenerator[Buffer, None]:
+    """The body in parts, each valid until the one after the next; raises TooLarge beyond `limit`
+    bytes and BadInput when it dawdles. Who does not read to the end closes it."""
     announced = content_length(request)
     if announced is not None and announced > limit:
         raise too_large(limit)
@@ -41,21 +54,40 @@ async def read_chunks(request: Request, limit: int, limits: Limits) -> AsyncIter
     deadline = loop.time() + limits.body_seconds
     received = 0
     stream = request.stream()
-    while True:
-        patience = min(limits.chunk_seconds, deadline + received / MIB - loop.time())
-        try:
-            part = await asyncio.wait_for(anext(stream), max(patience, 0.001))
-        except StopAsyncIteration:
-            return
-        except TimeoutError:
-            raise BadInput(
-                "timeout", "The body did not arrive in time.", "Send it again.", status=408
-            ) from None
-        received += len(part)
-        if received > limit:
-            raise too_large(limit)
-        if part:
-            yield part
+    large: LargeBody | None = None
+    try:
+        while True:
+            patience = min(limits.chunk_seconds, deadline + received / MIB - loop.time())
+            part = await _next_part(stream, large, max(patience, 0.001))
+            if part is None and large is None:
+                return
+            if part is None:  # h11 has the end of it
+                large = None
+                continue
+            received += len(part)
+            if received > limit:
+                raise too_large(limit)
+            if part:
+                yield part
+            if large is None and announced is not None:
+                large = large_body(request.scope)
+    except TimeoutError:
+        raise BadInput(
+            "timeout", "The body did not arrive in time.", "Send it again.", status=408
+        ) from None
+    finally:
+        if large:
+            large.end()
+
+
+async def _next_part(
+    stream: AsyncIterator[bytes], large: LargeBody | None, seconds: float
+) -> Buffer | None:
+    """None at the end. Raises TimeoutError."""
+    if large:
+        return await large.next(seconds)
+    async with asyncio.timeout(seconds):  # `wait_for` makes a task of each
+        return await anext(stream, None)
 
 
 def content_length(request: Request) -> int | None:

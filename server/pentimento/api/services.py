@@ -4,30 +4,37 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import sqlite3
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
+from functools import partial
 
 from starlette.requests import Request
 
-from pentimento.api.settings import Settings
-from pentimento.backends.base import Backend
+from pentimento.api.listing import everything
+from pentimento.api.sharing import SharedReading
 from pentimento.backends.dispatch import Dispatcher
-from pentimento.backends.remote.backend import RemoteBackend
-from pentimento.backends.remote.terms import Remotes
-from pentimento.errors import PentimentoError
+from pentimento.core import heap
+from pentimento.core.errors import PentimentoError
+from pentimento.core.settings import Settings
 from pentimento.jobs.admission import Admission
 from pentimento.jobs.blobs import BlobLimits, Blobs
 from pentimento.jobs.queue import JobQueue, QueueLimits
 from pentimento.jobs.results import Results
+from pentimento.jobs.shared import SharedFiles
 from pentimento.jobs.store import Store
 from pentimento.jobs.styles import Styles
-from pentimento.jobs.sweeper import Sweeper
+from pentimento.jobs.sweeper import ResultLimits, Sweeper
 from pentimento.jobs.timings import Timings
-from pentimento.models import Registry
-from pentimento.models.pull.manager import Pulls
-from pentimento.models.pull.tokens import hub_settings
+from pentimento.models.download.pull import Pulls
+from pentimento.models.library.registry import Registry
+from pentimento.schema.answers import Models
+from pentimento.schema.task import Backend
+from pentimento.services.backend import RemoteBackend
+from pentimento.services.hub_token import hub_settings
+from pentimento.services.terms import Remotes
 
 log = logging.getLogger(__name__)
 
@@ -39,6 +46,7 @@ class Services:
     registry: Registry
     store: Store
     blobs: Blobs
+    shared: SharedFiles
     results: Results
     timings: Timings
     queue: JobQueue
@@ -46,9 +54,11 @@ class Services:
     pulls: Pulls
     styles: Styles
     sweeper: Sweeper
+    listing: SharedReading[Models]  # GET /v1/models
     stop: Callable[[], None]  # asks the process to end
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
     started_at: float = field(default_factory=time.monotonic)
+    _pixel_work: asyncio.Lock = field(default_factory=asyncio.Lock)
     _sweeping: asyncio.Task[None] | None = None
     _warming: asyncio.Task[None] | None = None
 
@@ -67,16 +77,30 @@ class Services:
                     await task
         await asyncio.to_thread(self.pulls.close, self.settings.limits.farewell_seconds)
         await self.queue.close(self.settings.limits.farewell_seconds)
+        with suppress(sqlite3.Error):
+            await self.store.keep_time()
         self.store.close()
 
-    def warm_up(self) -> None:
-        """Starts the engine in the background."""
-        if self._warming is None or self._warming.done():
-            self._warming = asyncio.create_task(self._start_engine())
+    @asynccontextmanager
+    async def pixel_turn(self) -> AsyncIterator[None]:
+        """Whoever holds arrays of pictures, which are large, waits for a turn; what they took goes
+        back to the system."""
+        async with self._pixel_work:
+            try:
+                yield
+            finally:
+                asyncio.get_running_loop().run_in_executor(None, heap.give_back)
 
-    async def _start_engine(self) -> None:
+    def warm_up(self, model: str | None = None) -> None:
+        """Starts the engine in the background, and lets it read this model's weights while nothing
+        else waits for it."""
+        idle = self.queue.idle_here
+        if self._warming is None or self._warming.done() or model:
+            self._warming = asyncio.create_task(self._start_engine(model if idle else None))
+
+    async def _start_engine(self, model: str | None) -> None:
         try:
-            await self.backend.start()
+            await self.backend.start(model)
         except PentimentoError as error:  # the engine's state says so too
             log.warning("%s", error.message)
 
@@ -101,11 +125,15 @@ def build(settings: Settings, backend: Backend | None, stop: Callable[[], None])
         *(backend, timings),
         QueueLimits(limits.queued, limits.lease, limits.result_age),
     )
-    sweeper = Sweeper(store, blobs, results, queue, limits.result_bytes)
+    blobs.in_use = queue.blobs_in_use
+    sweeper = Sweeper(
+        *(store, blobs, results, queue), ResultLimits(limits.result_age, limits.result_bytes)
+    )
     return Services(
-        *(settings, backend, registry, store, blobs, results, timings, queue, remotes),
+        *(settings, backend, registry, store, blobs, SharedFiles(blobs)),
+        *(results, timings, queue, remotes),
         Pulls(data, lambda: hub_settings(data), limits.disk_reserve),
-        *(admission.styles, sweeper, stop),
+        *(admission.styles, sweeper, SharedReading(partial(everything, registry)), stop),
     )
 
 

@@ -7,14 +7,16 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from pentimento.backends.base import Emit, Loading, Task
-from pentimento.engine.child import EngineChild, Patience
-from pentimento.engine.extras import Extras
-from pentimento.engine.messages import EngineJob, ModelSpec
-from pentimento.engine.options import EngineOptions
-from pentimento.errors import Cancelled, JobFailed, PentimentoError
-from pentimento.jobs.record import Mode
-from pentimento.models import ModelInfo, Registry
+from pentimento.core.errors import Cancelled, JobFailed, PentimentoError
+from pentimento.core.settings import EngineOptions
+from pentimento.engine_ipc.host import EngineChild, Patience
+from pentimento.engine_ipc.messages import EngineJob, Extras, ModelSpec
+from pentimento.models.library import identity
+from pentimento.models.library.model import ModelInfo
+from pentimento.models.library.registry import Registry
+from pentimento.schema.answers import EngineCondition, EngineState
+from pentimento.schema.job import OF_A_SOURCE_ALONE, Mode
+from pentimento.schema.task import Emit, Loading, Task
 
 IDLE_SECONDS = 600.0
 
@@ -44,6 +46,9 @@ class LocalBackend:
         self._starting: asyncio.Task[EngineChild] | None = None
         self._failed = False
         self._waiting: dict[str, asyncio.Event] = {}  # jobs whose engine is not ready yet
+        self._finishing: set[str] = (
+            set()
+        )  # jobs that are not there yet, and of which a little is enough
         self._idle: asyncio.Task[None] | None = None
 
     async def run(self, task: Task, emit: Emit) -> dict[str, Any]:
@@ -51,21 +56,28 @@ class LocalBackend:
         self._stay_awake()
         try:
             child = await self._engine_for(task.job_id, emit)
+            if task.job_id in self._finishing:
+                await child.finish(task.job_id)
             return await child.compute(job, emit)
         finally:
+            self._finishing.discard(task.job_id)
             self._sleep_later()
 
     def _job(self, task: Task) -> EngineJob:
+        registry = self._registry.snapshot()
+        identity.check_waiting(task.request, registry)
         drawn = [name for words in task.words for name, _ in words.loras]
-        addons = self._registry.addons.places(task.request, drawn)
-        addons |= self._registry.annotators.places(task.request)
-        addons |= self._registry.ip_adapters.places(task.request)
-        if task.request.mode is Mode.PREPROCESS:
+        addons = registry.addons.places(task.request, drawn)
+        addons |= registry.annotators.places(task.request)
+        addons |= registry.ip_adapters.places(task.request)
+        if task.request.mode is Mode.UPSCALE:
+            addons |= registry.upscalers.places(task.request)
+        if task.request.mode in OF_A_SOURCE_ALONE or task.request.model is None:
             return EngineJob(task, None, addons)
-        entry = self._registry.get(str(task.request.model))
+        entry = registry.get(str(task.request.model))
         if not entry.ok:
             raise _damaged(entry)
-        extras = Extras.of(self._registry, task.request, entry, task.words)
+        extras = Extras.of(registry, task.request, entry, task.words)
         return EngineJob(task, ModelSpec.of(entry), addons, extras)
 
     async def cancel(self, job_id: str) -> None:
@@ -74,22 +86,34 @@ class LocalBackend:
         elif self._child and self._child.alive:
             await self._child.cancel(job_id)
 
-    async def status(self) -> dict[str, Any]:
+    async def finish(self, job_id: str) -> bool:
+        if self._child and self._child.alive and self._child.computes(job_id):
+            await self._child.finish(job_id)
+        else:
+            self._finishing.add(job_id)
+        return True
+
+    async def status(self) -> EngineState:
         child = self._child if self._child and self._child.alive else None
         facts = child.facts if child else {}
-        return {
-            "state": self._state(child),
-            "device": facts.get("device"),
-            "pid": child.pid if child else None,
-            "memory_mb": facts.get("memory_mb"),
-            "loaded": facts.get("loaded", []),
-            "memory": facts.get("memory"),
-        }
+        return EngineState(
+            state=self._state(child),
+            device=facts.get("device"),
+            pid=child.pid if child else None,
+            memory_mb=facts.get("memory_mb"),
+            loaded=facts.get("loaded", []),
+            memory=facts.get("memory"),
+        )
 
-    async def start(self) -> None:
+    async def start(self, model: str | None = None) -> None:
         self._stay_awake()
         try:
-            await asyncio.shield(self._start())
+            child = await asyncio.shield(self._start())
+            if model is None or child.busy:
+                return
+            entry = await asyncio.to_thread(self._registry.get, model)
+            if entry.ok:
+                await child.warm(ModelSpec.of(entry))
         finally:
             self._sleep_later()
 
@@ -101,7 +125,7 @@ class LocalBackend:
         if self._child:
             await self._child.stop()
 
-    def _state(self, child: EngineChild | None) -> str:
+    def _state(self, child: EngineChild | None) -> EngineCondition:
         if self._starting:
             return "starting"
         if child:

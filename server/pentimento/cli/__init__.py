@@ -6,6 +6,9 @@ sub-command has sub-commands of its own.
 
 from __future__ import annotations
 
+import errno
+import io
+import sys
 from importlib import import_module
 from typing import Any
 
@@ -13,17 +16,26 @@ import typer
 from typer.core import TyperGroup
 
 from pentimento import __version__
-from pentimento.errors import PentimentoError
+from pentimento.core import heap
+from pentimento.core.errors import PentimentoError
+from pentimento.core.files import is_disk_full
 
+UNWRITABLE = (errno.EFBIG, errno.EROFS)
 COMMANDS = (
     "serve",
     "run",
     "preprocess",
+    "select",
+    "upscale",
+    "expand",
+    "batch",
     "status",
     "models",
     "styles",
     "backends",
+    "workflow",
     "doctor",
+    "repair",
     "bench",
 )
 
@@ -43,14 +55,17 @@ class LazyGroup(TyperGroup):
 
 
 def _load(name: str) -> Any:
-    command = import_module(f"{__name__}.{name}").command
+    from pentimento.cli.speech import translate
+
+    with heap.importing():
+        command = import_module(f"{__name__}.{name}").command
     if isinstance(command, typer.Typer):
         group = typer.main.get_command(command)
         group.name = name
-        return group
+        return translate(group)
     single = typer.Typer(add_completion=False)
     single.command(name)(command)
-    return typer.main.get_command(single)
+    return translate(typer.main.get_command(single))
 
 
 def _show_version(asked: bool) -> None:
@@ -79,10 +94,34 @@ def _root(
 
 def main() -> None:
     """Runs the command line; an expected failure is two sentences on stderr and exit code 1."""
+    from pentimento.cli.speech import said
+
+    _say_names_as_they_are()
+    app.info.help = said(str(app.info.help))
     try:
         app(prog_name="pentimento")
     except PentimentoError as error:
-        typer.echo(f"pentimento: {error.message}", err=True)
-        if error.hint:
-            typer.echo(error.hint, err=True)
+        _complain(error.message, error.hint)
         raise SystemExit(1) from None
+    except OSError as problem:
+        if not (is_disk_full(problem) or problem.errno in UNWRITABLE):
+            raise
+        message = f"A file cannot be written: {problem.strerror}."
+        _complain(message, "Free some space, then run the command again.")
+        raise SystemExit(1) from None
+
+
+def _complain(message: str, hint: str) -> None:
+    from pentimento.cli.speech import said, say
+
+    say(f"pentimento: {said(message)}", err=True)
+    if hint:
+        say(hint, err=True)
+
+
+def _say_names_as_they_are() -> None:
+    """Names of files need not be text; their bytes go out as they came in."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            wanted = "surrogateescape" if stream is sys.stdout else "backslashreplace"
+            stream.reconfigure(errors=wanted)

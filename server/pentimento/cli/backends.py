@@ -12,10 +12,10 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from pentimento.cli.arguments import DataDir
+from pentimento.cli.arguments import DataDir, data_folder_of
 from pentimento.cli.client import Client, connect_or_start
-from pentimento.errors import BadInput
-from pentimento.paths import data_dir
+from pentimento.cli.speech import said, say
+from pentimento.core.errors import BadInput
 
 command = typer.Typer(no_args_is_help=True, help="See where jobs can run, and set services up.")
 
@@ -32,10 +32,11 @@ def list_backends(
     if as_json:
         typer.echo(json.dumps(found, indent=2))
         return
-    table = Table("id", "title", "state", "price", "privacy", box=None)
+    table = Table(*map(said, ("id", "title", "state", "price", "privacy")), box=None)
     for one in found:
-        mark = " (recommended)" if one["recommended"] else ""
-        table.add_row(one["id"] + mark, one["title"], _state(one), one["price"], one["privacy"])
+        mark = said(" (recommended)") if one["recommended"] else ""
+        told = (one["title"], _state(one), one["price"], one["privacy"])
+        table.add_row(one["id"] + mark, *map(said, told))
     Console().print(table)
 
 
@@ -44,17 +45,32 @@ def set_up(
     service: Service,
     url: Annotated[str | None, typer.Option(help="The address of a server of your own.")] = None,
     model: Annotated[str | None, typer.Option(help="One of the service's models.")] = None,
+    edit_model: Annotated[
+        str | None, typer.Option(help="The one for edits by instruction.")
+    ] = None,
     per_job: Annotated[float | None, typer.Option(help="At most so many $ a job.")] = None,
     per_day: Annotated[float | None, typer.Option(help="At most so many $ a day.")] = None,
     price: Annotated[
         float | None, typer.Option(help="What a picture costs in $, as limits count it.")
     ] = None,
+    native_size: Annotated[
+        int | None, typer.Option(help="The side in px that the server's model paints best at.")
+    ] = None,
+    at_once: Annotated[
+        int | None, typer.Option(help="So many jobs run there beside each other.")
+    ] = None,
+    extras: Annotated[
+        bool | None,
+        typer.Option(help="The server takes strength, seed, steps and guidance, too."),
+    ] = None,
     data: DataDir = None,
 ) -> None:
-    """Change a service's address, model, price or limits; what is left out stays."""
+    """Change a service's address, model, price, size or limits; what is left out stays."""
     client = _client(data)
     caps = {"per_job": per_job, "per_day": per_day}
     change: dict[str, Any] = {"base_url": url, "model": model, "price": price}
+    change |= {"native_size": native_size, "extras": extras, "at_once": at_once}
+    change |= {"models": {"edit": edit_model} if edit_model else None}
     change = {name: value for name, value in change.items() if value is not None}
     if any(value is not None for value in caps.values()):
         now = _entry(client, service)["caps"]
@@ -77,7 +93,7 @@ def key(
         return
     entry = _entry(client, service)
     if sys.stdin.isatty():
-        typed = typer.prompt(f"Key for {entry['title']}", hide_input=True)
+        typed = typer.prompt(said(f"Key for {entry['title']}"), hide_input=True)
     else:
         typed = sys.stdin.readline()
     _tell(client.put_key(service, typed.strip()))
@@ -95,9 +111,9 @@ def agree(
     if not withdraw:
         entry = _entry(client, service)
         for name in ("receives", "price", "privacy"):
-            typer.echo(f"{name.capitalize()}: {entry[name]}")
+            say(f"{name.capitalize()}: {entry[name]}")
         if not yes:
-            typer.confirm("May it receive what your jobs there need?", abort=True)
+            typer.confirm(said("May it receive what your jobs there need?"), abort=True)
     _tell(client.agree(service, agreed=not withdraw))
 
 
@@ -105,11 +121,11 @@ def agree(
 def check(service: Service, data: DataDir = None) -> None:
     """Try address and key, without cost."""
     models = _client(data).check_backend(service)
-    typer.echo("Address and key work." + (f" Models: {', '.join(models)}" if models else ""))
+    say("Address and key work." + (f" Models: {', '.join(models)}" if models else ""))
 
 
 def _client(data: Path | None) -> Client:
-    client, _started = connect_or_start(data_dir(data))
+    client, _started = connect_or_start(data_folder_of(data))
     return client
 
 
@@ -135,4 +151,4 @@ def _state(entry: dict[str, Any]) -> str:
 
 
 def _tell(entry: dict[str, Any]) -> None:
-    typer.echo(f"{entry['title']} at {entry['base_url']}: {_state(entry)}")
+    say(f"{entry['title']} at {entry['base_url']}: {_state(entry)}")

@@ -14,14 +14,19 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from pentimento.backends.base import Event, Step, Task
-from pentimento.errors import BadInput
-from pentimento.imaging.geometry import Size
+from pentimento.cli.arguments import data_folder_of
+from pentimento.cli.speech import said
+from pentimento.core.errors import BadInput
+from pentimento.core.geometry import Size
+from pentimento.core.settings import EngineOptions, kept
 from pentimento.imaging.sizing import generation_size
+from pentimento.jobs.admission import settle
 from pentimento.jobs.plan import resolve
-from pentimento.jobs.record import JobRequest, Mode
-from pentimento.models import ModelInfo, Registry
-from pentimento.paths import data_dir
+from pentimento.jobs.styles import Styles
+from pentimento.models.library.model import ModelInfo
+from pentimento.models.library.registry import Registry
+from pentimento.schema.job import JobRequest, Mode
+from pentimento.schema.task import Event, Step, Task
 
 PROMPT = "a red ball on a green meadow"
 LARGEST_SIDE = 4096  # px
@@ -48,7 +53,7 @@ def command(
 ) -> None:
     """Measure steps per second at several sizes, in an engine of its own."""
     sides = _sides(sizes)
-    folder = data_dir(data)
+    folder = data_folder_of(data)
     registry = Registry(folder)
     info = registry.get(model or registry.default_id)
     found, device = asyncio.run(_measure(folder, registry, info, sides, steps))
@@ -77,31 +82,30 @@ async def _measure(
 ) -> tuple[list[Measurement], str]:
     from pentimento.backends.local import LocalBackend
 
-    backend = LocalBackend(folder, registry)
+    backend = LocalBackend(folder, registry, options=EngineOptions.kept(kept(folder)))
     try:
-        found = [await _one(backend, registry, info, Size(side, side), steps) for side in sides]
-        return found, str((await backend.status())["device"])
+        found = [await _one(folder, backend, registry, info, Size(s, s), steps) for s in sides]
+        return found, str((await backend.status()).device)
     finally:
         await backend.close()
 
 
 async def _one(
-    backend: Any, registry: Registry, info: ModelInfo, size: Size, steps: int
+    folder: Path, backend: Any, registry: Registry, info: ModelInfo, size: Size, steps: int
 ) -> Measurement:
-    request = resolve(
-        JobRequest(
-            mode=Mode.TXT2IMG,
-            prompt=PROMPT,
-            model=info.id,
-            steps=steps,
-            seed=1,
-            width=size.width,
-            height=size.height,
-            preview=False,
-        ),
-        registry,
-        None,
+    asked = JobRequest(
+        mode=Mode.TXT2IMG,
+        prompt=PROMPT,
+        model=info.id,
+        steps=steps,
+        seed=1,
+        width=size.width,
+        height=size.height,
+        preview=False,
     )
+    request = settle(
+        *(asked, {}, Styles(folder)), lambda styled, source: resolve(styled, registry, source)
+    ).request
     moments: list[float] = []
 
     def note(event: Event) -> None:
@@ -123,12 +127,14 @@ async def _one(
 
 
 def _print(info: ModelInfo, device: str, found: list[Measurement]) -> None:
-    table = Table("picture", "worked on at", "steps/s", "seconds", "of these", box=None)
+    table = Table(
+        *map(said, ("picture", "worked on at", "steps/s", "seconds", "of these")), box=None
+    )
     for row in found:
         phases = ", ".join(f"{name} {spent:.1f}" for name, spent in row.phases.items() if spent)
         table.add_row(
             row.size, row.generation, f"{row.steps_per_second:.2f}", f"{row.seconds:.1f}", phases
         )
     console = Console()
-    console.print(f"{info.title} on {device}")
+    console.print(said(f"{info.title} on {device}"))
     console.print(table)

@@ -9,20 +9,24 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import numpy as np
 import requests
 
-from pentimento.errors import PentimentoError
+from pentimento.core import data_folder, files, identity
+from pentimento.core.errors import PentimentoError
+from pentimento.core.files import server_file, try_lock
+from pentimento.core.geometry import Size
 from pentimento.imaging import pixels
-from pentimento.imaging.geometry import Size
-from pentimento.jobs.record import JobStatus, PixelFormat
-from pentimento.paths import server_file
+from pentimento.schema.job import JobStatus, PixelFormat
 
 CONNECT_SECONDS = 5.0
 ANSWER_SECONDS = 60.0
 WAIT_SECONDS = 2  # of one long poll; an interactive job counts as followed while it lasts
 START_SECONDS = 30.0
+START_LOOK = 0.05  # s between looks whether a server is there
+SPEAKS = "pentimento: "  # before the reason for which a command ends
 RAW = "application/x-pixels"
 
 
@@ -50,12 +54,22 @@ class Client:
 
     def __init__(self, url: str, token: str) -> None:
         self.url = url.rstrip("/")
+        self._token = token
         self._session = requests.Session()
         self._session.trust_env = False  # a proxy has no business with loopback
-        self._session.headers["Authorization"] = f"Bearer {token}"
 
     def health(self) -> dict[str, Any]:
-        return self._json("GET", "/v1/health")
+        """What the server says of itself, once it has shown that it knows the token. Only then is
+        the token sent to it."""
+        nonce = identity.new_nonce()
+        told = self._answer(self._send("GET", "/v1/health", params={"nonce": nonce}))
+        if told.get("name") != "pentimento":
+            raise _not_ours(self.url)
+        port = urlsplit(self.url).port or 80
+        if not identity.is_proof(told.get("proof"), self._token, port, nonce):
+            raise _somebody_elses(self.url)
+        self._session.headers["Authorization"] = f"Bearer {self._token}"
+        return told
 
     def status(self) -> dict[str, Any]:
         return self._json("GET", "/v1/status")
@@ -92,9 +106,14 @@ class Client:
     def has_picture(self, blob: str) -> bool:
         return self._call("HEAD", f"/v1/blobs/{blob}", accept=(404,)).status_code == 200
 
-    def send_job(self, request: dict[str, Any]) -> str:
-        """Queues a job and answers its id."""
-        return str(self._json("POST", "/v1/jobs", json=request)["id"])
+    def send_job(self, request: dict[str, Any], key: str = "") -> str:
+        """Queues a job and answers its id; of the job that was sent with the same `key`, if one
+        was."""
+        headers = {"Idempotency-Key": key} if key else {}
+        return str(self._json("POST", "/v1/jobs", json=request, headers=headers)["id"])
+
+    def job(self, job: str) -> dict[str, Any]:
+        return self._json("GET", f"/v1/jobs/{job}")
 
     def follow(self, job: str) -> Iterator[dict[str, Any]]:
         """Snapshots of the job as it changes, the final one last."""
@@ -140,13 +159,22 @@ class Client:
         return RawPicture(answer.content, size, PixelFormat(described["format"]))
 
     def _json(self, method: str, path: str, **options: Any) -> dict[str, Any]:
-        answer = self._call(method, path, **options)
+        return self._answer(self._call(method, path, **options))
+
+    def _answer(self, answer: requests.Response) -> dict[str, Any]:
         try:
             return dict(answer.json())
-        except ValueError as error:
+        except (ValueError, TypeError) as error:
             raise _not_ours(self.url) from error
 
     def _call(
+        self, method: str, path: str, *, accept: tuple[int, ...] = (), **options: Any
+    ) -> requests.Response:
+        if "Authorization" not in self._session.headers:
+            self.health()
+        return self._send(method, path, accept=accept, **options)
+
+    def _send(
         self, method: str, path: str, *, accept: tuple[int, ...] = (), **options: Any
     ) -> requests.Response:
         try:
@@ -154,6 +182,8 @@ class Client:
                 method, self.url + path, timeout=(CONNECT_SECONDS, ANSWER_SECONDS), **options
             )
         except requests.ConnectionError as error:
+            # The port may be another's by the next call.
+            self._session.headers.pop("Authorization", None)
             raise _unreachable(self.url) from error
         except requests.Timeout as error:
             raise ServerError(
@@ -187,9 +217,30 @@ def connect_or_start(data_dir: Path) -> tuple[Client, bool]:
 
 
 def _start(data_dir: Path) -> Client:
-    """Starts `pentimento serve` apart from this terminal and waits until it answers."""
-    log = data_dir / "logs" / "start.log"
-    log.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    """Starts `pentimento serve` apart from this terminal and waits until it answers. Of several
+    commands at once one does that, the others wait for it."""
+    data_folder.check(data_dir)
+    log = data_dir / data_folder.LOGS / "start.log"
+    deadline = time.monotonic() + START_SECONDS
+    try:
+        data_folder.make(data_dir)
+        data_folder.make(log.parent)
+        with (data_dir / data_folder.START_LOCK).open("ab") as lock:
+            while not try_lock(lock):
+                time.sleep(START_LOOK)
+                if time.monotonic() > deadline:
+                    raise _not_started(log)
+            try:
+                return connect(data_dir)  # another one has started it meanwhile
+            except ServerError:
+                return _started(data_dir, log, deadline)
+    except OSError as error:
+        if files.is_disk_full(error):
+            raise files.disk_full() from error
+        data_folder.refuse(data_dir, error.strerror or type(error).__name__)
+
+
+def _started(data_dir: Path, log: Path, deadline: float) -> Client:
     command = [sys.executable, "-m", "pentimento", "serve", "--data-dir", str(data_dir)]
     with log.open("wb") as output:
         process = subprocess.Popen(
@@ -199,22 +250,41 @@ def _start(data_dir: Path) -> Client:
             stderr=output,
             start_new_session=True,
         )
-    deadline = time.monotonic() + START_SECONDS
-    while time.monotonic() < deadline and process.poll() is None:
-        found = server_file(data_dir)
-        if found is not None and found.pid == process.pid:
-            try:
-                return connect(data_dir)
-            except ServerError:
-                pass  # its file is there before its port
-        time.sleep(0.05)
-    said = log.read_text("utf-8", errors="replace").strip().splitlines()
-    reason = f" It said: {said[-1]}" if said else ""
-    raise ServerError(
+    while time.monotonic() < deadline:
+        try:
+            return connect(data_dir)
+        except ServerError:
+            pass  # its file is there before its port
+        if process.poll() is not None and not _was_late(log):
+            break
+        time.sleep(START_LOOK)
+    raise _not_started(log)
+
+
+def _was_late(log: Path) -> bool:
+    """Whether a server that somebody started by hand was there first: it will answer soon."""
+    return "is running already" in _said(log)[0]
+
+
+def _not_started(log: Path) -> ServerError:
+    reason, remedy = _said(log)
+    return ServerError(
         "server_not_started",
-        f"The server could not be started.{reason}",
-        f"Its messages are in {log}; `pentimento doctor` looks for the reason.",
+        f"The server could not be started. {reason}".strip(),
+        f"{remedy} Its messages are in {log}; `pentimento doctor` looks for the reason.".strip(),
     )
+
+
+def _said(log: Path) -> tuple[str, str]:
+    """The reason that a server gave for not starting, and the remedy; else its last words."""
+    try:
+        lines = log.read_text("utf-8", errors="replace").strip().splitlines()
+    except OSError:
+        return "", ""
+    for number, line in reversed(list(enumerate(lines))):
+        if line.startswith(SPEAKS):
+            return line.removeprefix(SPEAKS), " ".join(lines[number + 1 :])
+    return (f"It said: {lines[-1]}" if lines else ""), ""
 
 
 def _refusal(answer: requests.Response, url: str) -> ServerError:
@@ -240,6 +310,15 @@ def _unreachable(url: str) -> ServerError:
         "server_not_running",
         f"Nothing answers at {url}.",
         "Start the server with `pentimento serve`.",
+    )
+
+
+def _somebody_elses(url: str) -> ServerError:
+    return ServerError(
+        "not_your_server",
+        f"The server at {url} does not know the token of this data folder, so it was not sent.",
+        "It belongs to another user or another data folder. Your own starts with the next job, or "
+        "with `pentimento serve`.",
     )
 
 

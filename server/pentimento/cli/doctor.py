@@ -13,8 +13,13 @@ from rich.console import Console
 from rich.text import Text
 
 from pentimento import __version__
-from pentimento.cli.checks import Finding, State, folders, gimp, machine, service
-from pentimento.paths import data_dir
+from pentimento.cli import checks as folders
+from pentimento.cli import checks as gimp
+from pentimento.cli import checks as machine
+from pentimento.cli import checks as service
+from pentimento.cli.checks import Finding, State
+from pentimento.cli.speech import said
+from pentimento.core.files import data_dir
 
 MARKS = {  # word, colour
     State.OK: ("ok", "green"),
@@ -49,7 +54,7 @@ def _findings(folder: Path) -> Iterator[Finding]:
     yield machine.secrets(folder)
     yield service.server(folder)
     yield from service.models(folder)
-    yield from folders.added(folder)
+    yield from folders.added_folders(folder)
     yield machine.torch()
     yield gimp.program()
     yield from gimp.plug_ins()
@@ -57,7 +62,8 @@ def _findings(folder: Path) -> Iterator[Finding]:
 
 def _print(console: Console, finding: Finding) -> None:
     mark, colour = MARKS[finding.state]
-    line = Text.assemble((f"{mark:<6}", colour), f"{finding.name}: {finding.text}")
+    said_mark = (f"{said(mark):<6}", colour)
+    line = Text.assemble(said_mark, f"{said(finding.name)}: {said(finding.text)}")
     if finding.hint:
-        line.append(f"\n      {finding.hint}")
+        line.append(f"\n      {said(finding.hint)}")
     console.print(line, soft_wrap=True)

@@ -8,10 +8,10 @@ from typing import Annotated
 
 import typer
 
-from pentimento.cli.arguments import DataDir
-from pentimento.models import folders
-from pentimento.models.folders import AUTO, LAYOUTS, Folders
-from pentimento.paths import data_dir
+from pentimento.cli.arguments import DataDir, data_folder_of
+from pentimento.cli.speech import say
+from pentimento.models.library.folders import AUTO, Folders
+from pentimento.models.library.places import LAYOUTS, places
 
 command = typer.Typer(
     no_args_is_help=True, help="Use the models in other programs' folders, which stay as they are."
@@ -26,17 +26,17 @@ def list_folders(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """List the folders that are read."""
-    known = Folders(data_dir(data)).list()
+    known = Folders(data_folder_of(data)).list()
     if as_json:
         told = [{"path": str(folder.path), "kind": folder.kind} for folder in known]
         typer.echo(json.dumps(told, indent=2))
         return
     for folder in known:
-        count = sum(1 for _ in folders.places(folder))
+        count = len(places(folder))
         state = f"{count} files and folders of models" if folder.path.is_dir() else "is not there"
-        typer.echo(f"{folder.path} ({folder.kind}): {state}")
+        say(f"{folder.path} ({folder.kind}): {state}")
     if not known:
-        typer.echo("None. `pentimento models folders add PATH` adds one.")
+        say("None. `pentimento models folders add PATH` adds one.")
 
 
 @command.command()
@@ -46,13 +46,13 @@ def add(
     data: DataDir = None,
 ) -> None:
     """List the models of a folder too; nothing in it is changed."""
-    added = Folders(data_dir(data)).add(path, kind)
-    count = sum(1 for _ in folders.places(added))
-    typer.echo(f"Added {added.path} ({added.kind}): {count} files and folders of models.")
+    added = Folders(data_folder_of(data)).add(path, kind)
+    count = len(places(added))
+    say(f"Added {added.path} ({added.kind}): {count} files and folders of models.")
 
 
 @command.command()
 def remove(path: Path, data: DataDir = None) -> None:
     """Take a folder off the list; nothing in it is changed."""
-    Folders(data_dir(data)).remove(path)
-    typer.echo(f"{path} is no longer read.")
+    Folders(data_folder_of(data)).remove(path)
+    say(f"{path} is no longer read.")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -12,13 +13,17 @@ from rich.console import Console
 from rich.table import Table
 
 from pentimento.cli import folders, pulling
-from pentimento.cli.arguments import DataDir
-from pentimento.models import ModelInfo, Registry, catalogue, install, parts, removal, vaes
-from pentimento.models.addons import KINDS
-from pentimento.models.inventory import MODELS
-from pentimento.models.recognise import UNKNOWN, Recognised, recognise
-from pentimento.models.tensors import Damaged
-from pentimento.paths import data_dir
+from pentimento.cli.arguments import DataDir, data_folder_of
+from pentimento.cli.speech import said, say
+from pentimento.models import catalogue, manage
+from pentimento.models.library.inventory import MODELS
+from pentimento.models.library.model import ModelInfo
+from pentimento.models.library.parts import vae as vaes
+from pentimento.models.library.parts.controlnet_lora import KINDS
+from pentimento.models.library.registry import Registry
+from pentimento.models.weights.detect.recognise import UNKNOWN, Recognised, recognise
+from pentimento.models.weights.header import Damaged
+from pentimento.schema.vocabulary import ModelRole
 
 command = typer.Typer(no_args_is_help=True, help="See and change which models are installed.")
 command.add_typer(folders.command, name="folders")
@@ -29,12 +34,14 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 @command.command("list")
 def list_models(data: DataDir = None, as_json: AsJson = False) -> None:
     """List the installed models and what can be added to them."""
-    registry = Registry(data_dir(data))
+    registry = Registry(data_folder_of(data))
     models = registry.list()
     if as_json:
-        typer.echo(json.dumps([info.as_json() for info in models], indent=2))
+        typer.echo(json.dumps([info.answer().model_dump(mode="json") for info in models], indent=2))
         return
-    table = Table("id", "kind", "family", "precision", "size", "from", "state", box=None)
+    table = Table(
+        *map(said, ("id", "kind", "family", "precision", "size", "from", "state")), box=None
+    )
     for info in models:
         table.add_row(
             f"{info.id} (default)" if info.default else info.id,
@@ -67,7 +74,7 @@ def _others(registry: Registry) -> Iterator[tuple[str, ...]]:
     for item in registry.inventory.list():
         if item.role in (*MODELS, *KINDS, *vaes.ROLES):
             continue  # listed above
-        told = item.told or Recognised(UNKNOWN)
+        told = item.told or Recognised(ModelRole.UNKNOWN)
         family = " or ".join(told.families) or UNKNOWN
         size, source = _size(item.place.path), item.place.source
         state = _state(item.ok, item.problem)
@@ -77,9 +84,9 @@ def _others(registry: Registry) -> Iterator[tuple[str, ...]]:
 def _told(path: Path) -> Recognised:
     """What a file's header says; nothing of a folder, or where it cannot be read."""
     try:
-        return recognise(path) if path.is_file() else Recognised(UNKNOWN)
+        return recognise(path) if path.is_file() else Recognised(ModelRole.UNKNOWN)
     except (Damaged, OSError):
-        return Recognised(UNKNOWN)
+        return Recognised(ModelRole.UNKNOWN)
 
 
 def _size(path: Path) -> str:
@@ -88,13 +95,13 @@ def _size(path: Path) -> str:
 
 
 def _state(ok: bool, problem: str) -> str:
-    return "ok" if ok else problem
+    return said("ok" if ok else problem)
 
 
 @command.command()
 def available(data: DataDir = None, as_json: AsJson = False) -> None:
     """List the models that can be downloaded, and whether they suit this machine."""
-    pulling.show_available(data_dir(data), as_json=as_json)
+    pulling.show_available(data_folder_of(data), as_json=as_json)
 
 
 @command.command()
@@ -109,7 +116,7 @@ def pull(
     data: DataDir = None,
 ) -> None:
     """Download a model, or go on with one. Ctrl+C leaves what has come for the next time."""
-    pulling.pull(data_dir(data), model, accept_licence=accept_licence, endpoint=endpoint)
+    pulling.pull(data_folder_of(data), model, accept_licence=accept_licence, endpoint=endpoint)
 
 
 @command.command()
@@ -123,13 +130,13 @@ def add(
     """Add a diffusers folder, a checkpoint, a denoiser, a ControlNet, a LoRA, an embedding, a VAE
     or an upscaler (safetensors, of denoisers also GGUF) after checking it. What it is shows by its
     header."""
-    role = parts.role_of(model)
-    if role in parts.SHELVES:
-        target = parts.add(data_dir(data), model, name)
-        typer.echo(f"Added {target.stem} ({role.replace('_', ' ')}) to {target.parent.name}.")
+    role = manage.role_of(model)
+    if role in manage.SHELVES:
+        target = manage.add_part(data_folder_of(data), model, name)
+        say(f"Added {target.stem} ({role.replace('_', ' ')}) to {target.parent.name}.")
         return
-    info = install.add(Registry(data_dir(data)), model, name, _tell)
-    typer.echo(f"Added {info.id}: {_about(info)}.")
+    info = manage.add(Registry(data_folder_of(data)), model, name, _tell)
+    say(f"Added {info.id}: {_about(info)}.")
 
 
 @command.command()
@@ -139,11 +146,11 @@ def remove(
     data: DataDir = None,
 ) -> None:
     """Delete a model, ControlNet, LoRA or another part from the data folder."""
-    folder = data_dir(data)
+    folder = data_folder_of(data)
     if not yes:
-        typer.confirm(f"Delete {model} from the data folder?", abort=True)
-    removal.remove(folder, Registry(folder), catalogue.load(folder), model)
-    typer.echo(f"Removed {model}.")
+        typer.confirm(said(f"Delete {model} from the data folder?"), abort=True)
+    manage.remove_any(folder, Registry(folder), catalogue.load(folder), model)
+    say(f"Removed {model}.")
 
 
 @command.command()
@@ -152,23 +159,31 @@ def verify(
     data: DataDir = None,
 ) -> None:
     """Read every weight file and say what is damaged; exit code 1 when something is."""
-    registry = Registry(data_dir(data))
-    models = [registry.get(model)] if model else registry.list()
+    registry = Registry(data_folder_of(data))
+    everything = [
+        (info.id, "model", info.path, partial(manage.verify, info)) for info in registry.list()
+    ]
+    everything += [
+        (part.id, part.role, part.path, partial(manage.verify_part, part))
+        for part in manage.all_of(registry)
+    ]
+    chosen = [one for one in everything if model in (None, one[0], f"{one[1]}:{one[0]}")]
+    if not chosen and model:
+        found = registry.get(model)
+        chosen = [(found.id, "model", found.path, partial(manage.verify, found))]
     damaged = False
-    for info in models:
-        problems = install.verify(info, _tell)
+    for name, _, path, check in chosen:
+        problems = check(_tell)
         damaged = damaged or bool(problems)
-        typer.echo(f"{info.id}: {' '.join(problems) or 'ok'}")
-    for name, problem in parts.problems(registry) if model is None else ():
-        damaged = damaged or bool(problem)
-        typer.echo(f"{name}: {problem or 'ok'}")
+        note = manage.unused(path)
+        say(f"{name}: {' '.join(problems) or 'ok'}{f' ({note})' if note else ''}")
     if damaged:
         raise typer.Exit(1)
 
 
 def _tell(file: str) -> None:
     if Console(stderr=True).is_terminal:
-        typer.echo(f"  {file}", err=True)
+        say(f"  {file}", err=True)
 
 
 def _about(info: ModelInfo) -> str:

@@ -7,11 +7,11 @@ from typing import Annotated
 
 import typer
 
-from pentimento.cli import pictures, run
-from pentimento.cli.jobfile import JobFile
-from pentimento.cli.runners import LocalRunner, Runner, ServerRunner
-from pentimento.imaging import edges
-from pentimento.paths import data_dir
+from pentimento.cli import pictures, running
+from pentimento.cli.arguments import data_folder_of
+from pentimento.cli.outputs import Outputs
+from pentimento.cli.run_options import JobFile
+from pentimento.imaging import control_maps
 
 
 def command(
@@ -20,18 +20,22 @@ def command(
     type: Annotated[
         str, typer.Option(help="canny, scribble, lineart, softedge, tile, depth, normal ...")
     ] = "canny",
-    low: Annotated[float, typer.Option(help="Of canny: weak edges begin here.")] = edges.LOW,
-    high: Annotated[float, typer.Option(help="Of canny: strong edges begin here.")] = edges.HIGH,
+    low: Annotated[float, typer.Option(help="Of canny: weak edges begin here.")] = control_maps.LOW,
+    high: Annotated[
+        float, typer.Option(help="Of canny: strong edges begin here.")
+    ] = control_maps.HIGH,
     local: Annotated[bool, typer.Option("--local", help="Draw it here, without a server.")] = False,
     data: Annotated[Path | None, typer.Option("--data-dir", help="The data folder.")] = None,
 ) -> None:
     """Draw the map of a picture that a ControlNet is steered by."""
     pictures.check_output(output)
     control = {"type": type, "low": low, "high": high}
-    job = run.checked(
+    job = running.checked(
         {"mode": "preprocess", "controls": [control]}, JobFile(files={"source": input})
     )
-    runner: Runner = LocalRunner(data_dir(data)) if local else ServerRunner(data_dir(data))
-    outcome = run.run_job(runner, job, quiet=False)
-    pictures.write_result(outcome.pictures[0], output)
-    typer.echo(str(output))
+    folder = data_folder_of(data)
+    outcome = running.run_job(running.runner_of(folder, local=local), job, quiet=False)
+    made = Outputs(folder)
+    picture = pictures.encoded(pictures.Picture(outcome.pictures[0]), output.suffix)
+    typer.echo(str(made.write(output, picture)))
+    made.finish()

@@ -7,6 +7,8 @@ from types import TracebackType
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
+from pentimento.cli.speech import said
+
 
 class Bar:
     """Words and a bar; nothing at all when quiet or when stderr is not a terminal."""
@@ -22,7 +24,7 @@ class Bar:
             transient=True,
             disable=quiet or not console.is_terminal,
         )
-        self._task = self._progress.add_task("Waiting", total=1.0)
+        self._task = self._progress.add_task(said("Waiting"), total=1.0)
 
     def __enter__(self) -> Bar:
         self._progress.start()
@@ -41,4 +43,8 @@ class Bar:
 
     def show(self, words: str, fraction: float | None = None) -> None:
         """`fraction` 0..1 of the whole job; None leaves the bar where it is."""
-        self._progress.update(self._task, description=words, completed=fraction)
+        self._progress.update(self._task, description=said(words), completed=fraction)
+
+    def say(self, words: str) -> None:
+        """A line that stays, quiet or not."""
+        self._progress.console.print(said(words), markup=False, highlight=False, soft_wrap=True)

@@ -10,33 +10,39 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from pentimento.api.settings import Limits
 from pentimento.cli.client import Client, ServerError, connect
 from pentimento.cli.progress import Bar
-from pentimento.errors import PentimentoError
+from pentimento.cli.speech import said, say
+from pentimento.core.errors import PentimentoError
+from pentimento.core.settings import Limits
 from pentimento.models import machine
-from pentimento.models.catalogue import Catalogue, Entry, load
-from pentimento.models.pull import pull as pulls
-from pentimento.models.pull.problems import amount
-from pentimento.models.pull.pull import Progress, Pull
-from pentimento.models.pull.tokens import hub_settings
+from pentimento.models.catalogue import Catalogue, CatalogueEntry, load
+from pentimento.models.download import pull as pulls
+from pentimento.models.download.problems import amount
+from pentimento.models.download.pull import Pull, PullProgress
+from pentimento.schema.answers import AvailableModel
+from pentimento.services.hub_token import hub_settings
 
 VERDICTS = {"yes": "yes", "slow": "slowly, on the processor", "no": "too large"}
 INTERRUPTED = 130  # exit code, as shells have it for Ctrl+C
 
 
 def show_available(data: Path, *, as_json: bool) -> None:
-    catalogue, found = load(data), machine.look()
-    rows = [_row(catalogue, entry, data, found) for entry in catalogue.entries.values()]
+    rows = load(data).available(data, machine.look())
     if as_json:
-        typer.echo(json.dumps(rows, indent=2))
+        typer.echo(json.dumps([_plain(row) for row in rows], indent=2))
         return
-    table = Table("id", "what", "size", "suits", "licence", "state", "for", box=None)
+    table = Table(*map(said, ("id", "what", "size", "suits", "licence", "state", "for")), box=None)
     for row in rows:
-        state = "installed" if row["installed"] else "" if row["usable"] else "not usable yet"
-        size, verdict = amount(row["bytes"]), VERDICTS[row["fits"]["verdict"]]
-        table.add_row(row["id"], row["role"], size, verdict, row["licence"], state, row["use"])
+        state = "installed" if row.installed else "" if row.usable else "not usable yet"
+        size, verdict = amount(row.bytes), VERDICTS[row.fits.verdict]
+        told = (row.role, size, verdict, row.licence.title, state, row.use)
+        table.add_row(row.id, *map(said, told))
     Console().print(table)
+
+
+def _plain(row: AvailableModel) -> dict[str, Any]:
+    return row.model_dump(mode="json") | {"licence": row.licence.title}
 
 
 def pull(data: Path, model: str, *, accept_licence: bool, endpoint: str | None) -> None:
@@ -55,19 +61,19 @@ def pull(data: Path, model: str, *, accept_licence: bool, endpoint: str | None) 
             if server:
                 server.pause_pull(entry.id)
             bar.stop()
-            typer.echo(f"Paused. `pentimento models pull {entry.id}` goes on.", err=True)
+            say(f"Paused. `pentimento models pull {entry.id}` goes on.", err=True)
             raise typer.Exit(INTERRUPTED) from None
-    typer.echo(f"Installed {entry.id}: {entry.title}.")
+    say(f"Installed {entry.id}: {entry.title}.")
 
 
-def _tell_licence(catalogue: Catalogue, entry: Entry) -> None:
+def _tell_licence(catalogue: Catalogue, entry: CatalogueEntry) -> None:
     licence = catalogue.licence(entry)
-    typer.echo(f"{entry.title}, about {amount(entry.bytes)}, from {entry.repo}.", err=True)
-    typer.echo(f"Licence: {licence.title}, {licence.url}", err=True)
+    say(f"{entry.title}, about {amount(entry.bytes)}, from {entry.repo}.", err=True)
+    say(f"Licence: {licence.title}, {licence.url}", err=True)
     if licence.notice:
-        typer.echo(licence.notice, err=True)
+        say(licence.notice, err=True)
     if not entry.usable:
-        typer.echo("This version of Pentimento cannot paint with it yet.", err=True)
+        say("This version of Pentimento cannot paint with it yet.", err=True)
 
 
 def _server(data: Path) -> Client | None:
@@ -77,7 +83,7 @@ def _server(data: Path) -> Client | None:
         return None
 
 
-def _through(server: Client, entry: Entry, accept: bool, bar: Bar) -> None:
+def _through(server: Client, entry: CatalogueEntry, accept: bool, bar: Bar) -> None:
     server.pull(entry.id, accept)
     for told in server.follow_pull(entry.id):
         bar.show(told["file"] or "Waiting", told["fraction"])
@@ -92,13 +98,18 @@ def _through(server: Client, entry: Entry, accept: bool, bar: Bar) -> None:
 
 
 def _alone(
-    data: Path, catalogue: Catalogue, entry: Entry, accept: bool, endpoint: str | None, bar: Bar
+    data: Path,
+    catalogue: Catalogue,
+    entry: CatalogueEntry,
+    accept: bool,
+    endpoint: str | None,
+    bar: Bar,
 ) -> None:
     pulls.agreed(catalogue, entry, accept, data)
     settings = hub_settings(data, endpoint)
     licence = catalogue.licence(entry)
 
-    def tell(progress: Progress) -> None:
+    def tell(progress: PullProgress) -> None:
         bar.show(progress.file or "Done", progress.done / max(progress.total, 1))
 
     Pull(data, entry, licence, settings, Limits().disk_reserve).run(tell)
@@ -106,13 +117,3 @@ def _alone(
 
 def _error(told: dict[str, Any]) -> PentimentoError:
     return PentimentoError(told["code"], told["message"], told["hint"], details=told["details"])
-
-
-def _row(catalogue: Catalogue, entry: Entry, data: Path, found: machine.Machine) -> dict[str, Any]:
-    told = entry.model_dump(include={"id", "title", "role", "family", "bytes", "gated", "use"})
-    return told | {
-        "licence": catalogue.licence(entry).title,
-        "usable": entry.usable,
-        "installed": entry.place(data).exists(),
-        "fits": found.suits(entry),
-    }

@@ -8,7 +8,8 @@ from typing import Annotated
 
 import typer
 
-from pentimento.errors import BadInput
+from pentimento.core import heap
+from pentimento.core.errors import BadInput
 
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
@@ -59,11 +60,11 @@ def command(
     ] = None,
 ) -> None:
     """Start the server, and run it until it is told to end."""
-    from pentimento.api import faces as known_faces
-    from pentimento.api.serving import serve
-    from pentimento.api.settings import Settings, kept, kept_faces
-    from pentimento.engine.options import EngineOptions
-    from pentimento.paths import data_dir as chosen_or_default
+    with heap.importing():
+        from pentimento.api import compat as known_faces
+        from pentimento.api.server import serve
+        from pentimento.cli.arguments import data_folder_of
+        from pentimento.core.settings import EngineOptions, Settings, kept, kept_faces
 
     if host not in LOOPBACK:
         raise BadInput(
@@ -71,7 +72,7 @@ def command(
             f"The server listens on this machine only, not at {host}.",
             "Leave --host out.",
         )
-    folder = chosen_or_default(data_dir).resolve()
+    folder = data_folder_of(data_dir).resolve()
     names = kept_faces(folder) if faces is None else faces.split(",")
     said = {"device": device, "precision": precision}
     engine = EngineOptions.kept(kept(folder) | {k: v for k, v in said.items() if v is not None})

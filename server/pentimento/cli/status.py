@@ -8,8 +8,9 @@ from typing import Annotated, Any
 
 import typer
 
+from pentimento.cli.arguments import data_folder_of
 from pentimento.cli.client import connect
-from pentimento.paths import data_dir
+from pentimento.cli.speech import said
 
 
 def command(
@@ -19,8 +20,8 @@ def command(
     as_json: Annotated[bool, typer.Option("--json", help="Print the server's answer.")] = False,
 ) -> None:
     """Show the running server; exit code 1 when there is none."""
-    status = connect(data_dir(data)).status()
-    typer.echo(json.dumps(status, indent=2) if as_json else "\n".join(_lines(status)))
+    status = connect(data_folder_of(data)).status()
+    typer.echo(json.dumps(status, indent=2) if as_json else said("\n".join(_lines(status))))
 
 
 def _lines(status: dict[str, Any]) -> list[str]:
@@ -43,7 +44,13 @@ def _lines(status: dict[str, Any]) -> list[str]:
         f"queue   {_running(queue['running'])}, {queue['queued']} waiting "
         f"(at most {queue['limit']})",
         f"disk    {disk['used_mb']} of {disk['limit_mb']} MB used, {disk['free_mb']} MB free",
+        *_reading(status["library"]),
     ]
+
+
+def _reading(library: dict[str, int] | None) -> list[str]:
+    """While a large folder is looked at for the first time."""
+    return [f"library reading, {library['read']} of {library['total']} files"] if library else []
 
 
 def _memory(memory: dict[str, Any] | None) -> list[str]:

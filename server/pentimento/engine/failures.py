@@ -10,9 +10,9 @@ from pathlib import Path
 import cv2
 import torch
 
-from pentimento.engine.hardware import MIB
-from pentimento.errors import JobFailed
-from pentimento.imaging.geometry import Size
+from pentimento.core.errors import JobFailed
+from pentimento.core.geometry import Size
+from pentimento.engine.memory.device import MIB
 
 # As InvokeAI's list: drivers report a full memory in many ways besides torch.OutOfMemoryError.
 MEMORY_WORDS = (
@@ -87,10 +87,6 @@ def disk_full(path: Path) -> JobFailed:
         f"Free some space on the disk that holds {path}, then run the job again.",
         details={"path": str(path)},
     )
-
-
-def is_disk_full(error: BaseException) -> bool:
-    return isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
 
 
 def no_picture(stage: str) -> JobFailed:

@@ -14,14 +14,16 @@ import signal
 import sys
 import threading
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
-from pentimento.backends.base import Event
-from pentimento.engine import frames, messages
-from pentimento.engine.stop import StopFlag
-from pentimento.errors import Cancelled, PentimentoError
+from pentimento.core import heap
+from pentimento.core.errors import Cancelled, PentimentoError
+from pentimento.engine.cancel import StopFlag
+from pentimento.engine_ipc import messages
+from pentimento.schema.task import Event
 
 if TYPE_CHECKING:
     from pentimento.engine.worker import Worker
@@ -54,8 +56,8 @@ class Front:
         os.dup2(2, 1)
         return cls(os.fdopen(incoming, "rb"), os.fdopen(outgoing, "wb", buffering=0))
 
-    def send(self, message: frames.Message, binary: bytes = b"") -> None:
-        rest = memoryview(frames.pack(message, binary))
+    def send(self, message: messages.Message, binary: bytes = b"") -> None:
+        rest = memoryview(messages.pack_frame(message, binary))
         with self._lock:
             while rest:
                 rest = rest[self._outgoing.write(rest) :]
@@ -66,20 +68,25 @@ class Engine:
 
     def __init__(self, front: Front) -> None:
         self._front = front
-        self._orders: queue.SimpleQueue[frames.Message] = queue.SimpleQueue()
-        self._guard = threading.Lock()  # over the two below
+        self._orders: queue.SimpleQueue[messages.Message] = queue.SimpleQueue()
+        self._guard = threading.Lock()  # over the three below
         self._cancelled: set[str] = set()
+        self._finishing: set[str] = set()
         self._running: tuple[str, StopFlag] | None = None
+        self._warming: tuple[str, StopFlag] | None = None  # the model that is read in advance
 
     def listen(self) -> None:
-        """Reader thread: cancels take effect at once, everything else waits its turn."""
-        with suppress(OSError, frames.BrokenStream):
-            while (frame := frames.read(self._front.incoming)) is not None:
+        """Reader thread: what ends a job takes effect at once, the rest waits its turn."""
+        with suppress(OSError, messages.BrokenStream):
+            while (frame := messages.read_frame(self._front.incoming)) is not None:
                 message = frame[0]
                 if message["type"] == "cancel":
-                    self._cancel(message["job_id"])
+                    self._tell(message["job_id"], StopFlag.set, self._cancelled)
+                elif message["type"] == "finish":
+                    self._tell(message["job_id"], StopFlag.finish, self._finishing)
                 else:
                     self._orders.put(message)
+                    self._make_way(message)
         os._exit(0)  # the front is gone: nobody waits for what is being computed
 
     def beat(self, worker: Worker) -> None:
@@ -96,13 +103,38 @@ class Engine:
             order = self._orders.get()
             if order["type"] == "run":
                 self._run(worker, messages.job_from_json(order["job"]))
+            elif order["type"] == "warm" and self._orders.empty():
+                self._warm(worker, messages.spec_from_json(order["model"]))
 
-    def _cancel(self, job_id: str) -> None:
+    def _warm(self, worker: Worker, model: messages.ModelSpec) -> None:
+        stop = StopFlag()
+        with self._guard:
+            self._warming = (model.id, stop)
+        try:
+            worker.warm(model, stop)
+        except Cancelled:
+            log.info("another model is wanted than %s", model.id)
+        except PentimentoError as error:  # the job that wants it will say so
+            log.warning("%s cannot be read in advance: %s", model.id, error.message)
+        finally:
+            with self._guard:
+                self._warming = None
+
+    def _make_way(self, order: messages.Message) -> None:
+        """What is read in advance may not keep a job for another model waiting."""
+        with self._guard:
+            if self._warming and order["type"] == "run":
+                wanted = (order["job"]["model"] or {}).get("id")
+                if wanted != self._warming[0]:
+                    self._warming[1].set()
+
+    def _tell(self, job_id: str, what: Callable[[StopFlag], None], early: set[str]) -> None:
+        """A job that has not begun yet hears of it when it does."""
         with self._guard:
             if self._running and self._running[0] == job_id:
-                self._running[1].set()
+                what(self._running[1])
             else:
-                self._cancelled.add(job_id)
+                early.add(job_id)
 
     def _begin(self, job_id: str) -> StopFlag:
         stop = StopFlag()
@@ -111,6 +143,9 @@ class Engine:
             if job_id in self._cancelled:
                 self._cancelled.remove(job_id)
                 stop.set()
+            if job_id in self._finishing:
+                self._finishing.remove(job_id)
+                stop.finish()
         return stop
 
     def _run(self, worker: Worker, job: messages.EngineJob) -> None:
@@ -124,7 +159,7 @@ class Engine:
         try:
             facts = worker.run(job, emit, stop)
         except Cancelled:
-            answer: frames.Message = {"type": "cancelled"}
+            answer: messages.Message = {"type": "cancelled"}
         except PentimentoError as error:
             log.warning("job %s failed: %s %s", job_id, error.message, error.details)
             answer = {"type": "failed", "error": messages.error_to_json(error)}
@@ -149,7 +184,8 @@ def main() -> None:
     from pentimento.engine import quiet
 
     quiet.silence()
-    from pentimento.engine.worker import Worker
+    with heap.importing():  # a quarter of the engine's start
+        from pentimento.engine.worker import Worker
 
     try:
         worker = Worker()

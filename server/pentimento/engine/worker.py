@@ -15,18 +15,24 @@ import torch
 import transformers
 
 from pentimento import __version__
-from pentimento.backends.base import Emit
-from pentimento.engine import device as devices
-from pentimento.engine import failures, thrift
-from pentimento.engine.components import Components, PromptCache
-from pentimento.engine.drawing import Drawing
-from pentimento.engine.generate import Generation
-from pentimento.engine.messages import EngineJob
-from pentimento.engine.model import Shared
-from pentimento.engine.stop import StopFlag
-from pentimento.errors import Cancelled, PentimentoError
-from pentimento.imaging.geometry import Size
-from pentimento.jobs.record import Mode
+from pentimento.core.errors import Cancelled, PentimentoError
+from pentimento.core.files import is_disk_full
+from pentimento.core.geometry import Size
+from pentimento.engine import failures
+from pentimento.engine.cancel import StopFlag
+from pentimento.engine.job.expand import Expansion
+from pentimento.engine.job.generate import Generation
+from pentimento.engine.job.preprocess import Drawing
+from pentimento.engine.job.select import Selecting
+from pentimento.engine.job.upscale import Upscaling
+from pentimento.engine.loading.model import LoadedModel, Shared, suited
+from pentimento.engine.memory import device as devices
+from pentimento.engine.memory import offload
+from pentimento.engine.memory.cache import Components, PromptCache
+from pentimento.engine.memory.encoded import EncodedSources
+from pentimento.engine_ipc.messages import EngineJob, ModelSpec
+from pentimento.schema.job import Mode
+from pentimento.schema.task import Emit
 
 log = logging.getLogger("pentimento.engine")
 
@@ -37,7 +43,8 @@ class Worker:
     def __init__(self, device: devices.Device | None = None) -> None:
         self._threads = devices.use_threads()
         self._device = device or devices.choose()
-        self._shared = Shared(self._device, Components(self._device), PromptCache())
+        sources = EncodedSources(self._device.cache_budget())
+        self._shared = Shared(self._device, Components(self._device), PromptCache(), sources)
 
     def hello(self) -> dict[str, Any]:
         return {
@@ -58,8 +65,24 @@ class Worker:
         return {
             "memory_mb": devices.memory_mb(),
             "loaded": components.names,
-            "memory": components.account(),
+            "memory": components.account() | {"sources": self._shared.sources.account()},
         }
+
+    def warm(self, model: ModelSpec, stop: StopFlag) -> None:
+        """Reads a model's weights before a job wants them. Raises as `run` does; a memory that is
+        too small for them all is left as it was."""
+        components = self._shared.components
+        components.new_job()
+        try:
+            shared = suited(self._shared, model)
+            LoadedModel(shared, model, lambda event: None, stop).read(encoders=True)
+        except (Cancelled, PentimentoError):
+            raise
+        except Exception as error:
+            log.exception("warming %s", model.id)
+            raise failures.internal(error) from None
+        finally:
+            components.new_job()
 
     def run(self, job: EngineJob, emit: Emit, stop: StopFlag) -> dict[str, Any]:
         """Computes the job and answers its facts; raises Cancelled or a PentimentoError."""
@@ -73,10 +96,11 @@ class Worker:
         if retried:
             # Only out of the except block does the trace let go of the tensors it held.
             gc.collect()
+            self._shared.sources.clear()
             self._shared.components.save_memory()
             facts = self._last_attempt(job, emit, stop)
         seconds = round(time.monotonic() - started, 3)
-        return facts | self.hello() | {"seconds": seconds}
+        return self.hello() | facts | {"seconds": seconds}
 
     def _last_attempt(self, job: EngineJob, emit: Emit, stop: StopFlag) -> dict[str, Any]:
         try:
@@ -90,18 +114,25 @@ class Worker:
 
     def _tried(self) -> list[str]:
         """The ways to use less memory that a second try takes."""
-        offloaded = [] if self._device.is_cpu else [thrift.OFFLOADED]
-        return [thrift.TILED, thrift.SLICED, *offloaded]
+        offloaded = [] if self._device.is_cpu else [offload.OFFLOADED]
+        return [offload.TILED, offload.SLICED, *offloaded]
 
     def _attempt(
         self, job: EngineJob, emit: Emit, stop: StopFlag, *, thrifty: bool
     ) -> dict[str, Any]:
-        drawn = job.task.request.mode is Mode.PREPROCESS
-        generation = (
-            Drawing(self._shared, job, emit, stop)
-            if drawn
-            else Generation(self._shared, job, emit, stop, thrifty=thrifty)
-        )
+        parts = (self._shared, job, emit, stop)
+        generation: Drawing | Selecting | Upscaling | Expansion | Generation
+        match job.task.request.mode:
+            case Mode.PREPROCESS:
+                generation = Drawing(*parts)
+            case Mode.SELECT:
+                generation = Selecting(*parts)
+            case Mode.UPSCALE:
+                generation = Upscaling(*parts, thrifty=thrifty)
+            case Mode.OUTPAINT:
+                generation = Expansion(*parts, thrifty=thrifty)
+            case _:
+                generation = Generation(*parts, thrifty=thrifty)
         try:
             return generation.run()
         except (Cancelled, PentimentoError):
@@ -110,7 +141,7 @@ class Worker:
             log.exception("job %s", job.task.job_id)
             if failures.is_out_of_memory(error):
                 raise _OutOfMemory(generation.size, failures.asked_for(error)) from None
-            if failures.is_disk_full(error):
+            if is_disk_full(error):
                 raise failures.disk_full(job.task.output_dir) from None
             raise failures.internal(error) from None
 

@@ -1,34 +1,23 @@
-"""Masks: 255 = regenerate, 0 = keep, values between count in proportion.
+"""Masks: 255 = regenerate, 0 = keep, values between count in proportion; and blending by them.
 
 - `soft_mask(mask_u8, options) -> f32 (h, w)`: after grow, feather and blend, 0..255 unrounded
 - `effective_mask(mask_u8, options) -> u8 (h, w)`: the same in whole numbers
 - `bounds(mask_u8) -> Box | None`: around everything above 0
 - `reach(options) -> int`: px beyond the mask that can become non-zero
+- `blend(source, generated, mask)`: exact where the mask is 0, soft in between
 """
 
 from __future__ import annotations
 
-from typing import Protocol
-
 import cv2
 import numpy as np
 
-from pentimento.imaging.geometry import Box
-
-
-class MaskOptions(Protocol):
-    """Changes of a mask in px; all 0 leaves it as it is."""
-
-    @property
-    def grow(self) -> int: ...
-    @property
-    def feather(self) -> int: ...
-    @property
-    def blend(self) -> int: ...
-
+from pentimento.core.geometry import Box
+from pentimento.imaging.pixels import FULL, bands
+from pentimento.schema.job import MaskOptions
 
 FEATHER_SIGMAS = 3.5  # a feather of r px is a Gaussian of sigma r / 3.5, as in GIMP
-FULL = 255
+FULL_MASK = 255
 NOTHING = 0.01  # of 255: what arithmetic leaves over where a mask has ended or is full
 LARGEST_DISC = 15  # px; wider radii go in rounds of this, much faster than one large disc
 
@@ -52,9 +41,13 @@ def effective_mask(mask: np.ndarray, options: MaskOptions) -> np.ndarray:
 
 def rounded(mask: np.ndarray) -> np.ndarray:
     """A soft mask as u8. Only what is 0 or 255 becomes so, for these two promise exact pixels."""
-    between = np.clip(np.rint(mask), 1, FULL - 1)
-    exact = (mask <= 0) | (mask >= FULL)
-    return np.where(exact, np.clip(mask, 0, FULL), between).astype(np.uint8)
+    result = np.empty(mask.shape, np.uint8)
+    for rows in bands(len(mask), mask.shape[1]):
+        part = mask[rows]
+        between = np.clip(np.rint(part), 1, FULL_MASK - 1)
+        exact = (part <= 0) | (part >= FULL_MASK)
+        result[rows] = np.where(exact, np.clip(part, 0, FULL_MASK), between)
+    return result
 
 
 def reach(options: MaskOptions) -> int:
@@ -93,7 +86,7 @@ def _feathered(mask: np.ndarray, radius: int) -> np.ndarray:
         borderType=cv2.BORDER_REPLICATE,
     )
     blurred[blurred < NOTHING] = 0
-    blurred[blurred > FULL - NOTHING] = FULL
+    blurred[blurred > FULL_MASK - NOTHING] = FULL_MASK
     return blurred
 
 
@@ -109,3 +102,41 @@ def _disc(radius: int) -> np.ndarray:
     """All offsets whose centre lies within `radius` px."""
     ramp = np.arange(-radius, radius + 1)
     return (ramp[:, None] ** 2 + ramp[None, :] ** 2 <= radius * radius).astype(np.uint8)
+
+
+def blend(source: np.ndarray, generated: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    """The source with `generated` laid over it, in the source's own depth.
+
+    source: `(h, w, 4)` u8, u16 or f32, straight alpha. generated: the same shape, of the same
+    dtype or float32 0..1. mask: `(h, w)` u8, or float32 0..255. Where the mask is 0 the result is
+    the source bit for bit, where it is 255 it is `generated` rounded to the source's depth;
+    between, premultiplied colours are mixed (Porter and Duff 1984, "over" with a coverage) and
+    rounded to nearest.
+    """
+    if source.shape != generated.shape or source.shape[:2] != mask.shape:
+        raise ValueError(f"shapes differ: {source.shape}, {generated.shape}, {mask.shape}")
+    result = source.copy()
+    for rows in bands(len(source), source.shape[1] * 4):
+        changed = mask[rows] > 0
+        if changed.any():
+            result[rows][changed] = _mixed(
+                source[rows][changed], generated[rows][changed], mask[rows][changed]
+            )
+    return result
+
+
+def _mixed(below: np.ndarray, above: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    """`(n, 4)` pixels mixed in proportion of `(n,)` mask values, in the depth of `below`."""
+    full = FULL[below.dtype]
+    weight = mask[:, None] / 255.0
+    low, high = below / full, above / FULL.get(above.dtype, 1.0)  # float64
+    low_part, high_part = low[:, 3:] * (1 - weight), high[:, 3:] * weight
+    alpha = low_part + high_part
+    with np.errstate(divide="ignore", invalid="ignore"):
+        share = np.where(alpha > 0, high_part / alpha, weight)
+        colour = low[:, :3] + (high[:, :3] - low[:, :3]) * share  # of floats that may be infinite
+    mixed = np.concatenate([colour, alpha], axis=1)
+    mixed[mask == 255] = high[mask == 255]
+    if below.dtype == np.float32:
+        return mixed.astype(np.float32)
+    return np.rint(np.clip(mixed, 0, 1) * full).astype(below.dtype)

@@ -1,4 +1,4 @@
-"""One job while it is alive: its state, its revisions and events, and those who follow it.
+"""One job: its live state, revisions, events and followers, and the part that is persisted.
 
 A job is changed on the event loop only. Every change raises `rev`; the last changes are kept as
 events, so that a stream that broke off can go on where it was.
@@ -11,11 +11,30 @@ import time
 from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field, replace
+from datetime import UTC, datetime
 from typing import Any
 
-from pentimento.backends.base import Loading, Preview, Step
-from pentimento.jobs.record import JobRequest, JobStatus
-from pentimento.jobs.state import JobEvent, JobState, Stored, image_json, snapshot, stage_json
+from pydantic import BaseModel
+
+from pentimento import __version__
+from pentimento.schema.answers import ErrorParts
+from pentimento.schema.job import JobRequest, JobStatus
+from pentimento.schema.snapshot import (
+    ImageEntry,
+    JobProgress,
+    JobRecord,
+    LoadingEvent,
+    MaskEntry,
+    PreviewEvent,
+    PreviewLink,
+    QueuedEvent,
+    Snapshot,
+    StageEntry,
+    StepEvent,
+)
+from pentimento.schema.task import Loading, Preview, Step
+from pentimento.schema.wording import stage_name
 
 KEPT_EVENTS = 512
 
@@ -47,10 +66,10 @@ class Job:
     def final(self) -> bool:
         return self.state.status.final
 
-    def snapshot(self) -> dict[str, Any]:
+    def snapshot(self) -> Snapshot:
         """The protocol's snapshot."""
         shown = self.preview and not self.final
-        preview = {"url": self._preview_url(), "rev": self.preview_rev} if shown else None
+        preview = PreviewLink(url=self._preview_url(), rev=self.preview_rev) if shown else None
         position = None if self.final else self.queue_position
         return snapshot(self.state, queue_position=position, preview=preview)
 
@@ -59,7 +78,7 @@ class Job:
     def queue_at(self, position: int) -> None:
         if position != self.queue_position:
             self.queue_position = position
-            self._tell("queued", {"queue_position": position})
+            self._tell("queued", QueuedEvent(queue_position=position))
 
     def start(self) -> None:
         self.state.status = JobStatus.RUNNING
@@ -70,10 +89,10 @@ class Job:
     def load(self, event: Loading) -> None:
         self.state.progress.phase = "loading"
         self.state.progress.message = event.message
-        self._tell("loading", {"message": event.message, "progress": event.progress})
+        self._tell("loading", LoadingEvent(message=event.message, progress=event.progress))
 
     def step(self, event: Step) -> None:
-        done = event.image * event.steps + event.step
+        done = event.image * event.steps + event.step + event.share
         total = max(1, event.steps * event.images)
         progress = self.state.progress
         progress.phase = "saving" if done >= total else "denoising"
@@ -82,16 +101,16 @@ class Job:
         progress.image, progress.images = event.image, event.images
         progress.fraction = min(1.0, done / total)
         progress.eta_seconds = self.pace.remaining(done, total)
-        told = ("step", "steps", "image", "images", "fraction", "eta_seconds")
-        self._tell("step", {name: getattr(progress, name) for name in told})
+        told = StepEvent.model_fields
+        self._tell("step", StepEvent(**{name: getattr(progress, name) for name in told}))
 
     def show(self, preview: Preview) -> None:
         self.preview, self.preview_rev = preview.jpeg, self.state.rev + 1
-        self._tell("preview", {"url": self._preview_url(), "step": preview.step})
+        self._tell("preview", PreviewEvent(url=self._preview_url(), step=preview.step))
 
     def add_image(self, image: Stored) -> None:
         self.state.images.append(image)
-        self._tell("image", image_json(self.id, image))
+        self._tell("image", image_of(self.id, image))
 
     def set_mask(self, mask: Stored) -> None:
         """Seen with the next change: every revision has its event."""
@@ -101,7 +120,7 @@ class Job:
         """A job that begins again, with less memory, tells its stages again from the first."""
         earlier = (known for known in self.state.stages if known.index < stage.index)
         self.state.stages = [*earlier, stage]
-        self._tell("stage", stage_json(self.id, stage))
+        self._tell("stage", stage_of(self.id, stage))
 
     def end(self, ended: JobState) -> None:
         """`ended` is `state.ended(...)`, which was saved first: what is told stays true."""
@@ -110,7 +129,7 @@ class Job:
         self.events.append(JobEvent(ended.rev, ended.status.value, self.snapshot()))
         self._wake()
 
-    def _tell(self, name: str, data: dict[str, Any]) -> None:
+    def _tell(self, name: str, data: BaseModel) -> None:
         self._change()
         self.events.append(JobEvent(self.state.rev, name, data))
 
@@ -165,17 +184,191 @@ class Pace:
     """How fast steps follow each other; the first one includes preparations and does not count."""
 
     def __init__(self) -> None:
-        self._first: tuple[float, int] | None = None
+        self._first: tuple[float, float] | None = None
         self.seconds_per_step: float | None = None
         self.left: float | None = None  # s for the rest of the steps
 
-    def remaining(self, done: int, total: int) -> float | None:
+    def remaining(self, done: float, total: int) -> float | None:
         """Seconds for the steps that are left after `done` of `total`; None at the first."""
         now = time.monotonic()
         if self._first is None:
             self._first = (now, done)
             return None
         started, already = self._first
-        self.seconds_per_step = (now - started) / max(1, done - already)
+        if done > already:
+            self.seconds_per_step = (now - started) / (done - already)
+        if self.seconds_per_step is None:
+            return None
         self.left = round(self.seconds_per_step * (total - done), 2)
         return self.left
+
+
+@dataclass(frozen=True, slots=True)
+class JobEvent:
+    """A change, as the event stream tells it."""
+
+    rev: int
+    name: str
+    data: BaseModel
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """A result on disk; `file` (raw) and `png` are names in the job's folder."""
+
+    index: int
+    file: str
+    width: int
+    height: int
+    format: str
+    seed: int
+    facts: dict[str, Any] = field(default_factory=dict)
+    png: str | None = None  # the very file that was sent, where nothing was changed
+    code: str = ""  # which stage it is, see schema/wording.py
+
+
+@dataclass(slots=True)
+class JobState:
+    id: str
+    request: JobRequest
+    created_at: float  # all times: seconds since 1970
+    max_age: float
+    expires_at: float = 0.0
+    status: JobStatus = JobStatus.QUEUED
+    rev: int = 1
+    started_at: float | None = None
+    finished_at: float | None = None
+    progress: JobProgress = field(default_factory=JobProgress)
+    images: list[Stored] = field(default_factory=list)
+    mask: Stored | None = None
+    stages: list[Stored] = field(default_factory=list)
+    error: dict[str, Any] | None = None
+    facts: dict[str, Any] = field(default_factory=dict)
+    starred: bool = False  # kept for good
+
+    def __post_init__(self) -> None:
+        self.expires_at = self.expires_at or self.created_at + self.max_age
+
+    def ended(
+        self,
+        status: JobStatus,
+        *,
+        facts: dict[str, Any] | None = None,
+        error: dict[str, Any] | None = None,
+    ) -> JobState:
+        """Its final state, one revision later; this one stays as it is."""
+        now = time.time()
+        fraction = 1.0 if status is JobStatus.SUCCEEDED else self.progress.fraction
+        return replace(
+            self,
+            status=status,
+            rev=self.rev + 1,
+            finished_at=now,
+            expires_at=now + self.max_age,
+            progress=self.progress.model_copy(
+                update={"phase": "done", "message": "", "fraction": fraction, "eta_seconds": None}
+            ),
+            facts=self.facts | (facts or {}),
+            error=error,
+        )
+
+    def as_json(self) -> dict[str, Any]:
+        """For the store; `from_json` reads it."""
+        plain = {name: getattr(self, name) for name in PLAIN}
+        return plain | {
+            "request": self.request.model_dump(mode="json"),
+            "status": self.status.value,
+            "progress": self.progress.model_dump(mode="json"),
+            "images": [asdict(image) for image in self.images],
+            "mask": asdict(self.mask) if self.mask else None,
+            "stages": [asdict(stage) for stage in self.stages],
+            "starred": self.starred,
+        }
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> JobState:
+        return cls(
+            **{name: data[name] for name in PLAIN},
+            request=JobRequest.model_validate(data["request"]),
+            status=JobStatus(data["status"]),
+            progress=JobProgress(**data["progress"]),
+            images=[Stored(**image) for image in data["images"]],
+            mask=Stored(**data["mask"]) if data["mask"] else None,
+            stages=[
+                Stored(**stage) for stage in data.get("stages", ())
+            ],  # absent in records of 0.1.0
+            starred=data.get("starred") is True,  # likewise
+        )
+
+
+PLAIN = (
+    *("id", "created_at", "max_age", "expires_at", "rev", "started_at", "finished_at"),
+    *("error", "facts"),
+)
+
+
+def snapshot(
+    state: JobState, *, queue_position: int | None, preview: PreviewLink | None
+) -> Snapshot:
+    """The snapshot of docs/protocol.md."""
+    return Snapshot(
+        id=state.id,
+        rev=state.rev,
+        status=state.status,
+        mode=state.request.mode,
+        starred=state.starred,
+        client=state.request.client,
+        created_at=iso(state.created_at),
+        started_at=moment(state.started_at),
+        finished_at=moment(state.finished_at),
+        expires_at=iso(state.expires_at),
+        queue_position=queue_position,
+        progress=state.progress.model_copy(),
+        images=[image_of(state.id, image) for image in state.images],
+        mask=mask_of(state.id, state.mask) if state.mask else None,
+        stages=[stage_of(state.id, stage) for stage in state.stages],
+        preview=preview,
+        error=ErrorParts(**state.error) if state.error else None,
+        record=JobRecord.model_construct(
+            request=state.request, server_version=__version__, facts=state.facts
+        ),
+    )
+
+
+def stage_of(job_id: str, stage: Stored) -> StageEntry:
+    return StageEntry(
+        index=stage.index,
+        code=stage.code,
+        name=stage_name(stage.code, stage.facts),
+        url=f"/v1/jobs/{job_id}/stages/{stage.index}",
+        width=stage.width,
+        height=stage.height,
+        format=stage.format,
+        facts=stage.facts,
+    )
+
+
+def image_of(job_id: str, image: Stored) -> ImageEntry:
+    return ImageEntry(
+        index=image.index,
+        url=f"/v1/jobs/{job_id}/images/{image.index}",
+        width=image.width,
+        height=image.height,
+        format=image.format,
+        seed=image.seed,
+        facts=image.facts,
+    )
+
+
+def mask_of(job_id: str, mask: Stored) -> MaskEntry:
+    return MaskEntry(url=f"/v1/jobs/{job_id}/mask", width=mask.width, height=mask.height)
+
+
+def moment(seconds: float | None) -> str | None:
+    """`iso`, of what may not have happened yet."""
+    return None if seconds is None else iso(seconds)
+
+
+def iso(seconds: float) -> str:
+    """ISO 8601 in UTC, to the millisecond."""
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds")

@@ -6,40 +6,61 @@
 
 from __future__ import annotations
 
-import secrets
+import math
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from pentimento.errors import BadInput, TooLarge
-from pentimento.imaging import flow, schedules, sizing
-from pentimento.imaging.geometry import Box, Size
-from pentimento.imaging.schedules import Spacing
-from pentimento.jobs import addons, editing, prompt_loras, wording
-from pentimento.jobs.record import (
+from pentimento.core.errors import BadInput, field_error
+from pentimento.core.geometry import Box, Size, Work
+from pentimento.imaging import noise_levels, sizing
+from pentimento.imaging.expansion import Sides
+from pentimento.imaging.noise_levels import Spacing
+from pentimento.jobs import upscaling
+from pentimento.jobs.maps import resolve_map, resolve_selection
+from pentimento.jobs.resolve import (
+    chosen_controls,
+    chosen_loras,
+    chosen_vae,
+    edit_model,
+    edit_references,
+    seed_of,
+    taken_out,
+    timed_as,
+)
+from pentimento.models.library import identity, vocabulary
+from pentimento.models.library.model import ModelInfo
+from pentimento.models.library.registry import Registry
+from pentimento.models.tables.architectures import FAMILIES, second_pass, work_in
+from pentimento.schema import wording
+from pentimento.schema.job import (
+    AUTOMATIC,
     FROM_NOISE,
+    OF_A_SOURCE_ALONE,
     Alpha,
+    Context,
+    Intent,
     JobRequest,
     Mode,
-    Notice,
-    Plan,
-    PlanRequest,
     Rect,
     Reference,
-    SizeOut,
+    begins_with,
 )
-from pentimento.models import ModelInfo, Registry
-from pentimento.models.families import FAMILIES, limits_in
+from pentimento.schema.plan import Button, Notice, Pass, Plan, PlanRequest, SizeOut
 
 T = TypeVar("T")
 
-Timings = Callable[[str, Size, int], float | None]  # model id, generation size, steps -> seconds
+Timings = Callable[[str, int, int], float | None]  # model id, px seen in a step, steps -> seconds
 
 DEFAULT_STRENGTH = {Mode.TXT2IMG: 1.0, Mode.IMG2IMG: 0.6, Mode.INPAINT: 1.0, Mode.EDIT: 1.0}
+DEFAULT_STRENGTH |= {Mode.OUTPAINT: 1.0, Mode.UPSCALE: 0.0}
 SELECTED = (Mode.INPAINT, Mode.EDIT)  # modes that a selection bounds
-MAX_PIXELS = 100_000_000  # of a result
-SEED_RANGE = 2**32  # random seeds stay short enough to be read and typed
+CONTEXT_SHARES = {Context.TIGHT: sizing.TIGHT, Context.WIDE: sizing.WIDE}
+CODES = {Mode.TXT2IMG: "paint", Mode.IMG2IMG: "repaint", Mode.EDIT: "edit"}  # of buttons
 ENGINE_MB = 500  # torch, diffusers and transformers in a process, before any model
 WEIGHTS_IN_MEMORY = 2  # float16 on disk, float32 on a processor
+PICTURE_BYTES = 32  # for each pixel: what it was and what it becomes, as numbers
+SENT_BYTES = 12  # for each pixel that is sent: read and made (tests/imaging/test_picture_memory.py)
+MASK_BYTES = 12  # more, where a mask is sent: the mask, and the band around it that is compared
 ACTIVATION_BYTES = 375  # for each latent and channel; measured: 128 to 384 px, 32 channels
 
 
@@ -50,69 +71,95 @@ def resolve(request: JobRequest, registry: Registry, source_size: Size | None) -
     Raises BadInput for what no engine here can do, NotFound for an unknown model. A damaged model
     is not refused here: its job fails with the reason.
     """
+    registry = registry.snapshot(whole=True)
     if request.mode is Mode.PREPROCESS:
-        return _resolve_map(request, registry, source_size)
+        return resolve_map(request, registry, source_size)
+    if request.mode is Mode.SELECT:
+        return resolve_selection(request, registry, source_size)
+    if request.mode is Mode.UPSCALE:
+        request = upscaling.resolve(request, registry, source_size)
+        if not request.detail:
+            return request
     refuse_mode(request.mode)
-    model = editing.model_of(request, registry)
+    request = identity.present(request, registry)
+    model = edit_model(request, registry)
     size = source_size or Size(
         request.width or model.native_size, request.height or model.native_size
     )
-    refuse_huge(size)
+    sizing.refuse_huge(size)
+    if request.expand:
+        sizing.refuse_huge(Sides.of(request.expand).around(size))
     _refuse_sampler(model, request.sampler)
-    request = prompt_loras.taken_out(request, model, registry)
-    addons.check_loras(request, model, registry)
-    addons.check_vae(request, model, registry)
+    request = taken_out(request, model, registry)
+    request = request.model_copy(
+        update={
+            "loras": chosen_loras(request, model, registry),
+            "vae": chosen_vae(request, model, registry),
+        }
+    )
     defaults = registry.defaults(model, request.loras)
     strength = strength_of(request)
     chosen: dict[str, Any] = {
+        "intent": recorded_intent(request),
         "model": model.id,
         "strength": strength,
         "steps": _or(request.steps, defaults.steps),
         "guidance": _or(request.guidance, defaults.guidance),
         "sampler": _or(request.sampler, defaults.sampler),
-        "seed": _or(request.seed, secrets.randbelow(SEED_RANGE)),
-        "controls": addons.chosen_controls(request, model, registry),
+        "seed": seed_of(request),
+        "controls": chosen_controls(request, model, registry),
         "references": references_of(request, model, registry),
     }
     if request.mode is Mode.TXT2IMG:
         chosen |= {"width": size.width, "height": size.height}
     else:
         chosen |= appearance(request, strength)
-    return request.model_copy(update=chosen)
-
-
-def _resolve_map(request: JobRequest, registry: Registry, size: Size | None) -> JobRequest:
-    """Nothing is generated: maps are always drawn on this machine, without a model."""
-    if size:
-        refuse_huge(size)
-    control = request.controls[0].model_copy(update={"model": None})
-    registry.annotators.require(control.type, "controls.0")
-    return request.model_copy(update={"backend": None, "model": None, "controls": [control]})
+    request = request.model_copy(update=chosen)
+    identity.check_embeddings(request, registry)
+    return request.model_copy(update={"made_with": identity.recorded(request, registry)})
 
 
 def make_plan(request: PlanRequest, registry: Registry, timings: Timings | None = None) -> Plan:
     """Geometry in, plan out. Raises BadInput when a rectangle that the mode needs is missing or
     the selection lies outside everything, NotFound for an unknown model."""
+    if request.mode is Mode.UPSCALE:
+        return _enlargement(request, registry, timings)
     refuse_mode(request.mode)
-    model = editing.model_of(request, registry)
-    request = prompt_loras.taken_out(request, model, registry)
+    registry = registry.snapshot()
+    model = edit_model(request, registry)
+    request = taken_out(request, model, registry)
+    if request.intent == AUTOMATIC:
+        request = request.model_copy(update={"intent": intent_of(request)})
     box = box_of(request, model)
-    refuse_huge(box.size)
-    limits = limits_in(request.mode, model.editing, model)
-    generation = sizing.generation_size(box.size, limits)
-    addons.check_loras(request, model, registry)
+    sizing.refuse_huge(box.size)
+    loras = chosen_loras(request, model, registry)
+    request = request.model_copy(update={"loras": loras})
     defaults = registry.defaults(model, request.loras)
     strength = strength_of(request)
+    work = work_in(request.mode, strength, model.editing, box.size, model)
     steps = _or(request.steps, defaults.steps)
-    levels, start_noise = _levels(model, generation, steps, strength, defaults.spacing)
-    timed_as = editing.timed_as(model.id, request.mode)
-    seconds = timings(timed_as, generation, levels) if timings and levels else None
-    notices = _notices(request, model, box, generation, strength, levels)
+    starts_at = strength
+    if begins_with(request.mode, strength, request.intent):
+        starts_at = _strength_at(sizing.FILL_SNR, model, work.tile, steps, defaults.spacing)
+    levels, start_noise = _levels(model, work.tile, steps, starts_at, defaults.spacing)
+    known_as = timed_as(model.id, request.mode)
+    passes = [(work, levels)] if levels else []
+    if request.second_pass and second_pass(request.mode, strength, box.size, work):
+        passes.append(_second(request, model, box, steps, defaults.spacing))
+    seconds = None
+    if timings and passes:
+        each = [timings(known_as, one.seen, run) for one, run in passes]
+        seconds = sum(spent for spent in each if spent is not None) if None not in each else None
+    notices = _notices(request, model, box, passes, strength)
     return Plan(
         mode=request.mode,
-        sentence=wording.sentence(request.mode, strength, generation, levels, steps, request.count),
+        sentence=wording.sentence(request.mode, strength, passes, steps, request.count),
         box=Rect(x=box.x, y=box.y, width=box.width, height=box.height),
-        generation=SizeOut(width=generation.width, height=generation.height),
+        generation=SizeOut(width=work.content.width, height=work.content.height),
+        passes=[_pass(*one) for one in passes],
+        reach=reach_of(request, model.native_size) if request.mode in SELECTED else 0,
+        intent=intent_of(request),
+        button=button_of(request),
         model=model.id,
         sampler=_or(request.sampler, defaults.sampler),
         strength=strength,
@@ -121,11 +168,140 @@ def make_plan(request: PlanRequest, registry: Registry, timings: Timings | None 
         guidance=_or(request.guidance, defaults.guidance),
         start_noise=start_noise,
         seconds=None if seconds is None else seconds * request.count,
-        memory_mb=_memory_mb(model, generation, request.mode) if levels else 0,
+        memory_mb=max(
+            (_memory_mb(model, one, request.mode, box.size) for one, _ in passes), default=0
+        ),
         loras=request.loras,
         warnings=[notice.message for notice in notices],
         notices=notices,
     )
+
+
+def _enlargement(request: PlanRequest, registry: Registry, timings: Timings | None) -> Plan:
+    """Of an enlarged picture, and of the detail that is painted over it."""
+    enlarged = upscaling.make_plan(request, registry)
+    if not request.detail:
+        return enlarged
+    size = enlarged.generation
+    whole = Rect(width=size.width, height=size.height)
+    painted = make_plan(
+        request.model_copy(
+            update={
+                "mode": Mode.IMG2IMG,
+                "canvas": whole,
+                "source": whole,
+                "strength": upscaling.strength_of(request.detail),
+                "detail": 0.0,
+            }
+        ),
+        registry,
+        timings,
+    )
+    return painted.model_copy(
+        update={
+            "mode": Mode.UPSCALE,
+            "box": enlarged.box,
+            "generation": size,
+            "sentence": f"{enlarged.sentence}, then {painted.sentence}",
+            "passes": [*enlarged.passes, *painted.passes],
+            "button": enlarged.button,
+        }
+    )
+
+
+def _second(
+    request: PlanRequest, model: ModelInfo, box: Box, steps: int, spacing: Spacing
+) -> tuple[Work, int]:
+    """How the second pass works on what is new, and in how many steps."""
+    selection, whole = _rect(request.selection), Box(0, 0, box.width, box.height)
+    new = whole
+    if request.mode is Mode.INPAINT and selection:
+        reached = selection.pad(reach_of(request, model.native_size)).intersect(box)
+        new = reached.to_inner(box) if reached else whole
+    work = sizing.own_size(sizing.second_box(new, whole, model).size, model)
+
+    strength = _strength_at(sizing.SECOND_SNR, model, work.tile, steps, spacing)
+    return work, _levels(model, work.tile, steps, strength, spacing)[0]
+
+
+def _strength_at(snr: float, model: ModelInfo, size: Size, steps: int, spacing: Spacing) -> float:
+    """The strength whose first step has so much signal over noise, in squares."""
+
+    def start(strength: float) -> float:
+        levels, noise = _levels(model, size, steps, strength, spacing)
+        if not levels:
+            return math.inf
+        family = FAMILIES.get(model.family)
+        signal = (1 - noise) ** 2 if family and family.flow else 1 - noise**2
+        return signal / noise**2
+
+    return noise_levels.strength_at(snr, start)
+
+
+def reach_of(request: PlanRequest, native: int) -> int:
+    """px beyond the selection that a result can change."""
+    options, selection = request.mask_options, _rect(request.selection)
+    if options.auto and selection:
+        return sizing.automatic_edge(selection.size, strength_of(request), native).reach
+    return max(options.grow, 0) + options.feather + options.blend
+
+
+def intent_of(request: JobRequest | PlanRequest) -> Intent | None:
+    """As asked, else by what is selected and how much of it stays: a selection along all of one
+    border of the canvas continues the picture there. Where it is left to us, words at full strength
+    say that something new is wanted, and no words that the surroundings go on."""
+    if request.mode is not Mode.INPAINT:
+        return None
+    if isinstance(request.intent, Intent):
+        return request.intent
+    if strength_of(request) < 1:
+        return Intent.REFINE
+    if isinstance(request, PlanRequest) and _sides(request):
+        return Intent.EXPAND
+    worded = request.intent == AUTOMATIC and bool(request.prompt.strip())
+    return Intent.ADD if worded else Intent.FILL
+
+
+def recorded_intent(request: JobRequest) -> Intent | None:
+    """What stands in the record: nothing where nothing was said, for then strength 1 is noise
+    alone."""
+    if request.intent == AUTOMATIC:
+        return intent_of(request)
+    return request.intent if isinstance(request.intent, Intent) else None
+
+
+def _sides(request: PlanRequest) -> list[str]:
+    """The borders of the canvas along which all is selected, when not everything is."""
+    canvas, selection = _rect(request.canvas), _rect(request.selection)
+    inside = selection.intersect(canvas) if canvas and selection else None
+    if canvas is None or inside is None or inside == canvas:
+        return []
+    across, down = inside.width == canvas.width, inside.height == canvas.height
+    sides = {
+        "left": down and inside.x == canvas.x,
+        "top": across and inside.y == canvas.y,
+        "right": down and inside.right == canvas.right,
+        "bottom": across and inside.bottom == canvas.bottom,
+    }
+    return [side for side, touched in sides.items() if touched]
+
+
+def button_of(request: PlanRequest) -> Button:
+    """What the button says that starts the job."""
+    strength, intent = strength_of(request), intent_of(request)
+    if strength == 0:
+        return Button(code="keep")
+    if intent is Intent.EXPAND:
+        sides = _sides(request)
+        return Button(code=f"expand_{sides[0]}" if len(sides) == 1 else "expand")
+    if intent is Intent.REFINE or (request.mode is Mode.IMG2IMG and strength < 1):
+        return Button(code="refine", params={"percent": round(strength * 100)})
+    return Button(code=intent.value if intent else CODES[request.mode])
+
+
+def _pass(work: Work, steps: int) -> Pass:
+    size = work.content
+    return Pass(width=size.width, height=size.height, steps=steps, tiles=len(work.tiles))
 
 
 def strength_of(request: JobRequest | PlanRequest) -> float:
@@ -149,7 +325,7 @@ def _alpha(mode: Mode, strength: float) -> Alpha:
     return "opaque" if mode is Mode.INPAINT and strength >= 1 else "source"
 
 
-def box_of(request: PlanRequest, model: sizing.Limits) -> Box:
+def box_of(request: PlanRequest, model: sizing.SizeLimits) -> Box:
     """What is read from the image, in canvas px."""
     if request.mode is Mode.TXT2IMG:
         width = request.width or model.native_size
@@ -165,9 +341,10 @@ def box_of(request: PlanRequest, model: sizing.Limits) -> Box:
     return _inpaint_box(request, selection, source, model)
 
 
-def _inpaint_box(request: PlanRequest, selection: Box, source: Box, model: sizing.Limits) -> Box:
+def _inpaint_box(
+    request: PlanRequest, selection: Box, source: Box, model: sizing.SizeLimits
+) -> Box:
     """The selection as far as its mask options reach, with context, where there is picture."""
-    options = request.mask_options
     bounds: Box | None = source.union(selection)
     canvas = _rect(request.canvas)
     if bounds and canvas:
@@ -178,10 +355,19 @@ def _inpaint_box(request: PlanRequest, selection: Box, source: Box, model: sizin
             "bad_request",
             "The selection lies outside the image.",
             "Select an area on the canvas.",
-            details={"fields": [{"field": "selection", "message": "lies outside the canvas"}]},
+            details=field_error("selection", "lies outside the canvas"),
         )
-    reach = max(options.grow, 0) + options.feather + options.blend
-    return sizing.context_box(inside.pad(reach), bounds, model)
+    changed = inside.pad(reach_of(request, model.native_size))
+    context = request.context
+    if isinstance(context, Rect):
+        asked = _rect(context)
+        reached = changed.intersect(bounds)
+        wanted = asked.union(reached) if asked and reached else bounds
+        return wanted.intersect(bounds) or bounds
+    if context is Context.WHOLE:
+        return bounds
+    share = CONTEXT_SHARES.get(context)
+    return sizing.context_box(changed, bounds, model, strength_of(request), share)
 
 
 def _levels(
@@ -190,42 +376,48 @@ def _levels(
     """How many steps run and the noise share at the first one."""
     family = FAMILIES.get(model.family)
     if family and family.flow:
-        times = flow.times(steps, strength)
+        times = noise_levels.times(steps, strength, spacing)
         tokens = generation.pixels // (2 * model.latent_scale) ** 2
-        config = flow.respaced(model.scheduler, spacing)
-        sigmas = flow.sigmas(config, times, steps, tokens, family.shift)
+        config = noise_levels.respaced(model.scheduler, spacing)
+        sigmas = noise_levels.sigmas(config, times, steps, tokens, family.shift)
         return len(sigmas), sigmas[0] if sigmas else 0.0
-    alphas = schedules.alphas_cumprod(model.scheduler)
-    timesteps = schedules.timesteps(alphas, steps, strength)
-    return len(timesteps), schedules.start_noise(alphas, timesteps[0]) if timesteps else 0.0
+    alphas = noise_levels.alphas_cumprod(model.scheduler)
+    timesteps = noise_levels.timesteps(alphas, steps, strength, spacing)
+    return len(timesteps), noise_levels.start_noise(alphas, timesteps[0]) if timesteps else 0.0
 
 
-def _memory_mb(model: ModelInfo, generation: Size, mode: Mode) -> int:
-    """A rough estimate of the engine's peak. In an edit the source is read beside the noise."""
+def _memory_mb(model: ModelInfo, work: Work, mode: Mode, sent: Size) -> int:
+    """A rough estimate of the engine's peak for a picture of `sent` px. In an edit the source is
+    read beside the noise."""
     weights = model.bytes * WEIGHTS_IN_MEMORY
-    read = generation.pixels * (2 if mode is Mode.EDIT else 1)
+    read = work.tile.pixels * (2 if mode is Mode.EDIT else 1)
     latents = read / model.latent_scale**2
     activations = latents * model.unet_width * ACTIVATION_BYTES
-    return ENGINE_MB + round((weights + activations) / 2**20)
+    each = SENT_BYTES + (MASK_BYTES if mode in SELECTED else 0)
+    pictures = max(work.size.pixels * PICTURE_BYTES, sent.pixels * each)
+    return ENGINE_MB + round((weights + activations + pictures) / 2**20)
 
 
 def _notices(
     request: PlanRequest,
     model: ModelInfo,
     box: Box,
-    generation: Size,
+    passes: list[tuple[Work, int]],
     strength: float,
-    levels: int,
 ) -> list[Notice]:
     found: list[Notice] = []
     if not model.ok:
         found.append(wording.notice("model_damaged", title=model.title, problem=model.problem))
+    if strength > 0 and not vocabulary.understands(model, request.prompt):
+        found.append(wording.notice("prompt_language"))
+    if begins_with(request.mode, strength, request.intent):
+        found.append(wording.notice("begins_with_surroundings"))
     if strength == 0:
         found.append(wording.notice("nothing_changes"))
-    elif levels < wording.FEW_STEPS and strength < 1:
-        found.append(wording.few_steps(levels))
-    if levels and generation.pixels < box.size.pixels:
-        found.append(wording.reduced(box.size, generation))
+    elif strength < 1 and passes[0][1] < wording.FEW_STEPS:
+        found.append(wording.few_steps(passes[0][1]))
+    if len(passes) == 1 and passes[0][0].size.pixels < box.size.pixels:
+        found.append(wording.reduced(box.size, passes[0][0].size))
     return found + place_notices(request, box)
 
 
@@ -244,15 +436,15 @@ def place_notices(request: PlanRequest, box: Box) -> list[Notice]:
 def references_of(request: JobRequest, model: ModelInfo, registry: Registry) -> list[Reference]:
     """The pictures that are read with the prompt, with what reads them."""
     if request.mode is Mode.EDIT:
-        return editing.references(request, model)
+        return edit_references(request, model)
     return registry.ip_adapters.chosen(request, model)
 
 
 def refuse_mode(mode: Mode) -> None:
-    if mode is Mode.PREPROCESS:
+    if mode in OF_A_SOURCE_ALONE:
         raise BadInput(
             "unsupported_mode",
-            "There is nothing to plan for a map: it has its source's size.",
+            "There is nothing to plan for a map or a mask: it has its source's size.",
             "Send the job.",
         )
     if mode not in DEFAULT_STRENGTH:
@@ -270,16 +462,7 @@ def _refuse_sampler(model: ModelInfo, sampler: str | None) -> None:
             "unsupported",
             f"{model.title} cannot be used with the sampler {sampler}.",
             f"Use {' or '.join(family.samplers)}, or leave the sampler to the model.",
-            details={"fields": [{"field": "sampler", "message": "does not suit the model"}]},
-        )
-
-
-def refuse_huge(size: Size) -> None:
-    if size.pixels > MAX_PIXELS:
-        raise TooLarge(
-            "too_many_pixels",
-            f"{size} px are more than the {MAX_PIXELS // 10**6} megapixels of one job.",
-            "Select a smaller area.",
+            details=field_error("sampler", "does not suit the model"),
         )
 
 
@@ -287,7 +470,7 @@ def _missing(field: str, what: str) -> BadInput:
     return BadInput(
         "bad_request",
         f"This mode needs “{field}”: {what}.",
-        details={"fields": [{"field": field, "message": "is missing"}]},
+        details=field_error(field, "is missing"),
     )
 
 

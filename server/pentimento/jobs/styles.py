@@ -16,24 +16,17 @@ import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Any, TypeVar
 
-from pydantic import Field, ValidationError
+from pydantic import ValidationError
 
-from pentimento.errors import BadInput, Conflict, NotFound, TooLarge
-from pentimento.jobs.record import (
-    MAX_LORAS,
-    MAX_PROMPT,
-    MODEL_ID,
-    STYLE_NAME,
-    JobRequest,
-    Lora,
-    Mode,
-    PlanRequest,
-    Sampler,
-    Strict,
-)
-from pentimento.paths import write_private
+from pentimento.core import plain_files
+from pentimento.core.errors import BadInput, Conflict, NotFound, TooLarge, field_error
+from pentimento.core.files import write_private
+from pentimento.schema.answers import StyleEntry
+from pentimento.schema.job import MAX_LORAS, MAX_PROMPT, OF_A_SOURCE_ALONE, JobRequest, Lora
+from pentimento.schema.plan import PlanRequest
+from pentimento.schema.style import Style, StyleFields
 
 OURS = Path(__file__).resolve().parent.parent / "styles"
 FOLDER, SUFFIX = "styles", ".json"  # in the data folder
@@ -45,30 +38,10 @@ BETWEEN = ", "
 FILLED = ("model", "vae", "sampler", "steps", "guidance")  # where the job leaves them open
 
 R = TypeVar("R", JobRequest, PlanRequest)
-Words = Annotated[str, Field(max_length=MAX_PROMPT, pattern=r"^[^\x00]*$")]
-
-
-class StyleFields(Strict):
-    """A style without its name: the body of `PUT /v1/styles/{name}`."""
-
-    prompt: Words = ""
-    negative_prompt: Words = ""
-    model: Annotated[str, Field(pattern=MODEL_ID)] | None = None
-    vae: Annotated[str, Field(pattern=MODEL_ID)] | None = None
-    loras: list[Lora] = Field(default_factory=list, max_length=MAX_LORAS)
-    sampler: Sampler | None = None
-    steps: Annotated[int, Field(ge=1, le=200)] | None = None
-    guidance: Annotated[float, Field(ge=0, le=50)] | None = None
-
-
-class Style(StyleFields):
-    """As its file has it."""
-
-    name: Annotated[str, Field(pattern=STYLE_NAME)]
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class KnownStyle:
     """`problem` is a sentence where the file cannot be read; `style` has its name alone then."""
 
     style: Style
@@ -80,10 +53,14 @@ class Entry:
     def name(self) -> str:
         return self.style.name
 
-    def as_json(self) -> dict[str, Any]:
+    def answer(self) -> StyleEntry:
         """An entry of `GET /v1/styles`."""
-        told = {"builtin": self.builtin, "ok": not self.problem, "problem": self.problem}
-        return self.style.model_dump(mode="json") | told
+        return StyleEntry(
+            **self.style.model_dump(),
+            builtin=self.builtin,
+            ok=not self.problem,
+            problem=self.problem,
+        )
 
 
 class Styles:
@@ -95,16 +72,16 @@ class Styles:
         self._ours = ours
         self._writing = threading.Lock()
 
-    def list(self) -> Sequence[Entry]:
+    def list(self) -> Sequence[KnownStyle]:
         """By name, whatever its capitals."""
-        found: dict[str, Entry] = {}
+        found: dict[str, KnownStyle] = {}
         for entry in (*self._read(self._ours, builtin=True), *self._read(self.folder)):
             earlier = found.get(_key(entry.name))
             if earlier is None or (earlier.builtin and not entry.builtin):
                 found[_key(entry.name)] = entry
         return sorted(found.values(), key=lambda entry: _key(entry.name))
 
-    def get(self, name: str) -> Entry:
+    def get(self, name: str) -> KnownStyle:
         """Raises NotFound."""
         found = self.list()
         for entry in found:
@@ -115,10 +92,10 @@ class Styles:
             "style_not_found",
             f"There is no style called “{name}”.",
             f"There are: {names}.",
-            details={"fields": [{"field": "style", "message": "is not known"}]},
+            details=field_error("style", "is not known"),
         )
 
-    def save(self, name: str, fields: StyleFields) -> Entry:
+    def save(self, name: str, fields: StyleFields) -> KnownStyle:
         """A new one, or in place of the user's own of this name. Raises BadInput for a name that
         cannot be one."""
         try:
@@ -128,7 +105,7 @@ class Styles:
                 "bad_request",
                 "A style's name has 1 to 64 characters, without control characters and slashes.",
                 "Give it another name.",
-                details={"fields": [{"field": "name", "message": "cannot be a name"}]},
+                details=field_error("name", "cannot be a name"),
             ) from None
         plain = style.model_dump(mode="json", exclude_defaults=True)
         data = json.dumps({"name": style.name} | plain, indent=2, ensure_ascii=False).encode()
@@ -138,7 +115,7 @@ class Styles:
             self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
             file = self._file_for(style.name)
             write_private(file, data + b"\n")
-        return Entry(style, file)
+        return KnownStyle(style, file)
 
     def remove(self, name: str) -> None:
         """Raises NotFound, and Conflict for one that came with the program."""
@@ -160,15 +137,14 @@ class Styles:
                 "unsupported",
                 f"The style “{entry.name}” cannot be used: {entry.problem}",
                 f"Mend {entry.file.name} in the folder {FOLDER} of the data folder, or delete it.",
-                details={"fields": [{"field": "style", "message": "cannot be read"}]},
+                details=field_error("style", "cannot be read"),
             )
         return entry.style
 
-    def _read(self, folder: Path, *, builtin: bool = False) -> Iterator[Entry]:
-        if folder.is_dir():
-            files = sorted(file for file in folder.glob(f"*{SUFFIX}") if file.is_file())
-            for file in files[:MOST_STYLES]:
-                yield _entry(file, builtin)
+    def _read(self, folder: Path, *, builtin: bool = False) -> Iterator[KnownStyle]:
+        files = [file for file in plain_files.entries(folder) if file.name.endswith(SUFFIX)]
+        for file in files[:MOST_STYLES]:
+            yield _entry(file, builtin)
 
     def _file_for(self, name: str) -> Path:
         """The user's own of this name, else a new one."""
@@ -196,7 +172,7 @@ def applied(request: R, styles: Styles) -> R:
         return request
     style = styles.usable(request.style)
     chosen: dict[str, Any] = {"style": None}
-    if request.mode is not Mode.PREPROCESS:
+    if request.mode not in OF_A_SOURCE_ALONE:
         chosen |= _words(request, style)
         if not request.backend:
             chosen |= _values(request, style)
@@ -214,7 +190,7 @@ def _words(request: R, style: Style) -> dict[str, Any]:
                 f"With the style “{style.name}” the {field.replace('_', ' ')} is longer than "
                 f"{MAX_PROMPT} characters.",
                 "Shorten it.",
-                details={"fields": [{"field": field, "message": "is too long"}]},
+                details=field_error(field, "is too long"),
             )
     return words
 
@@ -232,7 +208,7 @@ def _values(request: R, style: Style) -> dict[str, Any]:
             "bad_request",
             f"With the style “{style.name}” the job has more than {MAX_LORAS} LoRAs.",
             "Leave some out.",
-            details={"fields": [{"field": "loras", "message": "are too many"}]},
+            details=field_error("loras", "are too many"),
         )
     return chosen | {"loras": [*request.loras, *more]}
 
@@ -247,15 +223,15 @@ def merged(words: str, template: str) -> str:
     return BETWEEN.join(part for part in (words, template) if part.strip())
 
 
-def _entry(file: Path, builtin: bool) -> Entry:
+def _entry(file: Path, builtin: bool) -> KnownStyle:
     """Never raises: what cannot be read comes back with the problem."""
     try:
         if file.stat().st_size > MOST_BYTES:
             raise ValueError(f"it is larger than {MOST_BYTES} bytes")
-        data = json.loads(file.read_bytes())
+        data = json.loads(plain_files.read(file, MOST_BYTES))
         if not isinstance(data, dict):
             raise ValueError("it is not a JSON object")
-        return Entry(Style.model_validate({"name": _of_file(file)} | data), file, builtin)
+        return KnownStyle(Style.model_validate({"name": _of_file(file)} | data), file, builtin)
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         where = ".".join(str(part) for part in first["loc"])
@@ -265,7 +241,7 @@ def _entry(file: Path, builtin: bool) -> Entry:
     except (ValueError, RecursionError) as error:
         known = str(error) if str(error).startswith("it is") else "it is not valid JSON"
         problem = known
-    return Entry(Style(name=_of_file(file)), file, builtin, f"{file.name}: {problem}.")
+    return KnownStyle(Style(name=_of_file(file)), file, builtin, f"{file.name}: {problem}.")
 
 
 def _of_file(file: Path) -> str:

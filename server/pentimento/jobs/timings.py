@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from pentimento.imaging.geometry import Size
-from pentimento.imaging.sizing import generation_size
-from pentimento.jobs.editing import timed_as
-from pentimento.jobs.state import JobState
+from pentimento.core.geometry import Size
+from pentimento.jobs.job import JobState
+from pentimento.jobs.resolve import timed_as
 from pentimento.jobs.store import Store
-from pentimento.models import Registry
-from pentimento.models.families import limits_in
+from pentimento.models.library.registry import Registry
+from pentimento.models.tables.architectures import work_in
+from pentimento.schema.job import Mode
 
 FIRST_GUESS = 10.0  # s for a job, before one was measured
 SMOOTHING = 0.3
@@ -27,10 +27,11 @@ class Timings:
     async def load(self) -> None:
         self._rates = await self._store.timings()
 
-    def estimate(self, model: str, size: Size, steps: int) -> float | None:
-        """Seconds for one picture; None before the first measured job with this model."""
+    def estimate(self, model: str, seen: int, steps: int) -> float | None:
+        """Seconds for one picture, of whose pixels the model sees so many in a step; None before
+        the first measured job with this model."""
         rate = self._rates.get(model)
-        return None if rate is None else round(rate * size.pixels * (steps + EXTRA_STEPS), 2)
+        return None if rate is None else round(rate * seen * (steps + EXTRA_STEPS), 2)
 
     def note_job(self, seconds: float) -> None:
         self.job_seconds += SMOOTHING * (seconds - self.job_seconds)
@@ -40,8 +41,11 @@ class Timings:
             return
         model = self._registry.get(str(state.request.model))
         mode, image = state.request.mode, state.images[0]
-        limits = limits_in(mode, model.editing, model)
-        made = generation_size(Size(image.width, image.height), limits)
+        if len(image.facts.get("passes", [])) > 1 or mode in (Mode.OUTPAINT, Mode.UPSCALE):
+            return  # its steps are not all alike
+        strength = float(state.request.strength or 0)
+        size = Size(image.width, image.height)
+        work = work_in(mode, strength, model.editing, size, model)
         name = timed_as(model.id, mode)
-        await self._store.add_timing(name, seconds_per_step / made.pixels)
+        await self._store.add_timing(name, seconds_per_step / work.seen)
         self._rates = await self._store.timings()

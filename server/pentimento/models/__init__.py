@@ -1,6 +1,6 @@
 """Which models exist, what they are, and their limits, read without loading them."""
 
-from pentimento.models.info import ModelInfo
-from pentimento.models.registry import Registry
+from pentimento.models.library.model import ModelInfo
+from pentimento.models.library.registry import Registry
 
 __all__ = ["ModelInfo", "Registry"]

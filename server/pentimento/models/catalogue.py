@@ -14,9 +14,11 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from pentimento.errors import BadInput, NotFound
-from pentimento.jobs.record import MODEL_ID
-from pentimento.models import control_kinds, families
+from pentimento.core.errors import BadInput, NotFound
+from pentimento.models.machine import GB, Machine
+from pentimento.models.tables import architectures, control_types
+from pentimento.schema.answers import AvailableModel, Fits, Licence, Verdict
+from pentimento.schema.job import MODEL_ID
 
 FILE = Path(__file__).with_name("catalogue.toml")
 OWN_FILE = "catalogue.toml"  # in the data folder
@@ -33,6 +35,9 @@ PLACES = {  # role -> folder in the data folder; LoRAs are single files, all oth
     "annotator": "annotators",
 }
 
+SLACK = 0.6  # GB that a card of a size lacks: drivers and displays take some
+RAM_OVER = 1.3  # memory that a model needs on a processor, over its size in half precision
+
 Role = Literal["model", "controlnet", "lora", "vae", "tiny-vae", "ip-adapter", "annotator"]
 Tier = Literal["cpu", "4", "6", "8", "12", "16", "24"]
 
@@ -41,16 +46,7 @@ class Data(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class Licence(Data):
-    """`open`: may be used by all for everything lawful; others need the `notice` agreed to."""
-
-    title: str
-    url: Annotated[str, Field(pattern=r"https://\S+")]
-    open: bool
-    notice: str = ""
-
-
-class Entry(Data):
+class CatalogueEntry(Data):
     """One model. `bytes` is about what comes; `files` are patterns of paths in the repository."""
 
     id: Annotated[str, Field(pattern=MODEL_ID)]
@@ -76,9 +72,9 @@ class Entry(Data):
     def usable(self) -> bool:
         """Whether this version of the program can paint with it."""
         if self.role == "model":
-            return families.of_pipeline(self.pipeline) is not None
+            return architectures.of_pipeline(self.pipeline) is not None
         if self.role == "controlnet":
-            return self.pipeline in ("", *control_kinds.CLASSES)
+            return self.pipeline in ("", *control_types.CLASSES)
         return self.role in USABLE_ROLES
 
     def place(self, data_dir: Path) -> Path:
@@ -86,20 +82,52 @@ class Entry(Data):
         name = f"{self.id}.safetensors" if self.role == "lora" else self.id
         return data_dir / PLACES[self.role] / name
 
+    def on(self, machine: Machine) -> Fits:
+        """Whether a machine suits it; slow: it runs on the processor."""
+        if machine.vram is not None:
+            enough = machine.vram + SLACK >= self.vram
+            verdict: Verdict = "yes" if enough else "no"
+            return Fits(verdict=verdict, device="gpu", need=self.vram, have=machine.vram)
+        need = round(2 * RAM_OVER * self.bytes / GB, 1)  # processors compute in float32
+        verdict = "slow" if self.cpu and need <= machine.ram else "no"
+        return Fits(verdict=verdict, device="cpu", need=need, have=machine.ram)
+
 
 class Contents(Data):
     licences: dict[str, Licence] = {}
-    entry: tuple[Entry, ...] = ()
+    entry: tuple[CatalogueEntry, ...] = ()
 
 
 class Catalogue:
     """Entries in the order of the files, ours first."""
 
-    def __init__(self, entries: Iterable[Entry], licences: dict[str, Licence]) -> None:
+    def __init__(self, entries: Iterable[CatalogueEntry], licences: dict[str, Licence]) -> None:
         self.entries = {entry.id: entry for entry in entries}
         self._licences = licences
 
-    def get(self, entry_id: str) -> Entry:
+    def available(self, data_dir: Path, machine: Machine) -> list[AvailableModel]:
+        """What can be fetched, and what becomes of it on this machine."""
+        return [
+            AvailableModel(
+                id=entry.id,
+                title=entry.title,
+                role=entry.role,
+                family=entry.family,
+                bytes=entry.bytes,
+                gated=entry.gated,
+                vram=entry.vram,
+                cpu=entry.cpu,
+                use=entry.use,
+                best_for=list(entry.best_for),
+                licence=self.licence(entry),
+                usable=entry.usable,
+                installed=entry.place(data_dir).exists(),
+                fits=entry.on(machine),
+            )
+            for entry in self.entries.values()
+        ]
+
+    def get(self, entry_id: str) -> CatalogueEntry:
         """Raises NotFound."""
         try:
             return self.entries[entry_id]
@@ -111,7 +139,7 @@ class Catalogue:
                 "yourself, then `pentimento models add FOLDER`.",
             ) from None
 
-    def licence(self, entry: Entry) -> Licence:
+    def licence(self, entry: CatalogueEntry) -> Licence:
         return self._licences[entry.licence]
 
 
@@ -158,7 +186,7 @@ def check() -> None:
 
 
 def _read(file: Path) -> Contents:
-    return Contents.model_validate(tomllib.loads(file.read_text("utf-8")))
+    return Contents.model_validate(tomllib.loads(file.read_text("utf-8-sig")))
 
 
 def _reason(problem: Exception) -> str:

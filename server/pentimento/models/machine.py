@@ -1,43 +1,29 @@
-"""What this machine has, found without torch, and whether a model suits it."""
+"""What this machine has, found without torch."""
 
 from __future__ import annotations
 
 import os
 import shutil
 import subprocess
+import sys
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 import psutil
 
-if TYPE_CHECKING:  # what inspects models needs to know the machine
-    from pentimento.models.catalogue import Entry
-
 GB = 2**30
-SLACK = 0.6  # GB that a card of a size lacks: drivers and displays take some
-RAM_OVER = 1.3  # memory that a model needs on a processor, over its size in half precision
+DEVICES = ("/dev/nvidia0", "/dev/kfd")
 PROBE_SECONDS = 5
 
 
 @dataclass(frozen=True, slots=True)
 class Machine:
-    """`vram` in GB, None where there is no card; `ram` in GB."""
+    """`vram` in GB, None where there is no card or its driver does not say; `ram` in GB."""
 
     vram: float | None
     ram: float
-
-    def suits(self, entry: Entry) -> dict[str, Any]:
-        """`verdict` yes, slow (it runs on the processor) or no, with what it needs and what is
-        there, in GB."""
-        if self.vram is not None:
-            enough = self.vram + SLACK >= entry.vram
-            verdict = "yes" if enough else "no"
-            return {"verdict": verdict, "device": "gpu", "need": entry.vram, "have": self.vram}
-        need = round(2 * RAM_OVER * entry.bytes / GB, 1)  # processors compute in float32
-        verdict = "slow" if entry.cpu and need <= self.ram else "no"
-        return {"verdict": verdict, "device": "cpu", "need": need, "have": self.ram}
+    gpu: bool = False
 
 
 @cache
@@ -47,7 +33,8 @@ def look() -> Machine:
     if os.environ.get("PENTIMENTO_DEVICE") == "cpu":
         return Machine(None, ram)
     found = _nvidia() or _kernel()
-    return Machine(round(found / GB, 1) if found else None, ram)
+    gpu = bool(found) or sys.platform == "darwin" or any(Path(name).exists() for name in DEVICES)
+    return Machine(round(found / GB, 1) if found else None, ram, gpu)
 
 
 def _nvidia() -> int | None:

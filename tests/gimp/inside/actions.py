@@ -11,7 +11,6 @@ import scenes
 from actions_common import place_of, siblings
 from batch import record_of
 from gi.repository import Gimp
-
 from snapshot import differences, snapshot
 
 QUICK = {"steps": 2}
@@ -35,12 +34,15 @@ def several_pictures():
     options = {"prompt": "  two\nwords ", "strength": 0.0, "random_seed": False, "seed": 7}
     _status, _error, values = batch.call("img2img", image, drawables, count=3, **options)
     order = siblings(drawables[0])
+    group = values["layer"].get_parent()
     ids = [layer.get_id() for layer in values["layers"]]
     return {
         "layers": [described(layer) for layer in values["layers"]],
         "first_returned_alone": values["layer"] == values["layers"][0],
-        "stacked_above_source": order[order.index(drawables[0].get_id()) - 3 :][:3] == ids,
-        "selected": [layer.get_id() for layer in image.get_selected_layers()] == ids[:1],
+        "grouped": [layer.get_id() for layer in group.get_children()] == ids,
+        "group": [group.get_name(), group.get_expanded(), group.get_mode().value_nick],
+        "above_source": order[order.index(drawables[0].get_id()) - 1] == group.get_id(),
+        "selected": image.get_selected_layers() == [group],
     }
 
 
@@ -240,13 +242,28 @@ def closed_image():
     told = []
     for attempt in (
         lambda: source.read(box),
-        lambda: layers.Place(image, drawables[0], box, Destination()).put(pictures),
+        lambda: layers.Place(image, drawables[0], box, Destination(), None, "Kept.").put(pictures),
     ):
         try:
             attempt()
         except NotPossible as error:
             told.append(str(error))
     return told
+
+
+def record_that_cannot_be_written():
+    """The layer is placed all the same, at its place and alone."""
+    from gimpio import layers
+    from gimpio.destination import Destination
+    from wire import Box, Pixels
+
+    image, drawables = scenes.offset()
+    before = len(image.get_layers())
+    picture = layers.Picture(Pixels("rgba-u8", 1, 1, bytes(4)), "kept", {"record": {1, 2}})
+    values = layers.Place(image, drawables[0], Box(3, 4, 1, 1), Destination()).put([picture])
+    (layer,) = values["layers"]
+    more = len(image.get_layers()) - before
+    return {"place": place_of(layer), "name": layer.get_name(), "more": more}
 
 
 def removed_source():
@@ -356,5 +373,6 @@ batch.answer(
         "profile of tables": table_profile(),
         "closed image": closed_image(),
         "removed source": removed_source(),
+        "unwritable record": record_that_cannot_be_written(),
     }
 )

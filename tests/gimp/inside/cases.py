@@ -83,7 +83,7 @@ FILLS = [
 
 REFUSALS = [
     ("no selection", "full", "regenerate-selection", {}, "Nothing is selected."),
-    ("indexed image", "indexed", "img2img", {}, "Image > Mode > RGB"),
+    ("indexed image", "indexed", "img2img", {}, "convert it to RGB"),
     ("floating selection", "floating", "img2img", {}, "Anchor it"),
     ("channel selected", "channel", "img2img", {}, "No layer is selected."),
     ("not a result layer", "full", "generate-again", {}, "was not made by Pentimento"),

@@ -5,7 +5,6 @@ import scenes
 from actions_common import place_of
 from batch import record_of
 from gi.repository import Gimp
-
 from snapshot import differences, snapshot
 
 FIXED = {"prompt": "make it winter", "steps": 2, "random_seed": False, "seed": 5}

@@ -7,7 +7,6 @@ import xml.etree.ElementTree as ElementTree
 import batch
 import scenes
 from gi.repository import Gegl, Gimp, Gio
-
 from snapshot import differences, snapshot
 
 QUICK = {"steps": 2, "random_seed": False, "seed": 3}

@@ -6,7 +6,7 @@ import time
 
 import batch
 import scenes
-
+from gi.repository import Gimp
 from snapshot import differences, snapshot
 
 
@@ -20,8 +20,18 @@ def write_server_json(place):
         json.dump(place, file)
 
 
+def write_settings(place):
+    path = os.path.join(Gimp.directory(), "pentimento.json")
+    if place is not None:
+        with open(path, "w") as file:
+            json.dump(place, file)
+    elif os.path.exists(path):
+        os.remove(path)
+
+
 def run(case):
     write_server_json(case["server"])
+    write_settings(case.get("settings"))
     image, drawables = scenes.offset()
     image.clean_all()
     before = snapshot(image)

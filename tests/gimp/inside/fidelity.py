@@ -9,7 +9,6 @@ import sys
 import batch
 import fidelity_cases as table
 from gi.repository import Gimp, Gio
-
 from snapshot import differences, snapshot
 
 KINDS = {"rgb": Gimp.ImageBaseType.RGB, "gray": Gimp.ImageBaseType.GRAY}
@@ -244,9 +243,10 @@ def fill(case):
 
 def run(case):
     facts = {"trip": trip(case)}
-    if case["filled"]:
+    if case["filled"] and not batch.arguments():
         facts["fill"] = fill(case)
     return facts
 
 
-batch.answer({case["name"]: run(case) for case in table.CASES})
+chosen = batch.arguments() or [case["name"] for case in table.CASES]
+batch.answer({case["name"]: run(case) for case in table.CASES if case["name"] in chosen})

@@ -8,7 +8,6 @@ import batch
 import cases
 import scenes
 from gi.repository import Gimp
-
 from snapshot import differences, snapshot
 
 NEUTRAL = ("dirty", "selected_layers")  # what adding a layer changes by its nature

@@ -4,7 +4,6 @@ import batch
 import scenes
 from batch import record_of
 from gi.repository import Gimp
-
 from snapshot import differences, snapshot
 
 FIXED = {"prompt": "x", "strength": 1.0, "steps": 2, "random_seed": False, "seed": 5}

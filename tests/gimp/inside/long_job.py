@@ -3,7 +3,6 @@
 import batch
 import scenes
 from gi.repository import Gimp
-
 from snapshot import differences, snapshot
 
 image, drawables = scenes.offset()

@@ -1,12 +1,14 @@
 """Make Control Layer, and jobs that are steered by what it made and by two layers at once."""
 
 import batch
+import plugin_modules  # noqa: F401  before the plug-in's modules
 import scenes
-from actions_common import place_of, siblings
+from actions_common import place_of
 from batch import record_of
 from gi.repository import Gimp
-
 from snapshot import differences, snapshot
+
+import texts
 
 SQUARE = (16, 12, 24, 18)  # x, y, width, height in the layer
 
@@ -33,17 +35,19 @@ def made(scene, **options):
     if status != "success":
         return found | {"changed": differences(before, snapshot(image))}
     layer = values["layer"]
-    order = siblings(drawables[0])
+    group = layer.get_parent()
     found |= {
         "name": layer.get_name(),
         "place": place_of(layer),
         "source": place_of(drawables[0]),
-        "above": order.index(layer.get_id()) + 1 == order.index(drawables[0].get_id()),
-        "selected": [item.get_id() for item in image.get_selected_layers()] == [layer.get_id()],
+        "group": [group.get_name(), group.get_visible(), group.get_expanded()],
+        "on top": group.get_parent() is None and image.get_layers()[0] == group,
+        "selected": image.get_selected_layers() == selected,
         "pixels": list(bytes(batch.read(layer))),
         "record": layer.get_parasite("pentimento-job") is not None,
+        "map": texts.unpacked(layer.get_parasite("pentimento-map").get_data())["type"],
     }
-    image.remove_layer(layer)
+    image.remove_layer(group)
     image.set_selected_layers(selected)
     found["left"] = [
         text for text in differences(before, snapshot(image)) if not text.startswith("image.dirty")
@@ -85,8 +89,14 @@ def steering():
         "own": own,
         "again": again["record"]["request"]["controls"] if values else error,
         "tattoos": [record_of(first)["control"], again.get("control")],
-        "layers": [drawn.get_tattoo(), drawables[0].get_tattoo()],
+        "layers": [
+            {"id": name_of(layer), "tattoo": layer.get_tattoo()} for layer in (drawn, drawables[0])
+        ],
     }
+
+
+def name_of(item):
+    return bytes(v & 255 for v in item.get_parasite("pentimento-id").get_data()).decode()
 
 
 def adobe():

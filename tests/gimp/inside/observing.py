@@ -8,7 +8,6 @@ import batch
 import scenes
 from actions_common import place_of, siblings
 from gi.repository import Gimp, Gio
-
 from snapshot import differences, snapshot
 
 JOB = {"prompt": "a lake", "strength": 0.6, "steps": 4, "random_seed": False, "seed": 3}

@@ -12,15 +12,16 @@ from pathlib import Path
 import pytest
 from tests.models.hub.server import CUT_AFTER, HubServer, entry, own_catalogue, serving
 
-from pentimento.errors import PentimentoError
+from pentimento.core.errors import PentimentoError
+from pentimento.core.files import try_lock
 from pentimento.models.catalogue import load
-from pentimento.models.pull import pull as pulls
-from pentimento.models.pull.hub import Stopped
-from pentimento.models.pull.pull import Pull
-from pentimento.models.pull.settings import HubSettings, Patience
+from pentimento.models.download import pull as pulls
+from pentimento.models.download.hub import Stopped
+from pentimento.models.download.pull import Pull
+from pentimento.models.download.settings import HubPatience, HubSettings
 
 SIZE = 2_500_000
-HASTE = Patience(
+HASTE = HubPatience(
     connect=2, read=2, window=0.3, least=1000, pauses=(0.01, 0.01, 0.01), longest_wait=5
 )
 WEIGHTS = "weights.safetensors"
@@ -206,7 +207,7 @@ def test_an_endless_drip_ends(data, hub):
 
 def test_a_stop_comes_through_while_nothing_arrives(data, hub):
     hub.fault("hang")
-    pull = make(data, hub, patience=Patience(read=60))
+    pull = make(data, hub, patience=HubPatience(read=60))
     heard = threading.Event()
     ended: list[BaseException] = []
 
@@ -269,7 +270,7 @@ def test_two_processes_do_not_fetch_the_same(data, hub):
     hub.fault("cut", times=4)
     failure(data, hub)
     with pulls.arrivals(data, load(data).get("tiny")).joinpath("lock").open("ab") as stream:
-        assert pulls.try_lock(stream)
+        assert try_lock(stream)
         assert failure(data, hub).code == "pull_elsewhere"
 
 
@@ -293,7 +294,7 @@ def test_a_lora_is_one_file_and_an_adapter_leaves_folders_out(tmp_path, hub, rep
     "path", ["../up.safetensors", "/etc/x.safetensors", "a/../x.safetensors", "a\\b.safetensors"]
 )
 def test_paths_that_lead_out_are_never_taken(path):
-    from pentimento.models.pull.plan import _is_safe
+    from pentimento.models.download.plan import _is_safe
 
     assert not _is_safe(path)
 

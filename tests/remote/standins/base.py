@@ -38,12 +38,20 @@ class Call:
     @property
     def form(self) -> dict[str, bytes]:
         """The fields and files of a multipart form."""
+        return dict(self.parts)
+
+    @property
+    def parts(self) -> list[tuple[str, bytes]]:
+        """The same in their order, where a name can be there more than once."""
         head = f"Content-Type: {self.headers['content-type']}\r\n\r\n".encode()
         parts = message_from_bytes(head + self.body).get_payload()
-        return {
-            part.get_param("name", header="content-disposition"): part.get_payload(decode=True)
+        return [
+            (part.get_param("name", header="content-disposition"), part.get_payload(decode=True))
             for part in parts
-        }
+        ]
+
+    def pictures_in(self, *names: str) -> list[Image.Image]:
+        return [opened(content) for name, content in self.parts if name in names]
 
 
 @dataclass
@@ -57,6 +65,7 @@ class Asked:
     control: Image.Image | None = None
     strength: float | None = None
     seed: int | None = None
+    references: list[Image.Image] = field(default_factory=list)
 
 
 @dataclass
@@ -252,7 +261,7 @@ def _huge(stand_in: StandIn, handler: BaseHTTPRequestHandler, call: Call) -> Non
 
 def _hold(stand_in: StandIn, handler: BaseHTTPRequestHandler, call: Call) -> None:
     """Answers when the test says so."""
-    stand_in.released.wait(30)
+    stand_in.released.wait(600)
     send(handler, stand_in.answer(call))
 
 

@@ -47,6 +47,12 @@ class Horde(Queue):
         params = order["params"]
         kind = params.get("control_type")
         whole = params["width"] % 64 == 0 == params["height"] % 64
+        upfront = kind and (params.get("steps") or 30) > 20 and not order.get("allow_downgrade")
+        if upfront:  # AI-Horde fbd5ed4, waiting_prompt.py:454; 30 steps are the default there
+            return self.refusal(403)
+        decimals = str(params.get("cfg_scale") or 7.5).partition(".")[2]
+        if len(decimals) > 2:
+            return json_reply(400, {"message": "no", "rc": "BadCFGDecimals"})
         if not whole or (kind is not None and kind not in CONTROLS):
             return self.refusal(400)
         source = from_text(order.get("source_image"))
@@ -68,5 +74,7 @@ class Horde(Queue):
         return json_reply(202, {"id": number, "kudos": 10.0})
 
     def refusal(self, status: int) -> Reply:
-        code = {401: "InvalidAPIKey", 403: "KudosUpfront"}.get(status, "ImageValidationFailed")
+        code = {401: "InvalidAPIKey", 403: "KudosUpfront", 404: "RequestNotFound"}.get(
+            status, "ImageValidationFailed"
+        )
         return json_reply(status, {"message": f"no, {self.key}", "rc": code})

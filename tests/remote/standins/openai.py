@@ -4,6 +4,7 @@ them. Not OpenAI."""
 from __future__ import annotations
 
 import base64
+from collections.abc import Sequence
 
 from PIL import Image, ImageOps
 from tests.remote.standins.base import (
@@ -16,7 +17,8 @@ from tests.remote.standins.base import (
     picture,
 )
 
-SIZES = ("1024x1024", "1536x1024", "1024x1536", "auto")
+LEAST, MOST, STEP, LONGEST = 655_360, 8_294_400, 16, 3  # px; the rule of gpt-image-2 and later
+MODELS = ("gpt-image-2.6-flare", "gpt-image-2.6-sunburst")  # gpt-image-1 is shut down
 KNOWN = {"prompt", "model", "n", "size", "quality", "background", "output_format", "user"}
 
 
@@ -31,7 +33,8 @@ class OpenAI(StandIn):
 
     def answer(self, call: Call) -> Reply:
         if call.path == "/v1/models":
-            return json_reply(200, {"object": "list", "data": [{"id": "gpt-image-1"}]})
+            named = [{"id": name} for name in MODELS]
+            return json_reply(200, {"object": "list", "data": [{"id": "gpt-chat"}, *named]})
         if call.path == "/v1/images/generations":
             return self._made(call.json)
         if call.path == "/v1/images/edits":
@@ -39,29 +42,42 @@ class OpenAI(StandIn):
         return self.refusal(404)
 
     def _edited(self, call: Call) -> Reply:
-        form = call.form
+        form, shown = call.form, call.pictures_in("image", "image[]")
         fields = {
-            name: value.decode() for name, value in form.items() if name not in ("image", "mask")
+            name: value.decode()
+            for name, value in form.items()
+            if name not in ("image", "image[]", "mask")
         }
-        source, mask = opened(form["image"]), None
+        if not shown or ("image" in form and len(shown) > 1):
+            return self.refusal(400)
+        source, mask = shown[0], None
         if "mask" in form:
             sent = opened(form["mask"])
             if sent.size != source.size or sent.mode != "RGBA":
                 return self.refusal(400)
             mask = ImageOps.invert(sent.getchannel("A"))
-        return self._made(fields, source, mask)
+        return self._made(fields, source, mask, shown[1:])
 
     def _made(
         self,
         fields: dict[str, str],
         source: Image.Image | None = None,
         mask: Image.Image | None = None,
+        references: Sequence[Image.Image] = (),
     ) -> Reply:
-        if set(fields) - KNOWN or fields.get("size") not in SIZES:
-            return self.refusal(400)
         width, height = (int(side) for side in fields["size"].split("x"))
-        self.asked.append(Asked(fields["prompt"], (width, height), source, mask))
+        fits = LEAST <= width * height <= MOST and width % STEP == height % STEP == 0
+        if set(fields) - KNOWN or not fits or max(width, height) > LONGEST * min(width, height):
+            return self.refusal(400)
+        if fields.get("model", MODELS[0]) not in MODELS:
+            return self._no_model()
+        asked = Asked(fields["prompt"], (width, height), source, mask, references=[*references])
+        self.asked.append(asked)
         return self.with_image(picture(width, height))
+
+    def _no_model(self) -> Reply:
+        error = {"message": "The model does not exist", "type": "invalid_request_error"}
+        return json_reply(404, {"error": error | {"code": "model_not_found", "param": "model"}})
 
     def refusal(self, status: int) -> Reply:
         code = {401: "invalid_api_key", 403: "moderation_blocked"}.get(status, "invalid_value")

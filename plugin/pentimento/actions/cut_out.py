@@ -1,0 +1,25 @@
+"""Cut Out Subject: the subject of a source, or what is selected, as a masked layer of its own above
+it. A rectangle is a box around the subject; any other selection is the subject but for its exact
+edge."""
+
+from __future__ import annotations
+
+import choices
+from actions import cutting
+from actions.work import Work
+from gimpio import layers, sources
+from gimpio.destination import Destination
+from i18n import _
+
+
+def run(context):
+    image = context.image
+    source = sources.choose(image, context.drawables, context.values["source"], Destination())
+    found = cutting.subject(Work(_("Cut Out Subject")), image, source)
+    sources.check_open(image)
+    with layers.one_undo_step(image):
+        placed = found.as_layer()
+        if placed["image"] == image and source.kind != choices.VISIBLE:
+            for layer in source.layers:
+                layer.set_visible(False)
+    return placed

@@ -1,0 +1,83 @@
+"""An object that the server finds in a source, and the layer that it is cut out to."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Dict, Optional
+
+import wire
+from errors import NotPossible
+from gimpio import selection
+from gimpio.destination import Destination
+from gimpio.layers import Picture, Place
+from gimpio.sources import Source
+from hints import Hints
+from i18n import _
+from wire import Pixels
+
+
+@dataclass(frozen=True)
+class Found:
+    """`mask` lies on all of the source. `colors` is the source in the object's own colours, with
+    the source's transparency, where that was asked for."""
+
+    source: Source
+    mask: Pixels
+    colors: Optional[Pixels] = None
+
+    def as_layer(self, above: Any = None) -> Dict[str, Any]:
+        """A layer above the source, or above another layer, with the object's colours, masked; the
+        source stays as it is."""
+        assert self.colors is not None
+        source = self.source
+        name = _("{source}, cut out").format(source=name_of(source))
+        place = Place(source.image, above or source.above, source.extent, Destination())
+        return place.put([Picture(self.colors, name)], self.mask)
+
+
+def subject(work: Any, image: Any, source: Source) -> Found:
+    """The subject of the source with its own colours, or what is selected: a rectangle is a box
+    around it, any other selection is the subject but for its exact edge."""
+    hints = Hints(box=selection.bounds_of(image)).within(source.extent)
+    rough = selection.outline(image, source.extent)
+    if rough is not None:
+        del hints["box"]
+    return found(work, source, hints, cut_out=True, rough=rough)
+
+
+def found(
+    work: Any,
+    source: Source,
+    hints: Dict[str, Any],
+    cut_out: bool,
+    rough: Optional[Pixels] = None,
+) -> Found:
+    """`rough`: a selection on all of the source, in place of a box. Raises NotPossible where the
+    server sees nothing there."""
+    read = source.read(source.extent)
+    work.send(read)
+    around = work.send(rough) if rough is not None else None
+    outcome = work.run(wire.select_request(hints, read.sent, cut_out, around))
+    mask = outcome.pictures[0]
+    if not any(mask.data):
+        raise NotPossible(
+            _("No object was found there."),
+            _("Click on it, or draw a box around it."),
+            "no_object",
+        )
+    colors = _with_alpha_of(outcome.pictures[1], read) if cut_out else None
+    return Found(source, mask, colors)
+
+
+def name_of(source: Source) -> str:
+    return _("Visible") if source.above is None else source.above.get_name()
+
+
+def _with_alpha_of(picture: Pixels, read: Pixels) -> Pixels:
+    """The picture with the transparency of what it was made from: the mask comes on top of it."""
+    each = wire.BYTES_PER_PIXEL[picture.format]
+    depth = each // 4
+    data = bytearray(picture.data)
+    for place in range(3 * depth, each):
+        data[place::each] = read.data[place::each]
+    return Pixels(picture.format, picture.width, picture.height, data)

@@ -1,0 +1,131 @@
+"""The dialog of Change Result: what the selected layer was made with, open for change."""
+
+from __future__ import annotations
+
+from typing import Any, Dict, List, Tuple
+
+import dialogs.native as native
+
+native.start()
+
+from gi.repository import GObject, Gtk
+
+import choices
+import dialogs.rows as rows
+import wire
+from actions import change_result, generate_again
+from context import values_of
+from dialogs.loras import LoraAdder
+from dialogs.models import ModelChooser, StyleChooser, VaeChooser, default_of
+from dialogs.planned_dialog import PlannedDialog
+from i18n import _
+
+PLAIN = ("negative-prompt", "random-seed", "seed")  # not what a plan depends on
+GIVEN = {  # option: field of the recorded request
+    "prompt": "prompt",
+    "negative-prompt": "negative_prompt",
+    "strength": "strength",
+    "steps": "steps",
+    "guidance": "guidance",
+    "model": "model",
+    "vae": "vae",
+}
+AT_FULL_STRENGTH = (wire.TXT2IMG, wire.EDIT, wire.UPSCALE)
+
+
+class ChangeDialog(PlannedDialog):
+    def __init__(self, procedure: Any, config: Any, context: Any) -> None:
+        _layer, record = generate_again.result_layer(context.drawables)
+        self.mode = record["record"]["request"]["mode"]
+        fill(config, record)
+        context.start = values_of(context.action, config)
+        super().__init__(procedure, config, context, _("_Change"))
+        self.lists: Dict[str, List[Dict[str, Any]]] = {"models": [], "vaes": []}
+        self.models, self.vaes = ModelChooser(config), VaeChooser(config)
+        self.styles, self.loras = StyleChooser(config), LoraAdder(config)
+        self.put(self._body(), self.status)
+        self._handlers.append(config.connect("notify", self._changed))
+
+    def plan_request(self) -> Dict[str, Any]:
+        values = values_of(self.context.action, self.config)
+        return change_result.plan_request(self.context, values)
+
+    def show_done(self, results: Dict[str, Any]) -> None:
+        """Further changes begin with what the layer is made with now."""
+        _layer, record = generate_again.result_layer(results["layers"])
+        self.config.set_property("seed", record["seed"])
+        self.context.start = values_of(self.context.action, self.config)
+        super().show_done(results)
+
+    def known(self, lists: Dict[str, List[Dict[str, Any]]], _places: Any) -> None:
+        """The server has answered for the first time, or something is new there."""
+        self.lists = lists
+        models, styles = lists["models"], lists["styles"]
+        native.when_closed(self.models, lambda: self.models.fill_with_models(models))
+        native.when_closed(self.loras, lambda: self.loras.fill(lists))
+        native.when_closed(self.styles, lambda: self.styles.fill_with(styles))
+        native.when_closed(self.vaes, self._fill_vaes)
+
+    def _fill_vaes(self) -> None:
+        default = default_of(self.lists["models"], "")
+        model = self.config.get_property("model") or (default["id"] if default else "")
+        self.vaes.fill_for(self.lists["vaes"], model)
+
+    def _changed(self, _config: Any, spec: GObject.ParamSpec) -> None:
+        if spec.name == "model":
+            self._fill_vaes()
+        if spec.name in self.fields.options and spec.name not in PLAIN:
+            self.status.update()
+
+    def _body(self) -> Gtk.Box:
+        fields = self.fields
+        _view, negative = fields.text_view("negative-prompt", 2)
+        used = fields.differs("negative-prompt")
+        label = _(fields.options["negative-prompt"].label)
+        numbers = native.row(fields.numbers("steps", "guidance"), spacing=2 * native.BORDER)
+        more = rows.column_of(
+            fields.combo("sampler"),
+            fields.row("vae", self.vaes),
+            rows.loras(fields, self.loras),
+        )
+        return rows.column_of(
+            rows.prompt(fields, self.history),
+            native.expander(label, negative, used),
+            self._strength(),
+            fields.row("model", self.models),
+            fields.row("style", self.styles),
+            numbers,
+            rows.seeds(fields),
+            native.expander(_("M_ore options"), more, fields.differs("sampler", "vae", "loras")),
+        )
+
+    def _strength(self) -> Any:
+        """A result that is all new has none that counts."""
+        if self.mode in AT_FULL_STRENGTH:
+            return None
+        marks = [one for one in choices.STRENGTH_PRESETS if one.value is not None]
+        row = self.fields.scale("strength", marks)
+        for widget in native.children(row):
+            if isinstance(widget, Gtk.SpinButton):
+                widget.get_adjustment().set_lower(0.0)  # below it is for scripts: as it was
+        return row
+
+
+def fill(config: Any, record: Dict[str, Any]) -> None:
+    """Gives the config what the result was made with."""
+    request = record["record"]["request"]
+    for name, value in _given(request, record["seed"]):
+        config.set_property(name, value)
+
+
+def _given(request: Dict[str, Any], seed: int) -> List[Tuple[str, Any]]:
+    found = [(name, request[field]) for name, field in GIVEN.items() if field in request]
+    found += [("random-seed", False), ("seed", min(seed, 2**32 - 1))]
+    samplers = {choice.value: choice.nick for choice in choices.SAMPLERS}
+    found.append(("sampler", samplers.get(request.get("sampler"), choices.MODEL_DEFAULT)))
+    loras = (
+        one["id"] + (f":{one['weight']:g}" if one.get("weight") is not None else "")
+        for one in request.get("loras", ())
+    )
+    found.append(("loras", ", ".join(loras)))
+    return found

@@ -1,0 +1,73 @@
+"""Which layer or image a record means: names of their own that are saved and copied with them.
+
+GIMP's tattoos are counted in each image anew, so that in another image the same number is some
+other layer. A copy of a layer has its name too; in one image the tattoos tell the two apart.
+"""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any, Dict, Iterable, List, Optional, Tuple
+
+from gi.repository import Gimp
+
+NAME = "pentimento-id"
+FLAGS = Gimp.PARASITE_PERSISTENT | Gimp.PARASITE_UNDOABLE
+
+Reference = Dict[str, Any]  # of a layer in a record: its name as "id", and its "tattoo"
+
+
+class Ledger:
+    """The names that one action's record uses. Items that have none yet get theirs only with
+    `write`, as a part of the undo step that places the result."""
+
+    def __init__(self) -> None:
+        self._new: Dict[Tuple[type, int], Tuple[Any, str]] = {}
+
+    def name_of(self, item: Any) -> str:
+        kept = name_of(item)
+        if kept:
+            return kept
+        key = (Gimp.Image if isinstance(item, Gimp.Image) else Gimp.Item, item.get_id())
+        return self._new.setdefault(key, (item, uuid.uuid4().hex))[1]
+
+    def reference(self, layer: Any) -> Reference:
+        return {"id": self.name_of(layer), "tattoo": layer.get_tattoo()}
+
+    def write(self) -> None:
+        """Items that are gone by now are left out: nothing can be found by them any more."""
+        for item, name in self._new.values():
+            if item.is_valid():
+                item.attach_parasite(Gimp.Parasite.new(NAME, FLAGS, name.encode("ascii")))
+
+
+def name_of(item: Any) -> str:
+    """The name of a layer or an image; an empty one where it has none."""
+    parasite = item.get_parasite(NAME)
+    if parasite is None:
+        return ""
+    return (
+        bytes(value & 255 for value in parasite.get_data()).rstrip(b"\0").decode("ascii", "replace")
+    )
+
+
+def is_image(image: Any, name: str) -> bool:
+    """Whether this is the image of that name, or a copy of it. Old records name none."""
+    return not name or name_of(image) == name
+
+
+def find(layers: Iterable[Any], reference: Any) -> Optional[Any]:
+    """The layer that a record means; None where it is not there, or can't be told from its copy.
+    A number is the tattoo that records of older versions hold: whoever follows one has to see for
+    himself that the layer is the right one."""
+    layers = list(layers)
+    if isinstance(reference, int):
+        return _only([layer for layer in layers if layer.get_tattoo() == reference])
+    found = [layer for layer in layers if name_of(layer) == reference["id"]]
+    if len(found) > 1:
+        found = [layer for layer in found if layer.get_tattoo() == reference["tattoo"]]
+    return _only(found)
+
+
+def _only(found: List[Any]) -> Optional[Any]:
+    return found[0] if len(found) == 1 else None

@@ -1,0 +1,206 @@
+"""What is seen of the panel: one column of parts, which scrolls; the button stays where it is."""
+
+from __future__ import annotations
+
+from typing import Any, Dict, List, Optional
+
+import dialogs.native as native
+
+native.start()
+
+from gi.repository import GimpUi, GLib, Gtk, Pango
+
+import choices
+import dialogs.rows as rows
+import options
+from dialogs.backend import PlaceChooser
+from dialogs.fields import Fields
+from dialogs.models import ModelChooser, StyleChooser
+from dialogs.presets import PresetLink
+from dialogs.source_chooser import SourceChooser, quoted
+from dialogs.status_line import StatusLine
+from i18n import _
+from studio.aim import ImageChooser
+from studio.prompt import Prompt
+from studio.queue_view import QueueView
+from studio.results import Strip
+
+WIDTH, HEIGHT = 360, 720  # px at first
+LEAST_WIDTH = 320  # px
+NEGATIVE_LINES = 2
+
+
+class Face:
+    """The widgets; `panel` is what they belong to."""
+
+    def __init__(self, panel: Any) -> None:
+        self._panel = panel
+        config = panel.config
+        self.fields = Fields(None, config, panel.action.options)
+        self.images = ImageChooser(panel.aim)
+        self.prompt = Prompt(self.fields, panel.generate)
+        self.models, self.styles = ModelChooser(config), StyleChooser(config)
+        for combo in (self.models, self.styles):
+            _narrow(combo)
+        self.places = PlaceChooser(config, self._place_changed)
+        _narrow(self.places.combo)
+        self._lists: Dict[str, List[Dict[str, Any]]] = {"models": []}
+        self._steps = PresetLink(config, "steps-preset", "steps", choices.STEPS_PRESETS)
+        self._sources: Optional[SourceChooser] = None
+        self._source_row = native.column(0)
+        self.queue, self.strip = QueueView(), Strip(panel)
+        self.button = Gtk.Button(label=_("Generate"))
+        self.button.get_style_context().add_class("suggested-action")
+        self.button.connect("clicked", lambda _button: panel.generate())
+        self.status = StatusLine(panel)
+        self.window = self._make_window()
+
+    def close(self) -> None:
+        self.status.close()
+        self._steps.close()
+
+    # What changes
+
+    def aimed(self) -> None:
+        """Another image is worked on."""
+        panel = self._panel
+        for child in self._source_row.get_children():
+            child.destroy()
+        self._sources = None
+        if panel.image is not None:
+            panel.context.drawables = list(panel.image.get_selected_drawables())
+            self._sources = SourceChooser(panel.config, panel.context, self.status.update)
+            row = self.fields.row("source", self._sources)
+            native.leave_wheel_to(row)
+            row.show_all()
+            self._source_row.pack_start(row, False, False, 0)
+        name = "" if panel.image is None else f" – {panel.image.get_name()}"
+        self.window.set_title(_(panel.action.title) + name)
+
+    def follow_layers(self, drawables: List[Any]) -> None:
+        """These are selected in the image now."""
+        if self._sources is not None and drawables:
+            self._sources.follow(drawables)
+
+    def source_words(self) -> str:
+        return self._sources.words if self._sources is not None else ""
+
+    def source_name(self) -> str:
+        """For the button."""
+        if self._panel.config.get_property("source") == choices.VISIBLE:
+            return _("everything visible")
+        return quoted(self._panel.context.drawables)
+
+    def name_button(self, words: str) -> None:
+        if self.button.get_label() != words:
+            self.button.set_label(words)
+            label = self.button.get_child()
+            if isinstance(label, Gtk.Label):
+                label.set_ellipsize(Pango.EllipsizeMode.MIDDLE)
+
+    def route(self) -> Optional[Dict[str, Any]]:
+        plan = self.status.plan
+        return plan.get("route") if plan else None
+
+    def known(self, lists: Dict[str, List[Dict[str, Any]]], places: List[Dict[str, Any]]) -> None:
+        self._lists = lists
+        native.when_closed(self.places.combo, lambda: self.places.fill(places))
+        native.when_closed(self.styles, lambda: self.styles.fill_with(lists["styles"]))
+
+    def _place_changed(self, place: Dict[str, Any]) -> None:
+        if place["id"] == options.LOCAL:
+            models = self._lists["models"]
+            native.when_closed(self.models, lambda: self.models.fill_with_models(models))
+        else:
+            native.when_closed(self.models, lambda: self.models.fill_with_service(place))
+
+    # Layout
+
+    def _make_window(self) -> Gtk.Window:
+        window = Gtk.Window(type=Gtk.WindowType.TOPLEVEL, role="pentimento-studio")
+        window.set_default_size(WIDTH, HEIGHT)
+        window.set_size_request(LEAST_WIDTH, -1)
+        window.realize()
+        GimpUi.window_set_transient(window)
+        scroll = Gtk.ScrolledWindow(shadow_type=Gtk.ShadowType.NONE)
+        scroll.set_policy(Gtk.PolicyType.NEVER, Gtk.PolicyType.AUTOMATIC)
+        scroll.set_overlay_scrolling(False)
+        body = self._body()
+        body.set_border_width(native.SPACING)
+        scroll.add(body)
+        native.leave_wheel_to(scroll)
+        column = native.column(0)
+        column.pack_start(scroll, True, True, 0)
+        column.show_all()
+        window.add(column)
+        self._panel.news.bar.hide()
+        window.connect("map", lambda _window: self.prompt.view.grab_focus())
+        return window
+
+    def _body(self) -> Gtk.Box:
+        fields = self.fields
+        return rows.column_of(
+            native.row_filling(native.label(_("_Image"), self.images), self.images),
+            self.prompt,
+            self._strength(),
+            self._source_row,
+            fields.row("style", self.styles),
+            fields.row("model", self.models),
+            fields.number("count"),
+            self.button,
+            self.status,
+            self._panel.news.bar,
+            self.queue,
+            self.strip,
+            self._more(),
+        )
+
+    def _strength(self) -> Gtk.Box:
+        """Its words need the whole width of the column."""
+        marks = [one for one in choices.STRENGTH_PRESETS if one.value is not None]
+        row = self.fields.scale("strength", marks)
+        _label, slider, spin = row.get_children()
+        assert isinstance(slider, Gtk.Scale)
+        row.remove(slider)
+        row.set_child_packing(spin, False, False, 0, Gtk.PackType.END)
+        slider.clear_marks()
+        for number, mark in enumerate(marks):  # above and below by turns, where each has room
+            side = Gtk.PositionType.TOP if number % 2 else Gtk.PositionType.BOTTOM
+            text = f"<small>{GLib.markup_escape_text(_(mark.label))}</small>"
+            slider.add_mark(mark.value, side, text)
+        slider.set_margin_start(native.BORDER)  # half of the first and the last word
+        slider.set_margin_end(native.BORDER)
+        return rows.column_of(row, slider)
+
+    def _more(self) -> Gtk.Expander:
+        fields = self.fields
+        _view, negative = fields.text_view("negative-prompt", NEGATIVE_LINES)
+        label = native.label(_(fields.options["negative-prompt"].label), _view)
+        steps = fields.number("steps")
+        native.show_while(
+            self._panel.config, "steps-preset", steps, lambda preset: preset == choices.CUSTOM
+        )
+        place = fields.row("backend", self.places.combo)
+        parts = (
+            rows.column_of(label, negative),
+            fields.combo("steps-preset"),
+            steps,
+            self._seeds(),
+            place,
+            self.places.button,
+        )
+        used = fields.differs("negative-prompt", "random-seed", "steps", "backend")
+        return native.expander(_("M_ore options"), rows.column_of(*parts), used)
+
+    def _seeds(self) -> Gtk.Box:
+        """One below the other, so that it fits into a narrow column."""
+        row = rows.seeds(self.fields)
+        row.set_orientation(Gtk.Orientation.VERTICAL)
+        return row
+
+
+def _narrow(combo: Gtk.ComboBox) -> None:
+    """A long name must not widen the column."""
+    for cell in combo.get_cells():
+        cell.set_property("ellipsize", Pango.EllipsizeMode.END)
+        cell.set_property("width-chars", 12)

@@ -1,0 +1,145 @@
+"""The strip of results: small pictures by job, the newest first. A click or the arrow keys show one
+on the canvas, Return keeps it, Delete discards it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Callable, List, Optional, Tuple
+
+from gi.repository import Gdk, Gtk, Pango
+
+import dialogs.native as native
+from actions.work import Results
+from i18n import _
+from studio.pictures import Frame, pixbuf_of
+
+SIDE = 64  # px of a thumbnail
+MOST = 24  # jobs whose pictures are kept at hand; the history has them all
+
+
+@dataclass(frozen=True, eq=False)
+class Made:
+    """What a job brought: made for the place `spot`, from the words `title`."""
+
+    results: Results
+    spot: Tuple[Any, ...]
+    title: str
+
+
+class Strip(Gtk.Box):
+    """Of `panel` it calls choose(made, index), where(), keep(), discard(), compare(original)."""
+
+    def __init__(self, panel: Any) -> None:
+        super().__init__(orientation=Gtk.Orientation.VERTICAL, spacing=native.SPACING)
+        self._panel = panel
+        self._groups: List[Tuple[Made, Gtk.Box, Gtk.FlowBox]] = []
+        self._rows = native.column()
+        self._choosing = False
+        self._buttons = self._make_buttons()
+        self.pack_start(self._buttons, False, False, 0)
+        self.pack_start(self._rows, False, False, 0)
+        native.name(self, _("Results"))
+        self.show_all()
+        self.set_no_show_all(True)
+        self.hide()
+
+    def add_job(self, made: Made, thumbnails: List[bytes]) -> None:
+        """A job has ended with these; the first one is on the canvas already."""
+        flow = Gtk.FlowBox(
+            selection_mode=Gtk.SelectionMode.SINGLE,
+            homogeneous=True,
+            max_children_per_line=8,
+            min_children_per_line=2,
+        )
+        native.name(flow, made.title)
+        count = len(made.results.pictures)
+        for index, file in enumerate(thumbnails):
+            frame = Frame(SIDE, SIDE)
+            frame.show_picture(pixbuf_of(file))
+            child = Gtk.FlowBoxChild()
+            child.add(frame)
+            words = _("Result {number} of {count}").format(number=index + 1, count=count)
+            native.name(child, words)
+            child.set_tooltip_text(made.results.pictures[index].name)
+            flow.add(child)
+        flow.connect("selected-children-changed", lambda _flow: self._selected(made, flow))
+        flow.connect("key-press-event", self._pressed)
+        label = Gtk.Label(label=made.title, xalign=0, ellipsize=Pango.EllipsizeMode.END)
+        box = native.column(2)
+        box.pack_start(label, False, False, 0)
+        box.pack_start(flow, False, False, 0)
+        box.show_all()
+        self._rows.pack_start(box, False, False, 0)
+        self._rows.reorder_child(box, 0)
+        self._groups.insert(0, (made, box, flow))
+        for _made, old, _flow in self._groups[MOST:]:
+            old.destroy()
+        del self._groups[MOST:]
+        self.show()
+        self.mark(None, 0)
+
+    def mark(self, made: Optional[Made], index: int) -> None:
+        """This is the one on the canvas; None: none is."""
+        self._choosing = True
+        for other, _box, flow in self._groups:
+            if other is made:
+                child = flow.get_child_at_index(index)
+                if child is not None:
+                    flow.select_child(child)
+            else:
+                flow.unselect_all()
+        self._choosing = False
+        for button in self._buttons.get_children():
+            button.set_sensitive(made is not None)
+
+    def step(self, way: int) -> None:
+        """The next or the one before of the job on the canvas, from the last to the first."""
+        made, index = self._panel.where()
+        if made is None and self._groups:
+            made, index = self._groups[0][0], -1 if way > 0 else 0
+        if made is not None:
+            self._panel.choose(made, (index + way) % len(made.results.pictures))
+
+    def _selected(self, made: Made, flow: Gtk.FlowBox) -> None:
+        chosen = flow.get_selected_children()
+        if chosen and not self._choosing:
+            self._panel.choose(made, chosen[0].get_index())
+
+    def _pressed(self, _flow: Gtk.FlowBox, event: Gdk.EventKey) -> bool:
+        acts = {
+            Gdk.KEY_Return: self._panel.keep,
+            Gdk.KEY_KP_Enter: self._panel.keep,
+            Gdk.KEY_Delete: self._panel.discard,
+            Gdk.KEY_Left: lambda: self.step(-1),
+            Gdk.KEY_Right: lambda: self.step(1),
+        }
+        act: Optional[Callable[[], Any]] = acts.get(event.keyval)
+        if act is None:
+            return False
+        act()
+        return True
+
+    def _make_buttons(self) -> Gtk.Box:
+        keep = native.button(
+            _("_Keep"),
+            _("Keeps this result; the next one is a layer of its own (Return)"),
+            self._keep,
+        )
+        discard = native.button(
+            _("_Discard"), _("Removes this result from the image (Delete)"), self._discard
+        )
+        compare = Gtk.Button.new_with_mnemonic(_("_Compare"))
+        compare.set_tooltip_text(_("Shows the image without the result as long as it is pressed"))
+        compare.connect("pressed", lambda _button: self._panel.compare(True))
+        compare.connect("released", lambda _button: self._panel.compare(False))
+        row = native.row(spacing=native.SPACING)
+        row.set_homogeneous(True)
+        for button in (keep, discard, compare):
+            row.pack_start(button, True, True, 0)
+        return row
+
+    def _keep(self) -> None:
+        self._panel.keep()
+
+    def _discard(self) -> None:
+        self._panel.discard()

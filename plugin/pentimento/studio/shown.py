@@ -1,0 +1,113 @@
+"""The result that is on the canvas and not decided about yet: another one takes its place, until it
+is kept or discarded. The first one is one undo step; choosing among the others is none."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any, Dict, Optional, Tuple
+
+from gimpio import layers, pixels, sources
+from studio.results import Made
+from wire import Box
+
+
+class _Try:
+    """One layer on trial, with what tells whether a person has worked on it since."""
+
+    def __init__(self, layer: Any, made: Made, index: int) -> None:
+        self.layer, self.made, self.index = layer, made, index
+        self.stamp = _stamp(layer)
+
+    def is_untouched(self) -> bool:
+        return bool(self.stamp == _stamp(self.layer))
+
+
+class Shown:
+    """The tries of all images, by the image's id."""
+
+    def __init__(self) -> None:
+        self._tries: Dict[int, _Try] = {}
+
+    def layer_in(self, image: Any) -> Optional[Any]:
+        """The layer on trial in an image."""
+        if image is None or not image.is_valid():
+            return None
+        found = self._tries.get(image.get_id())
+        return found.layer if found and found.layer in sources.tree(image) else None  # not undone
+
+    def where(self, image: Any) -> Tuple[Optional[Made], int]:
+        """Which results are on trial in an image, and which of them is seen."""
+        if self.layer_in(image) is None:
+            return None, 0
+        found = self._tries[image.get_id()]
+        return found.made, found.index
+
+    def show(self, made: Made, index: int) -> Dict[str, Any]:
+        """Puts a result on the canvas, in place of the one that is on trial at the same spot unless
+        somebody has worked on that. Gives the return values of layers.Place.put."""
+        place = made.results.place
+        image = place.image
+        old = self._replaced(image, made)
+        if old is not None and old.made is made:
+            layers.exchange(image, old.layer, made.results.pictures[index], place.box)
+            layers.show_unrecorded(image, old.layer, True)
+            self._tries[image.get_id()] = _Try(old.layer, made, index)
+            return {"layers": [old.layer], "image": image}
+        if old is None:
+            return self._put(made, index)
+        with layers.one_undo_step(image):
+            placed = self._put(made, index)
+            image.remove_layer(old.layer)
+        return placed
+
+    def _replaced(self, image: Any, made: Made) -> Optional[_Try]:
+        if self.layer_in(image) is None:
+            return None
+        old = self._tries[image.get_id()]
+        return old if old.made.spot == made.spot and old.is_untouched() else None
+
+    def _put(self, made: Made, index: int) -> Dict[str, Any]:
+        results = made.results
+        placed = results.place.put([results.pictures[index]], results.mask, True, results.story)
+        if placed["image"] == results.place.image and not results.place.destination.new_image:
+            self._tries[results.place.image.get_id()] = _Try(placed["layers"][0], made, index)
+        return placed
+
+    def keep(self, image: Any) -> bool:
+        """The try becomes an ordinary layer; False where there is none."""
+        if self.layer_in(image) is None:
+            return False
+        layer = self._tries.pop(image.get_id()).layer
+        layers.show_unrecorded(image, layer, True)
+        return True
+
+    def discard(self, image: Any) -> bool:
+        layer = self.layer_in(image)
+        if layer is None:
+            return False
+        del self._tries[image.get_id()]
+        layers.show_unrecorded(image, layer, True)
+        with layers.one_undo_step(image):
+            image.remove_layer(layer)
+        return True
+
+    def compare(self, image: Any, original: bool) -> bool:
+        """Shows the original as long as it is asked for."""
+        layer = self.layer_in(image)
+        if layer is None:
+            return False
+        layers.show_unrecorded(image, layer, not original)
+        return True
+
+
+def _stamp(layer: Any) -> Tuple[Any, ...]:
+    """Everything of a layer that a person may have changed."""
+    mask = layer.get_mask()
+    parts = [_numbers(layer)] + ([_numbers(mask)] if mask is not None else [])
+    place = sources.extent(layer)
+    return (*parts, place, layer.get_opacity(), layer.get_mode())
+
+
+def _numbers(drawable: Any) -> bytes:
+    whole = Box(0, 0, drawable.get_width(), drawable.get_height())
+    return hashlib.blake2b(pixels.read_stored(drawable, whole).data).digest()

@@ -1,0 +1,1 @@
+"""The calls under /v1, one file a noun."""

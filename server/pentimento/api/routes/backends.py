@@ -1,0 +1,93 @@
+"""/v1/backends: where jobs can run, and what the user allows each service."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Annotated
+
+from pydantic import Field, SecretStr
+from starlette.requests import Request
+
+from pentimento.api import services
+from pentimento.api.bodies import read_json
+from pentimento.api.jsontext import Answer
+from pentimento.api.services import Services
+from pentimento.models.library.registry import STARTER_ID
+from pentimento.schema.answers import BackendEntries, BackendEntry, Checked
+from pentimento.schema.job import Strict
+from pentimento.services import backend as remote
+from pentimento.services import describe
+from pentimento.services.keys import LONGEST
+from pentimento.services.settings import ServiceChange
+from pentimento.services.terms import Terms
+
+CHECK_SECONDS = 20.0
+
+
+class Agreement(Strict):
+    agreed: bool
+
+
+class Key(Strict):
+    key: Annotated[SecretStr, Field(min_length=1, max_length=LONGEST)]
+
+
+async def listing(request: Request) -> Answer[BackendEntries]:
+    found = await asyncio.to_thread(_everything, services.of(request))
+    return Answer(BackendEntries(backends=found))
+
+
+async def change(request: Request) -> Answer[BackendEntry]:
+    server = services.of(request)
+    terms = await _terms(request, server)
+    wanted = await read_json(request, ServiceChange, server.settings.limits)
+    await asyncio.to_thread(server.remotes.settings.change, terms.service, wanted)
+    return await _told(request, server)
+
+
+async def consent(request: Request) -> Answer[BackendEntry]:
+    server = services.of(request)
+    terms = await _terms(request, server)
+    wanted = await read_json(request, Agreement, server.settings.limits)
+    await asyncio.to_thread(server.remotes.settings.agree, terms.service, wanted.agreed)
+    return await _told(request, server)
+
+
+async def put_key(request: Request) -> Answer[BackendEntry]:
+    server = services.of(request)
+    terms = await _terms(request, server)
+    wanted = await read_json(request, Key, server.settings.limits)
+    secret = wanted.key.get_secret_value()
+    await asyncio.to_thread(server.remotes.keys.put, terms.id, terms.place, secret)
+    return await _told(request, server)
+
+
+async def delete_key(request: Request) -> Answer[BackendEntry]:
+    server = services.of(request)
+    terms = await _terms(request, server)
+    await asyncio.to_thread(server.remotes.keys.remove, terms.id, terms.place)
+    return await _told(request, server)
+
+
+async def check(request: Request) -> Answer[Checked]:
+    """Whether address and key work, without cost; the models that the service lists."""
+    server = services.of(request)
+    terms = await _terms(request, server)
+    models = await asyncio.to_thread(remote.check, server.remotes, terms, CHECK_SECONDS)
+    return Answer(Checked(ok=True, models=models))
+
+
+async def _terms(request: Request, server: Services) -> Terms:
+    return await asyncio.to_thread(server.remotes.terms, request.path_params["id"])
+
+
+async def _told(request: Request, server: Services) -> Answer[BackendEntry]:
+    """The service as it is now."""
+    everything = await asyncio.to_thread(_everything, server)
+    wanted = request.path_params["id"]
+    return Answer(next(one for one in everything if one.id == wanted))
+
+
+def _everything(server: Services) -> list[BackendEntry]:
+    full_model = any(info.ok and info.id != STARTER_ID for info in server.registry.list())
+    return describe.everything(server.remotes, full_model)

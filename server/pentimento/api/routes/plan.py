@@ -1,0 +1,33 @@
+"""POST /v1/plan: geometry in, plan out."""
+
+from __future__ import annotations
+
+import asyncio
+
+from starlette.requests import Request
+
+from pentimento.api import services
+from pentimento.api.bodies import read_json
+from pentimento.api.jsontext import Answer
+from pentimento.api.services import Services
+from pentimento.jobs import expanding, remote_plan
+from pentimento.jobs.plan import make_plan
+from pentimento.jobs.styles import applied
+from pentimento.schema.job import Mode
+from pentimento.schema.plan import Plan, PlanRequest
+
+
+async def plan(request: Request) -> Answer[Plan]:
+    server = services.of(request)
+    wanted = await read_json(request, PlanRequest, server.settings.limits)
+    made = await asyncio.to_thread(_made, wanted, server)
+    return Answer(made)
+
+
+def _made(wanted: PlanRequest, server: Services) -> Plan:
+    wanted = applied(wanted, server.styles)
+    if wanted.backend:
+        return remote_plan.make_plan(wanted, server.remotes)
+    if wanted.mode is Mode.OUTPAINT:
+        return expanding.make_plan(wanted, server.registry, server.timings.estimate)
+    return make_plan(wanted, server.registry, server.timings.estimate)

@@ -1,0 +1,1 @@
+"""What everything may use: errors, files, geometry, addresses, settings. Imports no other room."""

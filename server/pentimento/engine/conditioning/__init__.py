@@ -1,0 +1,1 @@
+"""What steers the denoiser beside the prompt, and the prompt itself."""

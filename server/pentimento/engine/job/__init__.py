@@ -1,0 +1,1 @@
+"""One job in the engine: from the record to its pictures."""

@@ -1,0 +1,46 @@
+"""Which installed files the jobs that wait or run are to be painted with."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from contextlib import suppress
+from pathlib import Path
+
+from pentimento.core.errors import PentimentoError
+from pentimento.jobs.admission import words_of_pictures
+from pentimento.models.library.registry import Registry
+from pentimento.schema.job import OF_A_SOURCE_ALONE, JobRequest, Mode
+
+
+def needed(requests: Iterable[JobRequest], registry: Registry) -> set[Path]:
+    """Models with their bases, LoRAs also of prompts, ControlNets, IP-Adapters, VAEs, annotators.
+    What a job names and is gone already needs no keeping."""
+    return {path for request in requests for path in _of_one(request, registry)}
+
+
+def _of_one(request: JobRequest, registry: Registry) -> Iterable[Path]:
+    alone = request.mode in OF_A_SOURCE_ALONE
+    if alone or not request.backend:  # a service draws its maps itself, or gets them finished
+        with suppress(PentimentoError):
+            yield from registry.annotators.places(request).values()
+    if request.mode is Mode.UPSCALE:
+        with suppress(PentimentoError):
+            yield from registry.upscalers.places(request).values()
+    if alone or request.backend or request.model is None:
+        return
+    with suppress(PentimentoError):
+        model = registry.get(str(request.model))
+        yield model.path
+        if model.base:
+            yield model.base
+    with suppress(PentimentoError):
+        yield from registry.ip_adapters.places(request).values()
+    with suppress(PentimentoError):
+        yield from registry.addons.places(request).values()
+    if request.vae:
+        with suppress(PentimentoError):
+            yield registry.vaes.get(request.vae).path
+    with suppress(PentimentoError):
+        for words in words_of_pictures(request, registry):
+            for name, _ in words.loras:
+                yield registry.addons.get("lora", name).path

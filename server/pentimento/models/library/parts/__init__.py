@@ -1,0 +1,1 @@
+"""What completes a model: ControlNets, LoRAs, VAEs, IP-Adapters, embeddings, annotators."""

@@ -1,0 +1,1 @@
+"""What is in weight files, read from their headers without loading them."""

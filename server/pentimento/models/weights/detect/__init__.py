@@ -1,0 +1,1 @@
+"""Which kind of model a weight file is, by the names and shapes in it."""

@@ -1,0 +1,1 @@
+"""The records that travel: jobs, tasks, answers, and their wording. Pure data."""

@@ -1,0 +1,82 @@
+"""Closed sets of names, defined here and nowhere else. The plug-in has them as plain data, written
+by `tools/vocabulary.py`."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class Sampler(StrEnum):
+    """How the noise is taken away, step by step; for flow models the first alone."""
+
+    EULER = "Euler"
+    EULER_A = "Euler a"
+    DPM_2M_KARRAS = "DPM++ 2M Karras"
+    DDIM = "DDIM"
+    UNIPC = "UniPC"
+    LCM = "LCM"
+    EULER_KARRAS = "Euler Karras"
+    EULER_BETA = "Euler Beta"
+    DPM_2M_SIMPLE = "DPM++ 2M Simple"
+    DPM_2M_EXPONENTIAL = "DPM++ 2M Exponential"
+    DPM_2M_BETA = "DPM++ 2M Beta"
+    DPM_2M_SDE_KARRAS = "DPM++ 2M SDE Karras"
+    DPM_2M_SDE_EXPONENTIAL = "DPM++ 2M SDE Exponential"
+
+
+class ControlType(StrEnum):
+    """What kind of map steers a picture."""
+
+    CANNY = "canny"
+    SCRIBBLE = "scribble"
+    LINEART = "lineart"
+    SOFTEDGE = "softedge"
+    DEPTH = "depth"
+    NORMAL = "normal"
+    OPENPOSE = "openpose"
+    SEG = "seg"
+    TILE = "tile"
+
+
+class ModelRole(StrEnum):
+    """What a file of weights is."""
+
+    CHECKPOINT = "checkpoint"
+    DENOISER = "denoiser"
+    VAE = "vae"
+    TINY_VAE = "tiny_vae"
+    LORA = "lora"
+    CONTROLNET = "controlnet"
+    T2I_ADAPTER = "t2i_adapter"
+    EMBEDDING = "embedding"
+    IP_ADAPTER = "ip_adapter"
+    UPSCALER = "upscaler"
+    TEXT_ENCODER = "text_encoder"
+    IMAGE_ENCODER = "image_encoder"
+    UNKNOWN = "unknown"
+
+
+class Architecture(StrEnum):
+    """Families of models that can paint."""
+
+    SD15 = "sd15"
+    SDXL = "sdxl"
+    SD3 = "sd3"
+    FLUX = "flux"
+    FLUX2_KLEIN = "flux2-klein"
+    Z_IMAGE = "z-image"
+    QWEN_IMAGE = "qwen-image"
+    CHROMA = "chroma"
+
+
+SAMPLERS = tuple(Sampler)
+CONTROL_TYPES = tuple(ControlType)
+MODEL_ROLES = tuple(ModelRole)
+ARCHITECTURES = tuple(Architecture)
+DRAWN_BY_ARITHMETIC = (
+    ControlType.CANNY,
+    ControlType.SCRIBBLE,
+    ControlType.LINEART,
+    ControlType.SOFTEDGE,
+    ControlType.TILE,
+)

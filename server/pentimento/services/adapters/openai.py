@@ -1,0 +1,94 @@
+"""OpenAI's images API, as OpenAI and many other servers speak it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pentimento.services.adapter import ImageRequest, ImageResult
+from pentimento.services.convert import from_base64, transparent_where_white
+from pentimento.services.records import Operation
+from pentimento.services.session import ServiceAnswer, ServiceSession
+
+MODERATED = ("moderation_blocked", "content_policy_violation", "image_generation_user_error")
+GONE = ("model_not_found", "model_not_available", "deprecated_model")
+UNPAID = ("insufficient_quota", "billing_hard_limit_reached", "billing_not_active")
+
+
+def auth(key: str) -> dict[str, str]:
+    return {"Authorization": f"Bearer {key}"}
+
+
+def paint(ask: ImageRequest, line: ServiceSession) -> ImageResult:
+    fields = _fields(ask, extras=line.address.extras)
+    if ask.operation is Operation.TXT2IMG:
+        answer = line.order("images/generations", json=fields)
+    else:
+        answer = line.order("images/edits", data=fields, files=_files(ask))
+    made = answer.find("data", 0)
+    if isinstance(made, dict) and made.get("b64_json"):
+        return ImageResult(from_base64(made["b64_json"], line.problem("bad_answer")))
+    return ImageResult(line.fetch(str(answer.find("data", 0, "url"))))
+
+
+def check(line: ServiceSession) -> None:
+    line.look("models")
+
+
+def models(line: ServiceSession) -> list[str]:
+    """Those that make pictures, by their names; all where no name says so."""
+    listed = line.look("models").find("data")
+    named = [str(one["id"]) for one in listed if isinstance(one, dict) and "id" in one]
+    return [name for name in named if "image" in name.lower()] or named
+
+
+def meaning(answer: ServiceAnswer) -> str | None:
+    code = _error_code(answer)
+    if code in MODERATED:
+        return "moderated"
+    if code in GONE:
+        return "model_gone"
+    if answer.status == 403 and "verif" in _error_message(answer):
+        return "not_verified"
+    return "payment_required" if code in UNPAID else None
+
+
+def _fields(ask: ImageRequest, *, extras: bool) -> dict[str, Any]:
+    size = f"{ask.size.width}x{ask.size.height}"
+    fields: dict[str, Any] = {"prompt": ask.prompt, "n": 1, "size": size}
+    if ask.model:
+        fields["model"] = ask.model
+    if not extras:
+        return fields
+    more = {
+        "response_format": "b64_json",
+        "negative_prompt": ask.negative_prompt or None,
+        "seed": ask.seed,
+        "strength": ask.strength,
+        "num_inference_steps": ask.steps,
+        "guidance_scale": ask.guidance,
+    }
+    return fields | {name: value for name, value in more.items() if value is not None}
+
+
+def _files(ask: ImageRequest) -> list[tuple[str, tuple[str, bytes, str]]]:
+    """Several pictures are a list, and the field's name says so."""
+    name = "image[]" if ask.references else "image"
+    files = [(name, ("image.png", picture, "image/png")) for picture in ask.pictures]
+    if ask.mask:
+        files.append(("mask", ("mask.png", transparent_where_white(ask.mask), "image/png")))
+    return files
+
+
+def _error_message(answer: ServiceAnswer) -> str:
+    """In lower case, to be looked through and never shown."""
+    try:
+        return str(answer.json()["error"]["message"]).lower()
+    except Exception:  # any body may come with a refusal
+        return ""
+
+
+def _error_code(answer: ServiceAnswer) -> Any:
+    try:
+        return answer.json()["error"]["code"]
+    except Exception:  # any body may come with a refusal
+        return None

@@ -1,0 +1,203 @@
+"""Every place where jobs can run, as `GET /v1/backends` and `pentimento backends` give it, and
+which one suits this machine and this user.
+
+Quality and production on this machine, a quick try without downloads through a service, learning on
+this machine, where every stage can be watched.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from pentimento.models import machine
+from pentimento.models.library.parts.controlnet_lora import CONTROL_TYPES
+from pentimento.schema.answers import BackendAbilities, BackendEntry
+from pentimento.schema.job import LOCAL
+from pentimento.services import records
+from pentimento.services.records import Operation, Sizes
+from pentimento.services.terms import Remotes, Terms
+
+
+@dataclass(frozen=True, slots=True)
+class Means:
+    """What there is to paint with. `full_model`: more than the starter model is installed."""
+
+    gpu: bool
+    full_model: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Advice:
+    """`recommended` is the id of a place, `why` a sentence."""
+
+    recommended: str
+    why: str
+
+
+def advise(means: Means, ready: Sequence[str]) -> Advice:
+    """`ready`: ids of services that could be used now, the preferred first."""
+    if means.gpu and means.full_model:
+        return Advice("local", "Best quality, free, and nothing leaves this machine.")
+    if means.gpu:
+        why = "This machine has a graphics card: with a full model installed it is the best place."
+        return Advice("local", why)
+    if ready:
+        why = "No graphics card was found here: a service gives full quality within a minute."
+        return Advice(ready[0], why)
+    return Advice("local", "It works at once, without an account; a service gives more detail.")
+
+
+def local_quality(means: Means) -> str:
+    if means.full_model:
+        return "That of the installed models, with every control, LoRA and stage."
+    return "Sketches, with the starter model; full with an installed model."
+
+
+def local_speed(means: Means) -> str:
+    if means.gpu:
+        return "Seconds a picture, on the graphics card."
+    return "Seconds with the starter model, minutes with a full one: there is no graphics card."
+
+
+PREFERRED = (
+    "a1111",
+    "comfyui",
+    "bfl",
+    "stability",
+    "fal",
+    "replicate",
+    "gemini",
+    "openai",
+    "openrouter",
+    "huggingface",
+    "horde",
+)
+
+
+def everything(remotes: Remotes, full_model: bool) -> list[BackendEntry]:
+    """This machine first."""
+    means = Means(machine.look().gpu, full_model)
+    terms = [remotes.terms(service_id) for service_id in records.all_services()]
+    ready = [one.id for one in terms if _configured(remotes, one)]
+    advice = advise(means, sorted(ready, key=_rank))
+    return [_local(means, advice), *(_remote(remotes, one, advice) for one in terms)]
+
+
+def _rank(service_id: str) -> int:
+    return PREFERRED.index(service_id) if service_id in PREFERRED else len(PREFERRED)
+
+
+def _local(means: Means, advice: Advice) -> BackendEntry:
+    return BackendEntry(
+        id=LOCAL,
+        title="This machine",
+        kind="local",
+        configured=True,
+        needs_key=False,
+        has_key=False,
+        key_source="none",
+        key_page="",
+        consented=True,
+        base_url="",
+        own_address=False,
+        extras=False,
+        capabilities=BackendAbilities(
+            txt2img=True,
+            img2img=True,
+            inpaint=True,
+            edit=True,
+            loras=True,
+            references=4,
+            control=list(CONTROL_TYPES),
+            sizes={"choices": []},
+            seed=True,
+            negative_prompt=True,
+            strength=True,
+            steps=True,
+            guidance=True,
+        ),
+        models=[],
+        model="",
+        edit_models=[],
+        edit_model="",
+        price="free",
+        price_per_picture=0.0,
+        privacy="Nothing leaves this machine.",
+        receives="nobody",
+        quality=local_quality(means),
+        speed=local_speed(means),
+        caps={"per_job": None, "per_day": None},
+        spent_today=0.0,
+        recommended=advice.recommended == LOCAL,
+        why=advice.why if advice.recommended == LOCAL else "",
+        checked="",
+        verified="Tested with every release.",
+    )
+
+
+def _remote(remotes: Remotes, terms: Terms, advice: Advice) -> BackendEntry:
+    service = terms.service
+    _, source = remotes.key(terms)
+    recommended = advice.recommended == service.id
+    return BackendEntry(
+        id=service.id,
+        title=service.title,
+        kind="remote",
+        configured=_configured(remotes, terms),
+        needs_key=terms.needs_key,
+        has_key=source != "none",
+        key_source=source,
+        key_page=service.key_page,
+        consented=terms.consented,
+        base_url=terms.base_url,
+        own_address=service.own_address,
+        extras=terms.extras,
+        capabilities=_capabilities(terms),
+        models=list(service.models),
+        model=terms.model,
+        edit_models=[one.name for one in service.models_for(Operation.EDIT)],
+        edit_model=terms.model_for(Operation.EDIT, None) if terms.capabilities.edit else "",
+        price=terms.price_text,
+        price_per_picture=terms.price,
+        privacy=terms.privacy,
+        receives=terms.receives,
+        quality=service.quality,
+        speed=service.speed,
+        caps=terms.caps.model_dump(),
+        spent_today=remotes.spending.today(service.id),
+        recommended=recommended,
+        why=advice.why if recommended else "",
+        checked=service.checked,
+        verified=service.verified,
+    )
+
+
+def _configured(remotes: Remotes, terms: Terms) -> bool:
+    return terms.consented and (not terms.needs_key or bool(remotes.key(terms)[0]))
+
+
+def _capabilities(terms: Terms) -> BackendAbilities:
+    able = terms.capabilities
+    return BackendAbilities(
+        txt2img=able.txt2img,
+        img2img=able.img2img,
+        inpaint=able.inpaint,
+        edit=able.edit,
+        loras=able.loras,
+        references=able.references,
+        control=sorted(able.control),
+        sizes=_sizes(terms.sizes),
+        seed=able.seed,
+        negative_prompt=able.negative_prompt,
+        strength=able.strength,
+        steps=able.steps,
+        guidance=able.guidance,
+    )
+
+
+def _sizes(sizes: Sizes) -> dict[str, Any]:
+    if sizes.choices:
+        return {"choices": list(sizes.choices)}
+    return {"choices": [], **sizes.model_dump(exclude={"choices"})}

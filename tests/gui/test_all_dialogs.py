@@ -1,0 +1,67 @@
+"""Every other window of the plug-in on every size of screen and in three languages, with everything
+unfolded: its buttons are on the screen, no number or label is cut, no letter opens two widgets,
+nothing is in English where GIMP is not, and Escape closes it without a complaint of GTK. The
+dialogs that test_screens.py also tabs through are looked at there."""
+
+from __future__ import annotations
+
+import pytest
+from tests.gui.screens import PAIRWISE, check, close, complaints, name_of, opened, unfold_everything
+from tests.gui.session import wait
+
+pytestmark = [
+    pytest.mark.gui,
+    pytest.mark.parametrize("screen", PAIRWISE, indirect=True, ids=name_of),
+]
+DIALOGS = {  # the menu's label: the title of the window
+    "Replace _Background...": "Replace Background",
+    "E_xpand...": "Expand",
+    "_Upscale...": "Upscale",
+    "Select _Object...": "Select Object",
+    "_Where to Run...": "Where to Run",
+    "_Models...": "Models",
+    "_Server...": "Pentimento Server",
+    "_Doctor...": "Pentimento Doctor",
+}
+SERVICE = "AI Horde"
+
+
+def test_every_dialog_fits_and_speaks_the_language(screen):
+    for label, name in DIALOGS.items():
+        title = opened(screen, name, label)
+        unfold_everything(screen, title)
+        check(screen, title, name)
+        close(screen, title)
+    assert complaints(screen) == []
+
+
+def test_thresholds_of_edges_have_room_for_their_numbers(screen):
+    gui, said = screen.gui, screen.said
+    title = opened(screen, "Image to Image")
+    unfold_everything(screen, title)
+    gui.choose(title, said("Control 1"), said("Edges"))
+    for edges in ("Weak edges from", "Strong edges from"):
+        gui.widget_showing(title, said(edges), "spin button")
+    check(screen, title, "Image to Image with edges")
+    close(screen, title)
+
+
+def test_help_and_the_consent_to_a_service_speak_the_language(screen):
+    gui, said = screen.gui, screen.said
+    title = opened(screen, "Image to Image")
+    gui.keys(title, "F1")
+    window = gui.window(said("Help: {action}").format(action=said("Image to Image")))
+    check(screen, window, "Help")
+    assert said("begins the work") in gui.all_text(window)
+    close(screen, window)
+    close(screen, title)
+    title = opened(screen, "Where to Run", "_Where to Run...")
+    set_up = said("Set Up {service}").format(service=SERVICE)
+    wait(lambda: said("This computer") in gui.all_text(title), 30, "the places")
+    gui.press(title, set_up, "button|push button", showing=False)
+    gui.window(set_up)
+    wait(lambda: SERVICE in gui.all_text(set_up), 30, "who gets what")
+    check(screen, set_up, "Set Up")
+    close(screen, set_up)
+    close(screen, title)
+    assert complaints(screen) == []

@@ -1,0 +1,113 @@
+"""The results of the studio panel on the canvas: one layer on trial, switched without undo steps,
+kept, discarded, compared; what a person has painted on is never taken away."""
+
+from __future__ import annotations
+
+import pytest
+from tests.gui.session import wait
+from tests.gui.test_studio import TITLE, command, generate, ready, studio, undo  # noqa: F401
+
+pytestmark = [pytest.mark.gui, pytest.mark.panel]
+
+
+@pytest.fixture
+def four(studio):  # noqa: F811
+    """Four variations, the first one on the canvas."""
+    studio.before = studio.snapshot()
+    ready(studio, count=4, steps=3)
+    generate(studio)
+    studio.wait_for_layers(2)
+    wait(lambda: studio.gui.is_shown(TITLE, "Result 4 of 4"), 60, "four small pictures")
+    return studio
+
+
+def top(gimp):
+    return gimp.read("[image.get_layers()[0].get_name(), checksum(image.get_layers()[0])]")
+
+
+def switched(gimp, to, press=None):
+    """After a command: the name comes last, so the pixels are there when it is."""
+    command(gimp, press or "next", "image")
+    return wait(lambda: (now := top(gimp))[0].startswith(to) and now, 30, f"result {to}")
+
+
+def test_four_results_are_switched_in_one_layer_and_one_undo_takes_all_back(four):
+    seen = [top(four), *[switched(four, to) for to in ("2/4", "3/4", "4/4")]]
+    assert len({checksum for _name, checksum in seen}) == 4
+    assert len(four.layers()) == 2
+    assert switched(four, "1/4") == seen[0]
+    assert switched(four, "4/4", "previous") == seen[3]
+    undo(four)
+    four.wait_for_layers(1)
+    left = four.differences(four.before)
+    assert [what for what in left if "dirty" not in what] == []
+
+
+def test_a_click_chooses_and_return_keeps(four):
+    four.gui.click(TITLE, "Result 3 of 4")
+    third = wait(lambda: (now := top(four))[0].startswith("3/4") and now, 30, "the third result")
+    four.gui.keys(TITLE, "Return")
+    wait(lambda: not four.gui.sensitive(TITLE, "Keep"), 20, "nothing on trial")
+    command(four, "next", "image")  # a further one is a layer of its own now
+    four.wait_for_layers(3)
+    assert four.read("[image.get_layers()[1].get_name(), checksum(image.get_layers()[1])]") == third
+
+
+def test_discarding_and_undoing_that(four):
+    first = top(four)
+    four.gui.press(TITLE, "Discard")
+    four.wait_for_layers(1)
+    undo(four)
+    four.wait_for_layers(2)
+    assert top(four) == first
+
+
+def test_comparing_hides_the_result_and_is_nothing_to_undo(four):
+    visible = "image.get_layers()[0].get_visible()"
+    command(four, "compare", "image")
+    wait(lambda: not four.read(visible), 20, "the original")
+    command(four, "compare", "image")
+    wait(lambda: four.read(visible), 20, "the result")
+    undo(four)
+    four.wait_for_layers(1)
+    left = four.differences(four.before)  # GIMP's mark for changes counts the looks as well
+    assert [what for what in left if "dirty" not in what] == []
+
+
+def test_the_next_try_at_the_place_takes_the_first_ones_place(four):
+    first = top(four)
+    number = "image.get_layers()[0].get_id()"  # its pixels cannot be read while it is replaced
+    before = four.read(number)
+    generate(four)
+    wait(
+        lambda: four.read(f"[{number} != {before}, len(image.get_layers())]") == [True, 2],
+        120,
+        "the next try in place of the first",
+    )
+    assert len(four.layers()) == 2
+    sources = {job["record"]["request"]["source"]["blob"] for job in four.jobs()[:2]}
+    assert len(sources) == 1, "both start from the same picture"
+    undo(four)
+    wait(lambda: top(four) == first, 20, "the first try again")
+
+
+def test_what_somebody_has_painted_on_stays(four):
+    four.gui.python(
+        "layer = image.get_layers()[0]\n"
+        "layer.fill(Gimp.FillType.FOREGROUND)\n"
+        "painted = checksum(layer)"
+    )
+    command(four, "next", "image")
+    four.wait_for_layers(3)
+    assert four.read("checksum(image.get_layers()[1]) == painted")
+
+
+def test_elsewhere_the_next_result_leaves_this_one(four):
+    first = top(four)
+    four.gui.python("image.select_ellipse(Gimp.ChannelOps.REPLACE, 10, 10, 60, 60)")
+    wait(lambda: four.gui.sensitive(TITLE, "Fill Selection"), 30, "the button")
+    ready(four, count=1)
+    generate(four)
+    four.wait_for_layers(3)
+    below = "[image.get_layers()[1].get_name(), checksum(image.get_layers()[1])]"
+    assert four.read(below) == first

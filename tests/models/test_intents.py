@@ -1,0 +1,69 @@
+"""What a selection is for: as asked, or chosen by strength, words and borders, and recorded."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from tests.models.test_plan import CANVAS, inpaint, registry
+
+from pentimento.core.geometry import Size
+from pentimento.jobs.plan import resolve
+from pentimento.models.library.registry import Registry
+from pentimento.schema.job import Intent, JobRequest
+from pentimento.schema.plan import Plan
+
+__all__ = ["registry"]  # the fixture
+LEFT = {"x": 0, "width": 200, "height": CANVAS["height"]}
+
+
+def recorded(registry: Registry, **wanted: Any) -> Intent | None:
+    asked = {"mode": "inpaint", "source": {"blob": "a" * 64}, "mask": {"blob": "b" * 64}}
+    found = resolve(JobRequest.model_validate(asked | wanted), registry, Size(100, 80)).intent
+    assert found is None or isinstance(found, Intent)
+    return found
+
+
+@pytest.mark.parametrize(
+    ("wanted", "intent"),
+    [
+        ({}, Intent.FILL),
+        ({"prompt": " \n"}, Intent.FILL),
+        ({"prompt": "ein Schloß"}, Intent.ADD),
+        ({"prompt": "城堡", "strength": 0.99}, Intent.REFINE),
+        ({"strength": 0.2}, Intent.REFINE),
+    ],
+)
+def test_what_is_left_to_the_server_is_chosen_and_recorded(
+    registry: Registry, wanted: dict[str, Any], intent: Intent
+) -> None:
+    assert recorded(registry, intent="auto", **wanted) is intent
+    assert inpaint(registry, intent="auto", **wanted).intent is intent
+
+
+@pytest.mark.parametrize("intent", list(Intent))
+def test_what_is_asked_for_stays(registry: Registry, intent: Intent) -> None:
+    assert recorded(registry, intent=intent.value, prompt="a tree") is intent
+
+
+def test_where_nothing_is_said_strength_1_stays_noise_alone(registry: Registry) -> None:
+    assert recorded(registry) is None
+    assert begins(inpaint(registry)) is False
+
+
+def begins(plan: Plan) -> bool:
+    return "begins_with_surroundings" in {one.code for one in plan.notices}
+
+
+def test_the_plan_says_when_a_fill_begins_with_its_surroundings(registry: Registry) -> None:
+    assert begins(inpaint(registry, intent="auto"))
+    assert begins(inpaint(registry, intent="auto", selection=LEFT))
+    assert inpaint(registry, intent="auto", selection=LEFT).button.code == "expand_left"
+    assert not begins(inpaint(registry, intent="auto", prompt="a tree"))
+    assert not begins(inpaint(registry, intent="auto", strength=0.5))
+
+
+def test_a_second_pass_can_be_left_out(registry: Registry) -> None:
+    large = {"x": 300, "y": 100, "width": 1200, "height": 800}
+    assert len(inpaint(registry, selection=large).passes) == 2
+    assert len(inpaint(registry, selection=large, second_pass=False).passes) == 1

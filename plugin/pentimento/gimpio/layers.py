@@ -173,10 +173,11 @@ class Place:
                 parent, position = group, 0
             for number, picture in enumerate(pictures):
                 layer = new_layer(self.image, picture, self.box)
-                _insert(self.image, layer, parent, position + number)
-                placed.append(layer)
                 _dress(layer, picture, mask)
                 layer.set_visible(number == 0)
+                # Last, so that nobody ever sees it without its mask.
+                _insert(self.image, layer, parent, position + number)
+                placed.append(layer)
             if story is not None:
                 with _told(_("How it was made can't be shown in the image.")):
                     self._tell(story, parent, position)

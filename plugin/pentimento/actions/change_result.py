@@ -75,8 +75,6 @@ class Changed:
             "family": before.get("family", before["job"]),
             "member": before.get("member", before["index"]),
         }
-        if picture.record.get("source") is None and before["source"] is not None:
-            record["source"] = before["source"]
         made = layers.Picture(picture.pixels, picture.name, record)
         assert self.place.ledger is not None
         changing.change(self.layer, made, self.pose, self.place.ledger, self._name())

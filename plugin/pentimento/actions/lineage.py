@@ -50,13 +50,14 @@ def of(context: Any, source: Optional[Source] = None) -> Lineage:
 
 
 def again(image: Any, record: Dict[str, Any], source: Optional[Source]) -> Lineage:
-    """Of a recorded result made once more; records of older versions get names on the way."""
+    """Of a recorded result made once more; records of older versions get names on the way. Without
+    `source`, which may be gone or with the server alone, what the record says of it still holds."""
     ledger = identity.Ledger()
     return Lineage(
         record["action"],
         ledger,
         ledger.name_of(image),
-        source.record(ledger) if source else None,
+        source.record(ledger) if source else record["source"],
         steering.renamed(image, record.get("control"), ledger),
         guides.renamed(image, record.get("guides", {}), ledger),
         record["origin"],

@@ -30,7 +30,7 @@ from pentimento.engine import quiet
 from pentimento.engine.cancel import StopFlag
 from pentimento.engine.worker import Worker
 from pentimento.engine_ipc.messages import EngineJob, ModelSpec
-from pentimento.imaging import pixels
+from pentimento.imaging import decode, pixels
 from pentimento.models.library.registry import Registry
 from pentimento.schema.job import JobRequest, PixelFormat
 from pentimento.schema.task import Event, PixelFile, Result, Task
@@ -76,7 +76,7 @@ class Studio:
 
         job = EngineJob(Task(str(self.number), request, inputs, where / "out"), self.model)
         self.worker.run(job, emit, StopFlag())
-        return pixels.to_float(pixels.load(made[0].file))[..., :3] * 255
+        return pixels.to_float(decode.load(made[0].file))[..., :3] * 255
 
     def _kept(self, picture: np.ndarray, format: PixelFormat, folder: Path) -> PixelFile:
         folder.mkdir(exist_ok=True)

@@ -32,7 +32,7 @@ from pentimento.engine import quiet
 from pentimento.engine.cancel import StopFlag
 from pentimento.engine.worker import Worker
 from pentimento.engine_ipc.messages import EngineJob, ModelSpec
-from pentimento.imaging import masks, pixels, sizing
+from pentimento.imaging import decode, masks, pixels, sizing
 from pentimento.models.library.registry import Registry
 from pentimento.schema.job import JobRequest, PixelFormat
 from pentimento.schema.task import Event, PixelFile, Result, Task
@@ -94,7 +94,7 @@ class Studio:
         job = EngineJob(Task(str(self._number), request, inputs, where / "out"), self.model)
         started = time.monotonic()
         self._worker.run(job, emit, StopFlag())
-        return pixels.load(made[0].file), made[0].facts, time.monotonic() - started
+        return decode.load(made[0].file), made[0].facts, time.monotonic() - started
 
     def _kept(self, picture: np.ndarray, format: PixelFormat, folder: Path) -> PixelFile:
         folder.mkdir(exist_ok=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from tests.cli.shell import Shell, photo, read
 
-from pentimento.imaging import control_maps, pixels
+from pentimento.imaging import control_maps, model_input, pixels
 
 
 def test_a_map_is_drawn_by_the_server_and_without_it(served: Shell) -> None:
@@ -15,7 +15,7 @@ def test_a_map_is_drawn_by_the_server_and_without_it(served: Shell) -> None:
         done = served("preprocess", "a.png", output, "--type", "canny", *thresholds, *where)
         assert done.returncode == 0, done.stderr
         assert done.stdout == f"{output}\n"
-    wanted = control_maps.draw("canny", pixels.seen_u8(pixels.with_alpha(source)), 20, 60)
+    wanted = control_maps.draw("canny", model_input.seen_u8(pixels.with_alpha(source)), 20, 60)
     for output in ("b.png", "c.png"):
         found = pixels.to_depth(read(served.folder / output), np.uint8)
         assert np.array_equal(found[..., :3], wanted)

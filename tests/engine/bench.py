@@ -13,7 +13,7 @@ from tests.support.tiny_models import NATIVE
 from pentimento.engine.cancel import StopFlag
 from pentimento.engine.worker import Worker
 from pentimento.engine_ipc.messages import EngineJob, Extras, ModelSpec
-from pentimento.imaging import pixels
+from pentimento.imaging import decode
 from pentimento.jobs.admission import words_of_pictures
 from pentimento.jobs.plan import references_of
 from pentimento.jobs.resolve import chosen_controls
@@ -58,7 +58,7 @@ class Outcome:
 
     def pixels(self, index: int = 0) -> np.ndarray:
         """`(h, w, 4)` in the result's depth."""
-        return pixels.load(self.images[index].file)
+        return decode.load(self.images[index].file)
 
 
 @dataclass

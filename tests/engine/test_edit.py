@@ -30,7 +30,8 @@ from pentimento.engine.architectures import FAMILIES
 from pentimento.engine.cancel import StopFlag
 from pentimento.engine.worker import Worker
 from pentimento.imaging import sizing
-from pentimento.imaging.pixels import resize, to_depth
+from pentimento.imaging.pixels import to_depth
+from pentimento.imaging.resize import resize
 from pentimento.models.library.registry import Registry
 from pentimento.models.tables.architectures import EDITS
 from pentimento.schema.task import Event, Step

@@ -22,7 +22,7 @@ from tests.engine.bench import Bench, Outcome, photo
 from pentimento.core.errors import Cancelled
 from pentimento.engine.cancel import StopFlag
 from pentimento.engine.worker import Worker
-from pentimento.imaging import pixels
+from pentimento.imaging import decode
 from pentimento.jobs.plan import make_plan
 from pentimento.models.library.registry import Registry
 from pentimento.models.tables.architectures import FAMILIES
@@ -174,8 +174,8 @@ def test_steps_and_stages_are_shown_and_come_to_the_result(
         result = made.pixels()
         assert distance(previews[-1], result) < min(distance(previews[0], result), 16)
     stages = [stage for stage in made.events if getattr(stage, "kind", "") == "stage"]
-    pictures = {stage.name: pixels.read(stage.file) for stage in stages}
-    early = next(pixels.read(stage.file) for stage in stages if stage.name == "estimate")
+    pictures = {stage.name: decode.read(stage.file) for stage in stages}
+    early = next(decode.read(stage.file) for stage in stages if stage.name == "estimate")
     assert distance(pictures["estimate"], pictures["decode"]) <= 1
     assert distance(early, pictures["decode"]) > distance(pictures["estimate"], pictures["decode"])
 

@@ -16,7 +16,7 @@ from pentimento.engine.sampling import latents, schedulers
 from pentimento.engine.sampling.inpaint import latent_mask
 from pentimento.engine.sampling.schedulers import SAMPLERS
 from pentimento.engine.worker import Worker
-from pentimento.imaging import bands, pixels
+from pentimento.imaging import bands, model_input, pixels
 
 SIDE = 64
 
@@ -42,7 +42,7 @@ def plan(model: LoadedModel, sampler: str, strength: float, mask: np.ndarray) ->
         strength=strength,
         guidance=3.0,
         embeddings=model.embeddings("a red ball", "", guided=True),
-        source=latents.encode(model.vae(), pixels.model_rgb(photo(), size)),
+        source=latents.encode(model.vae(), model_input.model_rgb(photo(), size)),
         mask=latent_mask(mask, Size(SIDE // model.factor, SIDE // model.factor)),
         controls=[],
         areas=[],

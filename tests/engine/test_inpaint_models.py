@@ -31,7 +31,7 @@ from pentimento.core.geometry import Size, Work
 from pentimento.engine.architectures import FAMILIES
 from pentimento.engine.conditioning import inpaint_model
 from pentimento.engine.sampling import latents
-from pentimento.imaging import pixels
+from pentimento.imaging import model_input
 from pentimento.imaging.canvas import Canvas
 from pentimento.models.library.registry import Registry
 from pentimento.schema.job import PixelFormat
@@ -125,7 +125,7 @@ class Diffusers:
         return torch.from_numpy(cells == 0)[None, None]
 
     def _hold(self, outside: torch.Tensor, pipe: Any, step: int, t: Any, state: Any) -> Any:
-        clean = latents.encode(pipe.vae, pixels.model_rgb(source(), Size(WIDTH, HEIGHT)))
+        clean = latents.encode(pipe.vae, model_input.model_rgb(source(), Size(WIDTH, HEIGHT)))
         if "unet" in pipe.components:
             after = [*pipe.scheduler.timesteps.tolist(), -1][step + 1]
             share = float(pipe.scheduler.alphas_cumprod[after]) if after >= 0 else 1.0

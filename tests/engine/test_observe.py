@@ -11,7 +11,7 @@ from tests.engine.bench import Bench, Outcome, photo
 from pentimento.core.errors import Cancelled
 from pentimento.engine.cancel import StopFlag
 from pentimento.engine.job.generate import Generation
-from pentimento.imaging import pixels, stages
+from pentimento.imaging import decode, stages
 from pentimento.schema.job import SAMPLERS, PixelFormat
 from pentimento.schema.task import Event, Result
 
@@ -31,7 +31,7 @@ def by_code(outcome: Outcome, code: str) -> list[Result]:
 
 
 def array(stage: Result) -> np.ndarray:
-    return pixels.read(stage.file)
+    return decode.read(stage.file)
 
 
 def soft_mask() -> np.ndarray:

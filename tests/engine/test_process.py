@@ -23,7 +23,7 @@ from pentimento.backends.local import LocalBackend
 from pentimento.core.errors import Cancelled, JobFailed, NotFound
 from pentimento.core.settings import EngineOptions
 from pentimento.engine_ipc.host import Patience, clean_environment
-from pentimento.imaging import pixels
+from pentimento.imaging import decode
 from pentimento.models.library.registry import Registry
 from pentimento.schema.job import JobRequest
 from pentimento.schema.task import Event, Loading, Preview, Result, Step, Task
@@ -58,7 +58,7 @@ class Front:
         """The first picture of a job that has to succeed."""
         events: list[Event] = []
         self.run(self.backend.run(self.task(**wanted), events.append))
-        return pixels.load(next(e.file for e in events if isinstance(e, Result)))
+        return decode.load(next(e.file for e in events if isinstance(e, Result)))
 
     def fail(self, act: Callable[[int], None], **wanted: Any) -> JobFailed:
         """How a long job ends when `act` is done to the engine's pid after its first step."""

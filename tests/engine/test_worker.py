@@ -22,7 +22,7 @@ from pentimento.engine.loading.sources import ModelFolder
 from pentimento.engine.memory.cache import Components
 from pentimento.engine.memory.device import Device
 from pentimento.engine.sampling import latents
-from pentimento.imaging import pixels
+from pentimento.imaging import model_input, pixels
 from pentimento.schema.job import PixelFormat
 from pentimento.schema.task import Loading
 
@@ -105,7 +105,7 @@ def test_a_preview_map_is_fitted_where_a_model_brings_none(bench: Bench) -> None
     """Fitted on a made-up picture, it has to show another one."""
     folder = ModelFolder(bench.spec("starter").path)
     vae = folder.read("vae", torch.float32)
-    picture = pixels.model_rgb(photo(), Size(64, 64))
+    picture = model_input.model_rgb(photo(), Size(64, 64))
     fitted = LatentRgb.of({}, lambda: vae, 4).picture(latents.encode(vae, picture))
     wanted = cv2.resize(picture, (16, 16), interpolation=cv2.INTER_AREA) * 255
     assert np.abs(fitted - wanted).mean() < 8

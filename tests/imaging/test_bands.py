@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from pentimento.core.geometry import Size, Work
-from pentimento.imaging import canvas, colour, detail, masks, pixels
+from pentimento.imaging import canvas, colour, detail, masks, model_input, pixels, resize
 from pentimento.imaging.canvas import Canvas
 from pentimento.schema.job import PixelFormat
 
@@ -74,9 +74,9 @@ def test_what_a_model_sees(depth: str, size: Size) -> None:
         if clear:
             weighted = rgb * weight
             rgb = np.clip(weighted + plain_spread(weighted, weight) * (1 - weight), 0, 1)
-        rgb = np.clip(pixels.resize(np.ascontiguousarray(rgb), size), 0, 1)
+        rgb = np.clip(resize.resize(np.ascontiguousarray(rgb), size), 0, 1)
         before = picture.copy()
-        assert np.array_equal(pixels.model_rgb(picture, size), rgb)
+        assert np.array_equal(model_input.model_rgb(picture, size), rgb)
         assert picture.tobytes() == before.tobytes()
 
 
@@ -84,7 +84,7 @@ def test_filling_leaves_its_input_alone() -> None:
     values = plain_floats(source("u1", clear=True))
     rgb, alpha = values[..., :3].copy(), values[..., 3].copy()
     for fill in ("surroundings", "white"):
-        pixels.fill_transparent(rgb, alpha, fill)
+        model_input.fill_transparent(rgb, alpha, fill)
         assert np.array_equal(rgb, values[..., :3])
 
 
@@ -99,7 +99,7 @@ def test_finishing(depth: str, work: Size) -> None:
     held = Canvas(
         *(Size(WIDTH, HEIGHT), Work.whole(work), PixelFormat.RGBA_U8, picture, selected), match=True
     )
-    large = pixels.resize(made, Size(WIDTH, HEIGHT))
+    large = resize.resize(made, Size(WIDTH, HEIGHT))
     floats = picture.astype(np.float32) / np.float32(FULL[depth])
     where = colour.surroundings(selected, floats[..., 3])
     known = np.isfinite(floats[..., :3])
@@ -163,7 +163,7 @@ def test_memory_of_a_large_opaque_picture() -> None:
     made = np.full((side, side, 3), 0.5, np.float32)
     held = Canvas(Size(side, side), Work.whole(Size(side, side)), PixelFormat.RGBA_U8, picture)
     answers = {
-        "seen": lambda: pixels.model_rgb(picture, Size(side, side)),
+        "seen": lambda: model_input.model_rgb(picture, Size(side, side)),
         "to_depth": lambda: pixels.to_depth(made, np.uint8),
         "finish": lambda: held.finish(made, blend=True)[0],
     }

@@ -7,7 +7,7 @@ import pytest
 
 from pentimento.core.geometry import Size
 from pentimento.imaging.control_maps import canny
-from pentimento.imaging.pixels import fit
+from pentimento.imaging.resize import fit
 
 
 def columns(width: int, height: int, dtype: type = np.uint8) -> np.ndarray:

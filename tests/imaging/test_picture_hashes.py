@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from pentimento.core.geometry import Size, Work
-from pentimento.imaging import canvas, masks, pixels
+from pentimento.imaging import canvas, masks, model_input, pixels
 from pentimento.imaging.canvas import Canvas
 from pentimento.schema.job import PixelFormat
 
@@ -70,8 +70,8 @@ def digests() -> Iterator[tuple[str, str]]:
             name = f"{depth} {alpha}"
             for target in DEPTHS:
                 yield f"{name} to {target}", digest(pixels.to_depth(picture, target))
-            yield f"{name} seen", digest(pixels.model_rgb(picture, SIZE, "white"))
-            yield f"{name} seen_u8", digest(pixels.seen_u8(picture, "gray"))
+            yield f"{name} seen", digest(model_input.model_rgb(picture, SIZE, "white"))
+            yield f"{name} seen_u8", digest(model_input.seen_u8(picture, "gray"))
             for format in PixelFormat:
                 if format is not PixelFormat.Y_U8:  # a matrix product, which BLAS adds up its way
                     yield f"{name} as {format}", digest(pixels.convert(picture, format))

@@ -12,7 +12,7 @@ from tests.imaging.strategies import DEPTHS, picture
 
 from pentimento.core.errors import BadInput
 from pentimento.core.geometry import Size
-from pentimento.imaging import bands, pixels
+from pentimento.imaging import bands, decode, model_input, pixels
 from pentimento.schema.job import PixelFormat
 from pentimento.schema.task import PixelFile
 
@@ -35,7 +35,7 @@ def test_raw_pixels_come_back_bit_for_bit(tmp_path: Path, depth: type) -> None:
     path = tmp_path / "0.raw"
     pixels.store(values, FORMAT_OF[depth], path)
     assert path.stat().st_size == 31 * 23 * FORMAT_OF[depth].bytes_per_pixel
-    loaded = pixels.load(PixelFile(path, 31, 23, FORMAT_OF[depth]))
+    loaded = decode.load(PixelFile(path, 31, 23, FORMAT_OF[depth]))
     assert loaded.dtype == depth
     assert loaded.tobytes() == values.tobytes()
     assert [entry.name for entry in tmp_path.iterdir()] == ["0.raw"]
@@ -45,7 +45,7 @@ def test_raw_pixels_come_back_bit_for_bit(tmp_path: Path, depth: type) -> None:
 @pytest.mark.parametrize("depth", [np.uint8, np.uint16])
 def test_png_keeps_depth_and_channels(tmp_path: Path, depth: type, channels: int) -> None:
     values = picture(depth, 2)[..., :channels]
-    loaded = pixels.load(saved(tmp_path, pixels.encode_png(values)))
+    loaded = decode.load(saved(tmp_path, pixels.encode_png(values)))
     assert loaded.dtype == depth
     assert np.array_equal(
         loaded[..., : max(channels, 3)],
@@ -64,7 +64,7 @@ def test_every_kind_of_png_looks_the_same(tmp_path: Path, mode: str) -> None:
         image = grey.convert("L").convert("P" if mode == "PA" else mode)
     buffer = io.BytesIO()
     image.save(buffer, "PNG")
-    loaded = pixels.load(saved(tmp_path, buffer.getvalue()))
+    loaded = decode.load(saved(tmp_path, buffer.getvalue()))
     as_bytes = pixels.to_depth(loaded, np.uint8)
     assert np.array_equal(as_bytes[..., :3], np.asarray(grey.convert("RGB")))
     assert (as_bytes[..., 3] == 255).all()
@@ -75,7 +75,7 @@ def test_jpeg_and_webp_are_read(tmp_path: Path, kind: str) -> None:
     image = Image.new("RGB", (31, 23), (200, 40, 90))
     buffer = io.BytesIO()
     image.save(buffer, kind, quality=95)
-    loaded = pixels.load(saved(tmp_path, buffer.getvalue()))
+    loaded = decode.load(saved(tmp_path, buffer.getvalue()))
     assert abs(loaded[..., :3].astype(int) - (200, 40, 90)).max() <= 4
 
 
@@ -84,7 +84,7 @@ def test_jpeg_and_webp_are_read(tmp_path: Path, kind: str) -> None:
 def test_a_truncated_png_is_refused(tmp_path: Path, cut: int, deep: bool) -> None:
     whole = pixels.encode_png(picture(np.uint16 if deep else np.uint8, 3))
     with pytest.raises(BadInput) as caught:
-        pixels.load(saved(tmp_path, whole[:cut]))
+        decode.load(saved(tmp_path, whole[:cut]))
     assert caught.value.code == "bad_image"
 
 
@@ -92,12 +92,12 @@ def test_other_formats_and_sizes_are_refused(tmp_path: Path) -> None:
     buffer = io.BytesIO()
     Image.new("RGB", (31, 23)).save(buffer, "GIF")
     with pytest.raises(BadInput, match="not a PNG"):
-        pixels.load(saved(tmp_path, buffer.getvalue()))
+        decode.load(saved(tmp_path, buffer.getvalue()))
     with pytest.raises(BadInput, match="31 × 23 px, not 30 × 23"):
-        pixels.load(saved(tmp_path, pixels.encode_png(picture(np.uint8, 1)), width=30))
+        decode.load(saved(tmp_path, pixels.encode_png(picture(np.uint8, 1)), width=30))
     (tmp_path / "raw").write_bytes(bytes(10))
     with pytest.raises(BadInput, match="10 bytes"):
-        pixels.load(PixelFile(tmp_path / "raw", 2, 2, PixelFormat.RGBA_U8))
+        decode.load(PixelFile(tmp_path / "raw", 2, 2, PixelFormat.RGBA_U8))
 
 
 def test_masks_are_grey_values_or_luminance_times_alpha(tmp_path: Path) -> None:
@@ -116,7 +116,7 @@ def test_transparent_pixels_are_filled_from_around() -> None:
     values = np.zeros((64, 64, 4), np.uint8)
     values[:, :20] = (200, 30, 30, 255)
     values[:, 44:] = (30, 30, 200, 255)
-    filled = pixels.model_rgb(values, Size(64, 64))
+    filled = model_input.model_rgb(values, Size(64, 64))
     assert np.array_equal(filled[:, :20], pixels.to_float(values)[:, :20, :3])
     assert filled[:, 20:24, 0].min() > 0.5
     assert filled[:, 40:44, 2].min() > 0.5
@@ -124,10 +124,10 @@ def test_transparent_pixels_are_filled_from_around() -> None:
 
 
 def test_an_empty_picture_is_neutral_and_values_out_of_range_are_limited() -> None:
-    assert (pixels.model_rgb(np.zeros((8, 8, 4), np.uint16), Size(4, 4)) == 0.5).all()
+    assert (model_input.model_rgb(np.zeros((8, 8, 4), np.uint16), Size(4, 4)) == 0.5).all()
     wild = np.full((4, 4, 4), 1, np.float32)
     wild[0, 0, :3] = (np.nan, np.inf, -7)
-    seen = pixels.model_rgb(wild, Size(8, 8))
+    seen = model_input.model_rgb(wild, Size(8, 8))
     assert np.isfinite(seen).all()
     assert seen.min() >= 0
     assert seen.max() <= 1
@@ -137,7 +137,7 @@ def test_an_empty_picture_is_neutral_and_values_out_of_range_are_limited() -> No
 def test_transparent_places_can_lie_on_a_plain_colour(fill: str, value: float) -> None:
     source = np.full((8, 8, 4), 200, np.uint8)
     source[:4, :, 3], source[4:, :, 3] = 0, 255
-    seen = pixels.model_rgb(source, Size(8, 8), fill)
+    seen = model_input.model_rgb(source, Size(8, 8), fill)
     assert np.allclose(seen[:4], value)
     assert np.allclose(seen[4:], 200 / 255)
 
@@ -151,9 +151,9 @@ def test_eight_bits_survive_the_other_depths() -> None:
 @pytest.mark.parametrize("size", [Size(62, 46), Size(7, 5), Size(62, 5), Size(1, 1)])
 def test_resizing_keeps_flat_colours_and_range(size: Size) -> None:
     flat = np.full((23, 31, 4), (10, 100, 200, 255), np.uint8)
-    seen = pixels.model_rgb(flat, size)
+    seen = model_input.model_rgb(flat, size)
     assert seen.shape == (size.height, size.width, 3)
     assert abs(seen - np.float32([10, 100, 200]) / 255).max() < 1e-5
-    noisy = pixels.model_rgb(picture(np.uint8, 5), size)
+    noisy = model_input.model_rgb(picture(np.uint8, 5), size)
     assert noisy.min() >= 0
     assert noisy.max() <= 1

@@ -18,7 +18,16 @@ from tests.support.awkward_pictures import PICTURES
 
 from pentimento.core.errors import BadInput
 from pentimento.core.geometry import Size
-from pentimento.imaging import bands, pixels, png, png_bands
+from pentimento.imaging import (
+    bands,
+    decode,
+    model_input,
+    opened_file,
+    pixels,
+    png,
+    png_bands,
+    resize,
+)
 from pentimento.schema.job import PixelFormat
 from pentimento.schema.task import PixelFile
 
@@ -60,7 +69,7 @@ def test_what_is_written_in_bands_is_read_by_all(width, height, channels, dtype,
     values = noise(width, height, channels, dtype, seed)
     data = written(values, step)
     assert np.array_equal(joined(png_bands.read(data)), values)
-    assert np.array_equal(pixels.decode(data, Size(width, height)).values, values)
+    assert np.array_equal(decode.decode(data, Size(width, height)).values, values)
     by_opencv = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
     if channels == 3:
         assert np.array_equal(by_opencv[..., ::-1], values)
@@ -110,19 +119,19 @@ def test_text_and_profile_go_along():
 
 @pytest.mark.parametrize("sample", SENT.values(), ids=SENT)
 def test_every_awkward_picture_is_the_same_in_bands(sample, tmp_path):
-    header = pixels.header(sample.data)
-    whole = pixels.decode(sample.data, header.size)
+    header = opened_file.header(sample.data)
+    whole = decode.decode(sample.data, header.size)
     found = bands.of_data(sample.data, header.size)
     assert np.array_equal(joined(found), whole.values)
     assert (found.channels, found.dtype) == (whole.values.shape[2], whole.values.dtype)
     assert found.notices == whole.notices
     assert (found.profile is None) == (whole.profile is None)
     assert found.profile is None or found.profile.data == whole.profile.data
-    own = pixels.own(whole)
+    own = decode.own(whole)
     assert np.array_equal(joined(part.picture for part in found.own()), own.picture)
     file = PixelFile(tmp_path / "猫 “x”", header.size.width, header.size.height)
     file.path.write_bytes(sample.data)
-    assert np.array_equal(bands.load(file), pixels.load(file))
+    assert np.array_equal(bands.load(file), decode.load(file))
     assert np.array_equal(bands.load_mask(file), pixels.as_mask(whole.values))
     assert found.is_opaque() == pixels.is_opaque(own.picture)
 
@@ -138,7 +147,7 @@ def test_raw_pixels_of_every_kind_are_the_same_in_bands(format, tmp_path):
     assert np.array_equal(joined(bands.of(file)), values.astype(stored))
     out = io.BytesIO()
     bands.write_png(out, bands.of(file))
-    kept = pixels.decode(out.getvalue(), Size(23, 41)).values
+    kept = decode.decode(out.getvalue(), Size(23, 41)).values
     deep = np.uint8 if stored.itemsize == 1 else np.uint16
     assert np.array_equal(kept, pixels.to_depth(values.astype(stored), deep))
     bands.write_raw(iter(bands.of(file)), format, tmp_path / "again")
@@ -164,7 +173,7 @@ def test_large_pictures_are_seen_as_small_ones_are(dtype, fill, tmp_path, monkey
     path = tmp_path / "ball.png"
     path.write_bytes(pixels.encode_png(picture))
     file = PixelFile(path, 300, 300)
-    wanted = pixels.seen_u8(picture, fill).astype(int)
+    wanted = model_input.seen_u8(picture, fill).astype(int)
     assert np.array_equal(bands.seen_u8(file, fill), wanted)
     monkeypatch.setattr(bands, "LARGE", 1000)
     monkeypatch.setattr(bands, "COARSE", 2500)
@@ -188,7 +197,7 @@ def test_a_reduced_picture_is_the_mean_of_what_it_covers(size):
 
 @pytest.mark.parametrize("way", ["stretch", "crop", "pad"])
 def test_one_channel_at_a_time_is_fitted_as_all_together(way, tmp_path, monkeypatch):
-    monkeypatch.setattr(pixels, "LARGE", 100)
+    monkeypatch.setattr(resize, "LARGE", 100)
     picture = noise(60, 40, 4, np.uint16)
     picture[0, :2] = [[0], [65_535]]  # what overshoots is held within each channel's own range
     path = tmp_path / "a.png"

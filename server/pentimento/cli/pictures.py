@@ -18,7 +18,7 @@ from pentimento.cli.client import Client
 from pentimento.cli.outputs import Outputs
 from pentimento.core.errors import BadInput
 from pentimento.core.geometry import Size
-from pentimento.imaging import pixels
+from pentimento.imaging import decode, opened_file, pixels
 from pentimento.imaging import stages as contact_sheet
 from pentimento.imaging.sizing import refuse_huge
 from pentimento.imaging.stages import EQUAL, NO_LEVEL, Frame
@@ -57,9 +57,9 @@ def read_input(path: Path) -> InputPicture:
     their depth, upright and with their profile. Raises BadInput."""
     data = _bytes(path)
     try:
-        header = pixels.header(data, any_kind=True)
+        header = opened_file.header(data, any_kind=True)
         refuse_huge(header.size)
-        decoded = pixels.decode(data, header.size, any_kind=True)
+        decoded = decode.decode(data, header.size, any_kind=True)
     except BadInput as error:
         raise _named(error, path) from error
     if header.kind in AS_THEY_ARE:
@@ -72,8 +72,8 @@ def read_input(path: Path) -> InputPicture:
 def read_unchanged(path: Path) -> Picture:
     """The file's own pixels, upright, and its profile, as a result at strength 0 has them."""
     data = _bytes(path)
-    size = pixels.header(data, any_kind=True).size
-    decoded = pixels.decode(data, size, any_kind=True)
+    size = opened_file.header(data, any_kind=True).size
+    decoded = decode.decode(data, size, any_kind=True)
     profile = decoded.profile
     if profile is None:
         return Picture(decoded.values)
@@ -169,7 +169,7 @@ def stages_from_results(results: list[Result]) -> list[Frame]:
     stages: list[Result] = []
     for stage in (result for result in results if result.kind == "stage"):
         stages[stage.index :] = [stage]
-    return [_held(stage.name, pixels.read(stage.file), stage.facts) for stage in stages]
+    return [_held(stage.name, decode.read(stage.file), stage.facts) for stage in stages]
 
 
 def unchanged_stages(request: JobRequest, source: np.ndarray) -> list[Frame]:

@@ -29,7 +29,7 @@ from pentimento.cli.run_options import JobFile, read_record, record_text
 from pentimento.cli.speech import said, say
 from pentimento.core.errors import BadInput, Cancelled, JobFailed, PentimentoError
 from pentimento.core.settings import EngineOptions, Limits, kept
-from pentimento.imaging import pixels
+from pentimento.imaging import decode, pixels
 from pentimento.imaging.stages import Frame
 from pentimento.jobs import results
 from pentimento.jobs.admission import check_space, settle, words_of_pictures
@@ -283,7 +283,7 @@ class LocalRunner:
         told = {"style": admitted.style} if admitted.style else {}
         record = {"request": request.compact(), "server_version": __version__, "facts": told}
         if admitted.changes_nothing and request.source:
-            source = pixels.load(files[request.source.blob])
+            source = decode.load(files[request.source.blob])
             return Outcome(
                 [source] * request.count, record, stages.unchanged_stages(request, source)
             )
@@ -303,7 +303,7 @@ class LocalRunner:
         finally:
             await backend.close()
         images = [result for result in made_of if result.kind == "image"]
-        made = [pixels.load(image.file) for image in images]
+        made = [decode.load(image.file) for image in images]
         drawn = [image.facts.get("prompt", "") for image in images]
         about = [image.facts for image in images]
         record |= {"facts": told | facts}

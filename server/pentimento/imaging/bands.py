@@ -21,8 +21,10 @@ import numpy as np
 
 from pentimento.core import files
 from pentimento.core.geometry import Size
-from pentimento.imaging import pixels, png_bands
-from pentimento.imaging.pixels import FULL, LAYOUT, Decoded, Own, Way
+from pentimento.imaging import decode, model_input, opened_file, pixels, png_bands, resize
+from pentimento.imaging.decode import Decoded, Own
+from pentimento.imaging.pixels import FULL, LAYOUT
+from pentimento.imaging.resize import Way
 from pentimento.imaging.sizing import refuse_huge
 from pentimento.schema.job import PixelFormat
 
@@ -31,7 +33,7 @@ if TYPE_CHECKING:
     from pentimento.schema.task import PixelFile
 
 COARSE = 2**20  # px of a picture that colours under transparency are taken from
-LARGE = pixels.LARGE
+LARGE = resize.LARGE
 MOST_BYTES = 500 * 2**20  # of a picture before and after its change of size, both held at once
 
 
@@ -51,14 +53,14 @@ class Bands:
         return self.rows()
 
     def own(self) -> Iterator[Own]:
-        """As `pixels.own` has the whole of them."""
+        """As `decode.own` has the whole of them."""
         for rows in self:
-            yield pixels.own(Decoded(rows, self.profile))
+            yield decode.own(Decoded(rows, self.profile))
 
     def srgb(self) -> Iterator[np.ndarray]:
         """`(rows, width, 4)` in their own depth."""
         for rows in self:
-            yield pixels.srgb(Decoded(rows, self.profile))
+            yield decode.srgb(Decoded(rows, self.profile))
 
     def with_tops(self) -> Iterator[tuple[slice, np.ndarray]]:
         """Each band with the rows of the picture that it is."""
@@ -84,7 +86,7 @@ def of(file: PixelFile) -> Bands:
     stored, channels = LAYOUT[file.format]
     found, wanted = file.path.stat().st_size, size.pixels * channels * stored.itemsize
     if found != wanted:
-        raise pixels.damaged(f"it has {found} bytes, not what its size needs")
+        raise opened_file.damaged(f"it has {found} bytes, not what its size needs")
     path = file.path
     return Bands(
         *(size, channels, stored.newbyteorder("=")),
@@ -94,16 +96,16 @@ def of(file: PixelFile) -> Bands:
 
 def of_data(data: bytes, size: Size) -> Bands:
     """Of an encoded picture; `size` is what was announced and must hold."""
-    file = pixels.opened(data)
+    file = opened_file.opened(data)
     if file.chunks is None or file.orientation != 1 or not png_bands.can_read(data):
         if size.pixels <= LARGE:
-            return of_values(pixels.decoded(file, size))
+            return of_values(decode.decoded(file, size))
         return _of_parts(file, size)
     facts = file.chunks
     dtype = np.dtype(np.uint16 if facts.depth == 16 else np.uint8)
     channels = png_bands.CHANNELS[facts.colour]
     nothing = np.empty((0, size.width, channels), dtype)
-    described = pixels.described(file, size, Decoded(nothing))
+    described = decode.described(file, size, Decoded(nothing))
     if facts.transparent is not None:
         channels += 1
     return Bands(
@@ -112,15 +114,15 @@ def of_data(data: bytes, size: Size) -> Bands:
     )
 
 
-def _of_parts(file: pixels.OpenedFile, size: Size) -> Bands:
+def _of_parts(file: opened_file.OpenedFile, size: Size) -> Bands:
     file.refuse_other(size)
-    part = pixels.parts(file)
+    part = decode.parts(file)
 
     def read(rows: slice) -> Decoded:
-        found = part(pixels.turned_box(rows, file))
-        return replace(found, values=pixels.upright(found.values, file.orientation))
+        found = part(decode.turned_box(rows, file))
+        return replace(found, values=decode.upright(found.values, file.orientation))
 
-    first = pixels.described(file, size, read(slice(0, 1)))
+    first = decode.described(file, size, read(slice(0, 1)))
     channels, dtype = first.values.shape[2], first.values.dtype
     step = png_bands.rows_of_a_band(size.width, channels * dtype.itemsize)
     tops = range(0, size.height, step)
@@ -144,7 +146,7 @@ def of_values(decoded: Decoded) -> Bands:
 
 
 def load(file: PixelFile) -> np.ndarray:
-    """`(h, w, 4)` as `pixels.load` has it."""
+    """`(h, w, 4)` as `decode.load` has it."""
     bands = of(file)
     result = np.empty((bands.size.height, bands.size.width, 4), bands.dtype)
     _fill(result, bands.srgb())
@@ -152,17 +154,17 @@ def load(file: PixelFile) -> np.ndarray:
 
 
 def load_fitted(file: PixelFile, size: Size, way: Way) -> np.ndarray:
-    """The same at another size by `pixels.fit`; of large deep pictures one channel at a time."""
+    """The same at another size by `resize.fit`; of large deep pictures one channel at a time."""
     bands = of(file)
     needed = (bands.size.pixels + size.pixels) * 4 * bands.dtype.itemsize
     if bands.size == size or needed < MOST_BYTES:
-        return pixels.fit(load(file), size, way)
+        return resize.fit(load(file), size, way)
     refuse_huge(size)
     result = np.empty((size.height, size.width, 4), bands.dtype)
     for channel in range(4):
         plane = np.empty((bands.size.height, bands.size.width, 1), bands.dtype)
         _fill(plane, (rows[..., channel : channel + 1] for rows in bands.srgb()))
-        result[..., channel] = pixels.fit(plane, size, way)[..., 0]
+        result[..., channel] = resize.fit(plane, size, way)[..., 0]
     return result
 
 
@@ -193,14 +195,14 @@ def load_mask_whole(file: PixelFile) -> np.ndarray:
 
 
 def seen_u8(file: PixelFile, fill: str = "surroundings") -> np.ndarray:
-    """`(h, w, 3)` u8 as `pixels.seen_u8` has it; in large pictures transparent places are filled
-    from colours around that were looked up at a reduced size."""
+    """`(h, w, 3)` u8 as `model_input.seen_u8` has it; in large pictures transparent places are
+    filled from colours around that were looked up at a reduced size."""
     bands = of(file)
     if bands.size.pixels <= LARGE:
-        return pixels.seen_u8(pixels.load(file), fill)
+        return model_input.seen_u8(decode.load(file), fill)
     result = np.empty((bands.size.height, bands.size.width, 3), np.uint8)
     colours = None
-    if fill not in pixels.PLAIN and not bands.is_opaque():
+    if fill not in model_input.PLAIN and not bands.is_opaque():
         colours = _surroundings(bands)
     top = 0
     for part in bands.srgb():
@@ -208,7 +210,7 @@ def seen_u8(file: PixelFile, fill: str = "surroundings") -> np.ndarray:
         values = np.clip(np.nan_to_num(pixels.to_float(part)), 0, 1)
         alpha = values[..., 3]
         if colours is None:
-            filled = pixels.fill_transparent(values[..., :3], alpha, fill)
+            filled = model_input.fill_transparent(values[..., :3], alpha, fill)
         else:
             around = rows_of(colours, rows, bands.size)
             filled = values[..., :3] * alpha[..., None] + around * (1 - alpha[..., None])
@@ -232,7 +234,7 @@ def continue_surroundings(picture: np.ndarray, mask: np.ndarray) -> None:
 
     size = whole.scaled(min(1.0, (COARSE / whole.pixels) ** 0.5))
     small = shrunk((kept(rows) for rows in parts), whole, size)
-    colours = pixels.fill_transparent(small[..., :3], small[..., 3])
+    colours = model_input.fill_transparent(small[..., :3], small[..., 3])
     for rows in parts:
         chosen = mask[rows] > 0
         if chosen.any():
@@ -306,9 +308,9 @@ def _raw(path: Path, size: Size, channels: int, stored: np.dtype) -> Iterator[np
 def _png(data: bytes, transparent: tuple[int, ...] | None) -> Iterator[np.ndarray]:
     try:
         for rows in png_bands.read(data):
-            yield rows if transparent is None else pixels.with_clear(rows, transparent)
+            yield rows if transparent is None else decode.with_clear(rows, transparent)
     except ValueError as error:
-        raise pixels.damaged("it is cut short or damaged") from error
+        raise opened_file.damaged("it is cut short or damaged") from error
 
 
 def _fill(target: np.ndarray, parts: Iterator[np.ndarray]) -> None:
@@ -338,4 +340,4 @@ def _surroundings(bands: Bands) -> np.ndarray:
     """`(h, w, 3)` float32 of a reduced size: at each place the colours around what is opaque."""
     factor = min(1.0, (COARSE / bands.size.pixels) ** 0.5)
     small = shrunk(bands.srgb(), bands.size, bands.size.scaled(factor))
-    return pixels.fill_transparent(small[..., :3], small[..., 3])
+    return model_input.fill_transparent(small[..., :3], small[..., 3])

@@ -12,7 +12,18 @@ import numpy as np
 
 from pentimento.core import files
 from pentimento.core.geometry import Box, Size, Work
-from pentimento.imaging import bands, colour, edit_difference, grain, masks, pixels, seam
+from pentimento.imaging import (
+    bands,
+    colour,
+    decode,
+    edit_difference,
+    grain,
+    masks,
+    model_input,
+    pixels,
+    resize,
+    seam,
+)
 from pentimento.imaging.sizing import automatic_edge
 from pentimento.schema.job import JobRequest, MaskOptions, Mode, PixelFormat
 from pentimento.schema.task import PixelFile, Result, Task
@@ -54,15 +65,15 @@ class Canvas:
             return None
         source = self.source if self.shown is None else self.shown
         if size is not None:
-            return pixels.model_rgb(source, size, self.fill)
-        return self._padded(pixels.model_rgb(source, self.work.content, self.fill))
+            return model_input.model_rgb(source, size, self.fill)
+        return self._padded(model_input.model_rgb(source, self.work.content, self.fill))
 
     def seen_rows(self) -> Callable[[int, int], np.ndarray]:
         """Of `seen`, some rows at a time, so that of a large opaque source not all need be kept."""
         source = self.source if self.shown is None else self.shown
         assert source is not None, "only a source is seen"
         if self.work.content == self.work.size == self.size and pixels.is_opaque(source):
-            return lambda top, bottom: pixels.model_rgb(
+            return lambda top, bottom: model_input.model_rgb(
                 source[top:bottom], Size(self.size.width, bottom - top)
             )
         seen = self.seen()
@@ -71,7 +82,7 @@ class Canvas:
 
     def laid(self, picture: np.ndarray, fill: str) -> np.ndarray:
         """A picture `(h, w, 4)` that belongs to all of the job, as `seen` gives the source."""
-        return self._padded(pixels.model_rgb(self._part_of(picture), self.work.content, fill))
+        return self._padded(model_input.model_rgb(self._part_of(picture), self.work.content, fill))
 
     def laid_mask(self, mask: np.ndarray) -> np.ndarray:
         """A mask `(h, w)` float32 that belongs to all of the job, in the proportions of the
@@ -113,7 +124,7 @@ class Canvas:
 
     def enlarged(self, made: np.ndarray) -> np.ndarray:
         """A picture at the generation size at that of the result."""
-        return pixels.resize(self.cropped(made), self.size)
+        return resize.resize(self.cropped(made), self.size)
 
     def window_in(self, outer: Canvas) -> Box:
         """Where in `outer`, of which this is a part, it lies; px."""
@@ -171,7 +182,7 @@ class Canvas:
         """
         if self.source is None:
             return self.enlarged(made), {}
-        resized = pixels.Resized(self.cropped(made), self.size)
+        resized = resize.Resized(self.cropped(made), self.size)
         edited = self.only_changes and self.mask is None and blend
         correction = self._correction(resized)
         facts: dict[str, Any] = {}
@@ -201,7 +212,7 @@ class Canvas:
             facts |= found.facts() if found else {}
         return result, facts
 
-    def _strips(self, resized: pixels.Resized) -> Iterator[tuple[Place, np.ndarray]]:
+    def _strips(self, resized: resize.Resized) -> Iterator[tuple[Place, np.ndarray]]:
         """A made picture in the source's colours, some columns at a time, and where they are: of
         a large one not all is to be there as floats."""
         for columns in resized.strips():
@@ -212,7 +223,7 @@ class Canvas:
         for rows in pixels.bands(self.size.height, self.size.width * 4):
             yield (rows, slice(None)), picture[rows]
 
-    def _whole(self, resized: pixels.Resized) -> np.ndarray:
+    def _whole(self, resized: resize.Resized) -> np.ndarray:
         """A made picture in the source's colours."""
         picture = np.empty((self.size.height, self.size.width, 3), np.float32)
         for place, strip in self._strips(resized):
@@ -251,12 +262,12 @@ class Canvas:
         there = grain.measure(picture[rows, columns], self.mask[rows, columns] > 0)
         return grain.Missing(wanted, there, self.grain_seed) if wanted and there else None
 
-    def _correction(self, made: pixels.Resized) -> colour.Correction | None:
+    def _correction(self, made: resize.Resized) -> colour.Correction | None:
         if not self.match or self.source is None or self.mask is None:
             return None
         opaque = self.source[..., 3] >= pixels.FULL[self.source.dtype]
         where = colour.surroundings(self.mask, opaque)
-        reach = pixels.VECTOR  # columns on each side: more than is needed, and where strips begin
+        reach = resize.VECTOR  # columns on each side: more than is needed, and where strips begin
         parts = []
         for columns in made.strips():
             left, right = max(columns.start - reach, 0), min(columns.stop + reach, where.shape[1])
@@ -282,7 +293,7 @@ def open_canvas(task: Task, native: int, worked_at: Callable[[Size], Work]) -> C
         size = Size(task.request.width or native, task.request.height or native)
         return Canvas(size, worked_at(size), PixelFormat.RGB_U8)
     file = _input(task, "source")
-    own = pixels.load_own(file)
+    own = decode.load_own(file)
     source = own.picture
     size = Size(source.shape[1], source.shape[0])
     mask = None

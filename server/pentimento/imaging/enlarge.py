@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from pentimento.core.geometry import Box, Size
-from pentimento.imaging import pixels
+from pentimento.imaging import model_input, pixels
 from pentimento.imaging.resample import Axis, resampled
 
 PART = 512  # px of the result along a side of a part
@@ -145,7 +145,7 @@ def _without_holes(part: np.ndarray) -> np.ndarray:
     alpha = np.nan_to_num(part[..., 3])
     if alpha.min() > 0:
         return part[..., :3]
-    filled = pixels.fill_transparent(part[..., :3], np.clip(alpha, 0, 1))
+    filled = model_input.fill_transparent(part[..., :3], np.clip(alpha, 0, 1))
     return np.where(alpha[..., None] > 0, part[..., :3], filled)
 
 

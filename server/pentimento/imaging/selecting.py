@@ -11,7 +11,7 @@ import numpy as np
 
 from pentimento.core.errors import BadInput
 from pentimento.core.geometry import Box, Size
-from pentimento.imaging import bands, cut_out, pixels
+from pentimento.imaging import bands, cut_out, decode, pixels, resize
 from pentimento.imaging.object_selection import Click
 from pentimento.schema.job import JobRequest, PixelFormat
 
@@ -40,7 +40,7 @@ def mask(request: JobRequest, files: Mapping[str, PixelFile], find: Find) -> np.
         Click(point.x * across, point.y * down, bool(point.label)) for point in request.points
     )
     box = _box_in(request, size)
-    seen = pixels.resize(bands.seen_u8(file, request.transparent_fill), worked)
+    seen = resize.resize(bands.seen_u8(file, request.transparent_fill), worked)
     rough = _rough(files[request.mask.blob], worked) if request.mask else None
     alpha = find(seen, clicks, box.scaled(across, down) if box else None, rough)
     made = np.empty((size.height, size.width), np.uint8)
@@ -54,7 +54,7 @@ def mask(request: JobRequest, files: Mapping[str, PixelFile], find: Find) -> np.
 
 def _rough(file: PixelFile, worked: Size) -> np.ndarray:
     """The selection that the request brings, `(h, w)` bool: what is selected by half or more."""
-    chosen = pixels.resize(bands.load_mask(file), worked) >= HALF
+    chosen = resize.resize(bands.load_mask(file), worked) >= HALF
     if not chosen.any():
         raise BadInput(
             "empty_mask",
@@ -66,7 +66,7 @@ def _rough(file: PixelFile, worked: Size) -> np.ndarray:
 
 def store_cut_out(file: PixelFile, mask: np.ndarray, path: Path) -> PixelFormat:
     """The object without its background, at the depth of the source, as raw pixels."""
-    made = cut_out.of(pixels.load(file), pixels.to_float(mask))
+    made = cut_out.of(decode.load(file), pixels.to_float(mask))
     format = pixels.RGBA_OF[made.dtype]
     pixels.store(made, format, path)
     return format

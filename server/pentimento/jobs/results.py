@@ -321,7 +321,7 @@ def _unchanged(source: PixelFile, folder: Path) -> Stored:
     if format:
         _link(source.path, raw)
     else:
-        from pentimento.imaging import bands, pixels
+        from pentimento.imaging import bands, opened_file, pixels
 
         picture = bands.of(source)
         format = pixels.smallest_format(picture.dtype, picture.is_opaque)
@@ -329,7 +329,7 @@ def _unchanged(source: PixelFile, folder: Path) -> Stored:
         bands.write_raw((own.picture for own in picture.own()), format, raw)
         if first.profile is not None:
             pixels.profile_file(raw).write_bytes(first.profile.data)
-        told = pixels.header(source.path.read_bytes())
+        told = opened_file.header(source.path.read_bytes())
         if told.kind == "PNG" and not told.turned:
             png = "0.png"
             _link(source.path, folder / png)
@@ -389,7 +389,7 @@ def _link(source: Path, target: Path) -> None:
 
 def stage_sheet(state: JobState, results: Results) -> bytes:
     """The contact sheet as PNG; there has to be a stage."""
-    from pentimento.imaging import pixels
+    from pentimento.imaging import decode
     from pentimento.imaging import stages as contact_sheet
 
     frames = [
@@ -397,7 +397,7 @@ def stage_sheet(state: JobState, results: Results) -> bytes:
             stage.code,
             stage_name(stage.code, stage.facts),
             stage.facts,
-            partial(pixels.read, results.file(state.id, stage)),
+            partial(decode.read, results.file(state.id, stage)),
         )
         for stage in state.stages
     ]

@@ -15,9 +15,9 @@ import numpy as np
 from pentimento.core.errors import BadInput
 from pentimento.core.geometry import Size, Work
 from pentimento.imaging import canvas as pictures
-from pentimento.imaging import control_maps, pixels
+from pentimento.imaging import control_maps, decode, model_input, opened_file, pixels
 from pentimento.imaging.canvas import Canvas
-from pentimento.imaging.pixels import fit
+from pentimento.imaging.resize import fit
 from pentimento.schema.job import Control, JobRequest
 from pentimento.schema.task import PixelFile, Result, Task, Words
 from pentimento.services.adapter import ControlMap, ImageRequest
@@ -114,10 +114,10 @@ def save_mask(task: Task, prepared: Prepared, seed: int) -> Result:
 
 def _decoded(answer: bytes) -> np.ndarray:
     """`(h, w, 3)` float32 0..1."""
-    size = pixels.header(answer).size
+    size = opened_file.header(answer).size
     if size.pixels > MOST_PIXELS:
         raise BadInput("bad_image", "The picture is too large.")
-    rgba = pixels.srgb(pixels.decode(answer, size))
+    rgba = decode.srgb(decode.decode(answer, size))
     return np.ascontiguousarray(pixels.to_float(rgba)[..., :3])
 
 
@@ -133,10 +133,10 @@ def _references(task: Task, terms: Terms, canvas: Canvas) -> tuple[bytes, ...]:
     for reference in task.request.references:
         if not reference.weight:
             continue
-        picture = pixels.load(task.inputs[reference.image.blob])
+        picture = decode.load(task.inputs[reference.image.blob])
         own = Size(picture.shape[1], picture.shape[0])
         factor = min(1.0, (terms.sizes.max_pixels / own.pixels) ** 0.5)
-        shown = pixels.model_rgb(picture, own.scaled(factor), canvas.fill)
+        shown = model_input.model_rgb(picture, own.scaled(factor), canvas.fill)
         found.append(pixels.encode_png(pixels.to_depth(shown, np.uint8)))
     return tuple(found)
 
@@ -185,9 +185,9 @@ def _steering_picture(task: Task, own: Control | None, canvas: Canvas) -> np.nda
         seen = canvas.seen()
         assert seen is not None, "a control without a picture was admitted without a source"
         return seen
-    sent = pixels.load(task.inputs[own.image.blob])
+    sent = decode.load(task.inputs[own.image.blob])
     fill = canvas.fill if own.preprocess else "black"  # maps are light on nothing
-    return pixels.model_rgb(sent, canvas.generation, fill)
+    return model_input.model_rgb(sent, canvas.generation, fill)
 
 
 def _drawn(picture: np.ndarray, kind: str, own: Control | None) -> np.ndarray:

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from pentimento.imaging.bands import Bands
-    from pentimento.imaging.pixels import Way
+    from pentimento.imaging.resize import Way
     from pentimento.schema.task import PixelFile
 
 M = TypeVar("M", bound=BaseModel)
@@ -114,9 +114,9 @@ async def receive(server: Services, data: bytes) -> Blob:
 def _kind(data: bytes) -> str:
     # Pillow and OpenCV: not before the first picture, and not on the event loop, which would
     # stand still for as long as they take to load
-    from pentimento.imaging import pixels
+    from pentimento.imaging import opened_file
 
-    return pixels.header(data).kind
+    return opened_file.header(data).kind
 
 
 async def keep(server: Services, picture: np.ndarray) -> BlobRef:
@@ -174,9 +174,9 @@ async def fit(picture: np.ndarray, size: Size, way: Way) -> np.ndarray:
 
 
 def _fit(picture: np.ndarray, size: Size, way: Way) -> np.ndarray:
-    from pentimento.imaging import pixels
+    from pentimento.imaging import resize
 
-    return pixels.fit(picture, size, way)
+    return resize.fit(picture, size, way)
 
 
 @dataclass(frozen=True, slots=True)
@@ -275,11 +275,11 @@ def resized(server: Services, picture: bytes, size: Size, form: Form) -> jsontex
     import numpy as np
     from PIL import Image
 
-    from pentimento.imaging import bands, pixels
+    from pentimento.imaging import bands, decode
 
     with Image.open(io.BytesIO(picture)) as image:
         values = np.asarray(image.convert("RGB").resize((size.width, size.height)))
-    return encode(server, bands.of_values(pixels.Decoded(values)), None, form)
+    return encode(server, bands.of_values(decode.Decoded(values)), None, form)
 
 
 def base64_of(data: bytes) -> str:

@@ -32,7 +32,7 @@ from torch import Tensor, nn
 
 from pentimento.engine.sampling import latents
 from pentimento.engine_ipc.messages import EngineJob
-from pentimento.imaging import pixels
+from pentimento.imaging import decode, pixels
 from pentimento.imaging.canvas import Canvas
 from pentimento.models.library.parts.controlnet_lora import place_of
 from pentimento.models.library.sidecar import read_json
@@ -88,7 +88,7 @@ def _hint(job: EngineJob, canvas: Canvas, control: Control, draw: Draw) -> np.nd
         seen = canvas.seen()
         assert seen is not None, "a control without a picture was admitted without a source"
         return _preprocessed(seen, control, draw)
-    picture = pixels.load(job.task.inputs[control.image.blob])
+    picture = decode.load(job.task.inputs[control.image.blob])
     if control.preprocess:
         return _preprocessed(canvas.laid(picture, canvas.fill), control, draw)
     return canvas.laid(picture, "black")  # maps are light on nothing

@@ -19,7 +19,7 @@ from torch.nn import functional
 
 from pentimento.core.geometry import Size
 from pentimento.engine.architectures.base import FamilyAdapter
-from pentimento.imaging import pixels
+from pentimento.imaging import decode, model_input, pixels
 from pentimento.imaging.canvas import Canvas
 from pentimento.models.tables.architectures import EDITS
 from pentimento.schema.job import Reference
@@ -51,11 +51,14 @@ class Pictures:
 
     def _at(self, source: Callable[[Size], Size], others: Callable[[Size], Size]) -> list[Any]:
         first = self.canvas.seen(source(self.canvas.size))
-        further = [pixels.load(self.files[one.image.blob]) for one in self.references]
+        further = [decode.load(self.files[one.image.blob]) for one in self.references]
         sizes = [Size(picture.shape[1], picture.shape[0]) for picture in further]
         return [
             first,
-            *(pixels.model_rgb(p, others(size)) for p, size in zip(further, sizes, strict=True)),
+            *(
+                model_input.model_rgb(p, others(size))
+                for p, size in zip(further, sizes, strict=True)
+            ),
         ]
 
 

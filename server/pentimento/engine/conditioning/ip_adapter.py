@@ -25,7 +25,7 @@ from pentimento.core.geometry import Size
 from pentimento.engine.failures import is_out_of_memory
 from pentimento.engine.loading import image_encoders
 from pentimento.engine.loading.model import Shared
-from pentimento.imaging import pixels
+from pentimento.imaging import decode, model_input
 from pentimento.models.library.parts.ip_adapter import ENCODER, adapter_file, encoder_of, place_of
 from pentimento.schema.job import Reference
 from pentimento.schema.task import PixelFile
@@ -77,8 +77,8 @@ def shown(
         if not reference.weight:
             continue
         folder = addons[place_of(str(reference.model))]
-        picture = pixels.load(files[reference.image.blob])
-        rgb = pixels.model_rgb(picture, Size(picture.shape[1], picture.shape[0]))
+        picture = decode.load(files[reference.image.blob])
+        rgb = model_input.model_rgb(picture, Size(picture.shape[1], picture.shape[0]))
         encoder = addons.get(encoder_of(str(reference.model)), folder / ENCODER)
         embedding = _embedding(shared, folder, encoder, rgb, guided)
         where = (reference.start, reference.end)

@@ -15,7 +15,7 @@ from pentimento.engine.cancel import StopFlag
 from pentimento.engine.job.generate import Generation
 from pentimento.engine.loading.model import Shared
 from pentimento.engine_ipc.messages import EngineJob
-from pentimento.imaging import expansion, pixels
+from pentimento.imaging import decode, expansion, pixels
 from pentimento.imaging.expansion import Section, Sides
 from pentimento.schema.job import (
     MAX_SEED,
@@ -52,7 +52,7 @@ class Expansion:
         assert request.expand is not None
         assert self._job.model is not None
         file = task.inputs[request.source.blob]
-        own = pixels.load_own(file)
+        own = decode.load_own(file)
         size = Size(own.picture.shape[1], own.picture.shape[0])
         sides = Sides.of(request.expand)
         self.size = sides.around(size)
@@ -104,7 +104,7 @@ class Expansion:
                 thrifty=self._thrifty,
             )
             facts = generation.run()
-            canvas[rows, columns] = pixels.load(made[0].file)
+            canvas[rows, columns] = decode.load(made[0].file)
             return facts, made[0].facts
         finally:
             shutil.rmtree(folder, ignore_errors=True)

@@ -4,27 +4,25 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Hashable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from pentimento.core.errors import JobFailed
 from pentimento.core.geometry import Box, Size, Work
-from pentimento.engine import failures
-from pentimento.engine.cancel import StopFlag, stoppable
+from pentimento.engine.cancel import StopFlag
 from pentimento.engine.conditioning import controlnet, edit, inpaint_model, ip_adapter
 from pentimento.engine.conditioning.controlnet import Steering
 from pentimento.engine.conditioning.regions import Area
 from pentimento.engine.job import observe, preprocess, preview, text
+from pentimento.engine.job.autoencoding import Autoencoding, Loss, check_finite
 from pentimento.engine.job.denoise import denoise
 from pentimento.engine.job.ending import Ending
 from pentimento.engine.job.observe import Observer
 from pentimento.engine.job.recipe import Recipe
+from pentimento.engine.job.stopwatch import Stopwatch
 from pentimento.engine.job.text import Reading
 from pentimento.engine.loading.model import LoadedModel, Shared, suited
 from pentimento.engine.sampling import latents, tiling
@@ -32,7 +30,7 @@ from pentimento.engine.sampling.inpaint import latent_mask
 from pentimento.engine.sampling.schedulers import SAMPLERS
 from pentimento.engine_ipc.messages import EngineJob
 from pentimento.imaging import canvas as pictures
-from pentimento.imaging import colour, detail, masks, pixels, prefill
+from pentimento.imaging import masks, prefill, resize
 from pentimento.imaging.canvas import Canvas
 from pentimento.imaging.noise_levels import strength_at
 from pentimento.imaging.sizing import FILL_SNR, SECOND_SNR, own_size, second_box
@@ -41,52 +39,7 @@ from pentimento.models.tables.architectures import INPAINT, second_pass, work_in
 from pentimento.schema.job import FROM_NOISE, Control, Mode, begins_with
 from pentimento.schema.task import Emit, Loading, Preview, Result
 
-
-@dataclass(frozen=True, slots=True)
-class Loss:
-    """What the autoencoder does to the source, measured on its way there and back, all at the
-    generation size. `detail` are the source and its return without drift."""
-
-    drift: np.ndarray | None
-    detail: tuple[detail.Source, np.ndarray] | None
-
-    def restored(
-        self, raw: np.ndarray, strength: float, *, stages: bool
-    ) -> tuple[dict[str, np.ndarray], float]:
-        """A picture without it, and the share of detail that was given back; with all its `stages`
-        or, which takes less memory, the last one only."""
-        made = {"decode": raw}
-        if self.drift is not None:
-            into = None if stages else raw
-            made["drift_correction"] = colour.undo_drift(raw, self.drift, 1 - strength, into)
-        share = 0.0
-        if self.detail is not None:
-            source, returned = self.detail
-            picture = list(made.values())[-1]
-            picture = picture.copy() if stages else picture
-            share = detail.give_back(picture, source, returned, strength)
-            made["detail_correction"] = picture
-        return made, share
-
-
-LARGE = 16_000_000  # px of a picture of which not every bit of a float is kept while it is made
 OWN_VAE = "model"  # what the record calls the one that a model brings
-
-
-@dataclass(slots=True)
-class Stopwatch:
-    """Seconds by phase, for the job record."""
-
-    seconds: dict[str, float] = field(default_factory=dict)
-
-    @contextmanager
-    def phase(self, name: str) -> Iterator[None]:
-        started = time.monotonic()
-        try:
-            yield
-        finally:
-            spent = time.monotonic() - started
-            self.seconds[name] = round(self.seconds.get(name, 0.0) + spent, 3)
 
 
 class Generation:
@@ -98,7 +51,7 @@ class Generation:
         self._shared, self._job, self._emit, self._stop = shared, job, emit, stop
         assert job.model is not None, "only maps are drawn without a model"
         self._spec = job.model
-        self._thrifty = thrifty
+        self._always_thrifty = thrifty
         self._request = job.task.request
         self._clock = Stopwatch()
         self._started = time.monotonic()
@@ -106,8 +59,6 @@ class Generation:
         self._loss: Loss | None = None
         self._readings: list[Reading] = []  # of the words of each picture
         self.size = Size(1, 1)  # of the result, px
-        self._source_of: Canvas | None = None  # the one with the job's own source
-        self._seen: np.ndarray | None = None  # of that one, from its encoding to its drift
 
     def run(self) -> dict[str, Any]:
         """Saves and emits every picture; answers the facts of the whole job."""
@@ -120,20 +71,22 @@ class Generation:
                 spec.native_size,
                 lambda size: work_in(mode, strength, spec.editing, size, spec),
             )
-            self.size, self._source_of = canvas.size, canvas
+            self.size = canvas.size
         with self._clock.phase("load"):
             self._shared = suited(self._shared, self._spec)
             model = LoadedModel(self._shared, self._spec, self._emit, self._stop, self._job.extras)
             model.read()
             if self._says_nothing(model):
                 self._ask_once()
-            self._thrifty = self._thrifty or model.wants_tiles(canvas.work.tile)
+            coder = Autoencoding(self._shared, model, self._job.task, canvas, self._stop)
+            coder.thrifty = self._always_thrifty or model.wants_tiles(canvas.work.tile)
+            self._coder = coder
         with self._clock.phase("encode"):
             self._readings = self._read(model, canvas)
             begun = self._prefilled(canvas)
             plan = self._plan(model, begun or canvas, self._starts_at(model, begun))
-            self._loss = None if begun else self._measured_loss(model, canvas, plan)
-            self._seen = None
+            self._loss = None if begun else coder.loss(canvas, plan.source, plan.strength)
+            coder.forget_seen()
         if canvas.mask is not None:
             directory = self._job.task.output_dir
             self._emit(pictures.save_mask(directory, canvas.mask, int(self._request.seed or 0)))
@@ -149,7 +102,7 @@ class Generation:
             "vae": self._request.vae or OWN_VAE,
             "loaded": list(self._shared.components.loads),
             "phases": self._clock.seconds,
-            "tiled": self._thrifty,
+            "tiled": coder.thrifty,
             "offloaded": self._shared.components.offloads,
             **self._ending.facts(),
             **text.as_facts(
@@ -217,7 +170,7 @@ class Generation:
         guidance = float(request.guidance or 0)
         mask = None if self._edits or apart else _latent_mask(canvas, model.factor)
         starts_from_it = strength < 1 or canvas.mask is not None or request.observe
-        source = self._source(model, canvas) if starts_from_it and not apart else None
+        source = self._coder.source(canvas) if starts_from_it and not apart else None
         return Recipe(
             sampler=sampler,
             levels=model.levels(sampler, int(request.steps or 1), strength, canvas.work.tile),
@@ -230,7 +183,7 @@ class Generation:
             controls=steering,
             areas=areas,
             references=[] if self._edits else self._references(guided=model.guided(guidance)),
-            shown=self._shown(model, canvas),
+            shown=self._shown(canvas),
             viewer=model.viewer() if request.preview else None,
             images=request.count,
             beside=None if apart else self._beside(model, canvas),
@@ -243,7 +196,7 @@ class Generation:
         its_nets = model.family.nets
         if its_nets is None or not found:
             return found
-        with self._vae(model) as vae:
+        with self._coder.vae() as vae:
             return controlnet.read_net(its_nets, found, vae)
 
     def _references(self, *, guided: bool) -> list[ip_adapter.IPAdapterInput]:
@@ -258,10 +211,10 @@ class Generation:
     def _edits(self) -> bool:
         return self._request.mode is Mode.EDIT
 
-    def _shown(self, model: LoadedModel, canvas: Canvas) -> list[Tensor]:
+    def _shown(self, canvas: Canvas) -> list[Tensor]:
         """The pictures that an instruction speaks of, as the denoiser reads them."""
         pictures = self._instructed(canvas).encoded() if self._edits else []
-        return [self._encode(model, picture) for picture in pictures]
+        return [self._coder.encode(picture) for picture in pictures]
 
     def _instructed(self, canvas: Canvas) -> edit.Pictures:
         inputs, references = self._job.task.inputs, self._request.references
@@ -280,7 +233,7 @@ class Generation:
         seen = canvas.seen()
         if seen is None:
             return None
-        mask = pixels.resize(canvas.mask, canvas.work.size)
+        mask = resize.resize(canvas.mask, canvas.work.size)
         return canvas.of(prefill.under(seen, mask, way))
 
     def _starts_at(self, model: LoadedModel, prefilled: Canvas | None) -> float:
@@ -294,97 +247,21 @@ class Generation:
         self, model: LoadedModel, canvas: Canvas, plan: Recipe, prefilled: Canvas | None
     ) -> Observer:
         """Of the first picture; the stages before its first step are told already."""
-        draw = observe.drawer(self._shared, model, canvas.work, self._stop, thrifty=self._thrifty)
+        draw = observe.drawer(
+            self._shared, model, canvas.work, self._stop, thrifty=self._coder.thrifty
+        )
         observer = Observer(self._job, canvas, plan, draw, self._emit, self._started)
         with self._clock.phase("observe"):
             observer.prepared(prefilled)
         return observer
-
-    def _measured_loss(self, model: LoadedModel, canvas: Canvas, plan: Recipe) -> Loss | None:
-        """None where nothing of the source remains, or nothing is to be corrected."""
-        request = self._request
-        if plan.source is None or plan.strength >= 1:
-            return None
-        if not (request.drift_correction or request.detail_correction):
-            return None
-        asked = (request.drift_correction, request.detail_correction)
-        key = self._source_key(model, canvas, "return", *asked)
-        drifted, returned = self._shared.sources.get(
-            key, lambda: self._returned(model, canvas, plan)
-        )
-        if returned is None:
-            return Loss(drifted, None)
-        return Loss(drifted, (canvas.seen_rows(), returned))
-
-    def _returned(
-        self, model: LoadedModel, canvas: Canvas, plan: Recipe
-    ) -> tuple[np.ndarray | None, np.ndarray | None]:
-        """The drift, and the source as it comes back without it, as far as they are wanted."""
-        request = self._request
-        assert plan.source is not None, "there are latents of a source"
-        returned = self._decode(model, plan.source, canvas.work)
-        drifted = None
-        if request.drift_correction:
-            seen, self._seen = self._seen, None
-            if seen is None:
-                seen = canvas.seen()
-            assert seen is not None, "there are latents of a source"
-            drifted = colour.measure_drift(seen, returned)
-        if not request.detail_correction:
-            return drifted, None
-        if drifted is not None:
-            returned = colour.undo_drift(returned, drifted, 1.0, returned)
-        if canvas.work.size.pixels > LARGE:
-            returned = returned.astype(np.float16)
-        return drifted, returned
-
-    def _source_key(self, model: LoadedModel, canvas: Canvas, *what: Hashable) -> Hashable | None:
-        """What the autoencoder makes of the job's source depends on nothing else; None for all
-        other pictures, which change from job to job."""
-        reference = self._request.source
-        if canvas is not self._source_of or reference is None:
-            return None
-        path = self._job.task.inputs[reference.blob].path
-        if path.name != reference.blob:  # the server's are named after their content
-            return None
-        file = path.stat()
-        place = (str(path), file.st_ino, file.st_size)
-        tiled = self._thrifty  # in tiles the autoencoder's bits are others
-        return (*what, place, canvas.fill, canvas.work, model.vae_key, tiled)
-
-    def _source(self, model: LoadedModel, canvas: Canvas) -> Tensor | None:
-        """Latents of the source. An edit begins without them; they are looked at only."""
-        if canvas.source is None or (self._edits and not self._request.observe):
-            return None
-
-        def encoded() -> Tensor:
-            picture = canvas.seen()
-            assert picture is not None
-            if canvas is self._source_of and canvas.work.size.pixels <= LARGE:
-                self._seen = picture
-            return self._encode(model, picture, canvas.work)
-
-        key = self._source_key(model, canvas, "latents")
-        return self._shared.sources.get(key, encoded)
 
     def _beside(self, model: LoadedModel, canvas: Canvas) -> Tensor | None:
         """What an inpainting model sees besides its latents."""
         if self._spec.variant != INPAINT:
             return None
         hole = inpaint_model.binary_mask(canvas)
-        cut = self._encode(model, inpaint_model.masked_image(canvas, hole), canvas.work)
+        cut = self._coder.encode(inpaint_model.masked_image(canvas, hole), canvas.work)
         return model.family.beside(cut, hole, model.factor)
-
-    def _encode(self, model: LoadedModel, picture: np.ndarray, work: Work | None = None) -> Tensor:
-        with self._vae(model) as vae:
-            return latents.encode(vae, picture, work)
-
-    @contextmanager
-    def _vae(self, model: LoadedModel) -> Iterator[Any]:
-        """At work: it can be stopped, and works in tiles where memory is short."""
-        vae = model.vae()
-        with stoppable([vae], self._stop), latents.tiled(vae, wanted=self._thrifty):
-            yield vae
 
     def _picture(
         self,
@@ -495,7 +372,7 @@ class Generation:
                 before=plan.before + len(plan.levels),
                 areas=text.areas_of(model, self._job, image, second),
             )
-            loss = self._measured_loss(model, second, plan)
+            loss = self._coder.loss(second, plan.source, plan.strength)
         made, _ = self._made(model, second, plan, image, seed, loss, None)
         picture[rows, columns] = second.enlarged(list(made.values())[-1])
         return picture, _pass_facts(second, plan)
@@ -530,10 +407,9 @@ class Generation:
         it is corrected then; and facts."""
         with self._clock.phase("denoise"):
             found = denoise(model, plan, image, seed, self._emit, self._stop, observer, noise)
-        if not torch.isfinite(found).all():
-            raise self._no_picture(model, "denoising")
+        check_finite(model, found)
         with self._clock.phase("decode"):
-            raw = self._decode(model, found, canvas.work)
+            raw = self._coder.decode(found, canvas.work)
         if loss is None:
             return {"decode": raw}, {}
         with self._clock.phase("correct"):
@@ -575,7 +451,7 @@ class Generation:
                 own = self._plan_of(model, part, nets_read, areas, plan.strength)
                 own = replace(own, embeddings=plan.embeddings, viewer=None)
                 own = replace(own, before=before, after=after)
-                loss = self._measured_loss(model, part, own)
+                loss = self._coder.loss(part, own.source, own.strength)
             made, corrections = self._painted(
                 model, part, own, image, seed, loss, noise=where.cut(noise, size)
             )
@@ -588,32 +464,6 @@ class Generation:
                 self._emit(Preview(growing.with_tile(box, picture), step, image))
         facts = {name: round(value, 5) for name, value in facts.items()}
         return {"decode": mosaic.picture}, facts
-
-    def _decode(self, model: LoadedModel, found: Tensor, work: Work) -> np.ndarray:
-        try:
-            picture = self._decoded(model, found, work)
-        except Exception as error:
-            if self._thrifty or not failures.is_out_of_memory(error):
-                raise
-            self._thrifty = True
-        else:
-            return picture
-        # Out of the except block, whose trace held the tensors: the steps need not run again.
-        self._shared.components.drop_unused()
-        return self._decoded(model, found, work)
-
-    def _decoded(self, model: LoadedModel, found: Tensor, work: Work) -> np.ndarray:
-        with self._vae(model) as vae:
-            picture = latents.decode(vae, found, work)
-        if not np.isfinite(picture).all():
-            raise self._no_picture(model, "decoding")
-        return picture
-
-    def _no_picture(self, model: LoadedModel, stage: str) -> JobFailed:
-        broken = model.broken_part()
-        if broken:
-            return failures.model_damaged(broken, f"{broken.name} holds values that are no numbers")
-        return failures.no_picture(stage)
 
 
 def _pass_facts(canvas: Canvas, plan: Recipe) -> dict[str, Any]:

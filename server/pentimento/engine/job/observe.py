@@ -23,7 +23,7 @@ from pentimento.engine.sampling import latents
 from pentimento.engine.sampling.schedulers import Levels
 from pentimento.engine_ipc.messages import EngineJob
 from pentimento.imaging import canvas as pictures
-from pentimento.imaging import pixels, stages
+from pentimento.imaging import pixels, resize, stages
 from pentimento.imaging.canvas import Canvas
 from pentimento.imaging.stages import NO_LEVEL
 from pentimento.schema.job import PixelFormat
@@ -67,7 +67,7 @@ class Observer:
         if self._source is not None:
             self._tell("source", self._source, NO_LEVEL)
         if canvas.mask is not None:
-            mask = pixels.resize(canvas.mask / np.float32(255), canvas.work.content)
+            mask = resize.resize(canvas.mask / np.float32(255), canvas.work.content)
             self._tell_map("mask", mask, {})
         under = prefilled.seen() if prefilled else None
         if under is not None:

@@ -14,7 +14,7 @@ from pentimento.engine.cancel import StopFlag
 from pentimento.engine.job import annotators
 from pentimento.engine.loading.model import Shared
 from pentimento.engine_ipc.messages import EngineJob
-from pentimento.imaging import control_maps, pixels
+from pentimento.imaging import control_maps, decode, model_input, pixels
 from pentimento.schema.job import Control, PixelFormat
 from pentimento.schema.task import Emit, Loading, PixelFile, Result
 
@@ -46,9 +46,9 @@ class Drawing:
         started = time.monotonic()
         request, folder = self._job.task.request, self._job.task.output_dir
         assert request.source is not None
-        source = pixels.load(self._job.task.inputs[request.source.blob])
+        source = decode.load(self._job.task.inputs[request.source.blob])
         self.size = Size(source.shape[1], source.shape[0])
-        seen = pixels.seen_u8(source, request.transparent_fill)
+        seen = model_input.seen_u8(source, request.transparent_fill)
         control = request.controls[0]
         drawn = draw(self._shared, self._job.addons, control, seen, self._stop)
         folder.mkdir(parents=True, exist_ok=True)

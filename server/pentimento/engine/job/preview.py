@@ -22,7 +22,7 @@ from torch.nn import functional
 from pentimento.core.geometry import Box, Work
 from pentimento.engine.sampling import latents as latent_space
 from pentimento.imaging.canvas import Canvas
-from pentimento.imaging.pixels import resize
+from pentimento.imaging.resize import resize
 
 LONG_SIDE = 512  # px
 INTERVAL = 0.5  # s between two previews, except first and last

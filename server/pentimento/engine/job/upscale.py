@@ -21,7 +21,7 @@ from pentimento.engine.loading.model import Shared
 from pentimento.engine.upscale import loading
 from pentimento.engine.upscale.loading import Loaded
 from pentimento.engine_ipc.messages import EngineJob
-from pentimento.imaging import pixels
+from pentimento.imaging import decode, pixels
 from pentimento.imaging.enlarge import Enlargement, Learned
 from pentimento.models.library.parts.upscaler import PLACE
 from pentimento.schema.job import AUTO, PLAIN, BlobRef, Mode, PixelFormat
@@ -51,7 +51,7 @@ class Upscaling:
         assert request.source is not None
         assert request.scale is not None
         file = inputs[request.source.blob]
-        own = pixels.load_own(file)
+        own = decode.load_own(file)
         source = own.picture
         self.size = Size(source.shape[1], source.shape[0]).scaled(request.scale)
         network = self._network(request.scale)
@@ -126,7 +126,7 @@ class Upscaling:
         """The painted picture in the file of the enlarged one, with so much of the latter's colours
         and shapes above `sigma` px."""
         assert enlarged.format is not None
-        before, after = pixels.read(enlarged), pixels.read(painted)
+        before, after = decode.read(enlarged), decode.read(painted)
         result, around = np.empty_like(before), math.ceil(3 * sigma)
         for top in range(0, len(before), BAND):
             first, last = max(top - around, 0), min(top + BAND + around, len(before))

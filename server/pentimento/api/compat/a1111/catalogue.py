@@ -242,17 +242,17 @@ async def detect(request: Request) -> Response:
 
 
 def _detected(server: Services, blob: Blob, wanted: Detect) -> jsontext.Base64:
-    from pentimento.imaging import bands, pixels
+    from pentimento.imaging import bands, decode
 
     picture = bands.load_u8(bands.of(server.blobs.file(blob)), 3, srgb=True)
     made = picture if wanted.controlnet_module == "none" else _map(picture, wanted)
-    return common.encode(server, bands.of_values(pixels.Decoded(made)), None)
+    return common.encode(server, bands.of_values(decode.Decoded(made)), None)
 
 
 def _map(picture: np.ndarray, wanted: Detect) -> np.ndarray:
     from pentimento.core.geometry import Size
     from pentimento.imaging import control_maps
-    from pentimento.imaging.pixels import fit
+    from pentimento.imaging.resize import fit
 
     size = Size(picture.shape[1], picture.shape[0])
     side = wanted.controlnet_processor_res

@@ -125,7 +125,7 @@ async def _enlarged(
 
 def _fitted(server: Services, job: Job, size: Size) -> jsontext.Base64:
     """A job's result at exactly this size."""
-    from pentimento.imaging import bands, pixels
+    from pentimento.imaging import bands, decode
     from pentimento.jobs.results import profile_of
 
     file = server.results.file(job.id, job.state.images[0])
@@ -134,7 +134,7 @@ def _fitted(server: Services, job: Job, size: Size) -> jsontext.Base64:
     if (file.width, file.height) == (size.width, size.height):
         return common.encode(server, bands.of(file), data)
     made = bands.load_fitted(file, size, "crop")
-    return common.encode(server, bands.of_values(pixels.Decoded(made)), data)
+    return common.encode(server, bands.of_values(decode.Decoded(made)), data)
 
 
 def _upscaler(wanted: ExtrasFields, server: Services) -> str | None:
@@ -171,7 +171,7 @@ def _target(wanted: ExtrasFields, size: Size) -> Size:
 def _scaled(server: Services, blob: Blob, size: Size, wanted: ExtrasFields) -> jsontext.Base64:
     import cv2
 
-    from pentimento.imaging import bands, pixels
+    from pentimento.imaging import bands, decode
 
     file = server.blobs.file(blob)
     if wanted.upscaler_1 == "Nearest":
@@ -179,7 +179,7 @@ def _scaled(server: Services, blob: Blob, size: Size, wanted: ExtrasFields) -> j
         made = cv2.resize(bands.load(file), sides, interpolation=cv2.INTER_NEAREST)
     else:
         made = bands.load_fitted(file, size, "crop")
-    picture = bands.of_values(pixels.Decoded(made))
+    picture = bands.of_values(decode.Decoded(made))
     return common.encode(server, picture.without_alpha() if picture.is_opaque() else picture, None)
 
 

@@ -55,10 +55,10 @@ class Paste:
     def _pasted(
         self, server: Services, data: bytes, file: PixelFile, form: common.Form
     ) -> jsontext.Base64:
-        from pentimento.imaging import bands, pixels
+        from pentimento.imaging import bands, opened_file
 
         part = bands.load(file)
-        sent = bands.of_data(data, pixels.header(data).size)
+        sent = bands.of_data(data, opened_file.header(data).size)
         profile = next(sent.own()).profile
         whole = bands.Bands(
             *(sent.size, 4, part.dtype), lambda: self._rows(sent, part), None, sent.notices
@@ -68,7 +68,7 @@ class Paste:
 
     def _rows(self, sent: Bands, part: np.ndarray) -> Iterator[np.ndarray]:
         """`(rows, w, 4)` of the picture that was sent, with `part` in its box."""
-        from pentimento.imaging import pixels
+        from pentimento.imaging import decode, pixels
 
         columns, top = slice(self.box.x, self.box.right), 0
         for own in sent.own():
@@ -79,7 +79,7 @@ class Paste:
                     slice(first - top, last - top),
                     part[first - self.box.y :][: last - first],
                 )
-                shown = pixels.Own(own.picture[here, columns], own.profile).srgb()
+                shown = decode.Own(own.picture[here, columns], own.profile).srgb()
                 changed = (new != pixels.to_depth(shown, part.dtype)).any(axis=2)
                 if own.profile is not None:
                     colours = own.profile.from_srgb(pixels.to_float(new[..., :3]))
@@ -235,7 +235,7 @@ async def _filled(picture: np.ndarray, mask: np.ndarray, wanted: fields.Img2Img)
 def _spread(picture: np.ndarray, mask: np.ndarray) -> np.ndarray:
     """The picture with its surroundings' colours where the mask is. A large one is changed."""
     from pentimento.imaging import bands, pixels
-    from pentimento.imaging.pixels import fill_transparent
+    from pentimento.imaging.model_input import fill_transparent
 
     if mask.size > bands.LARGE:
         bands.continue_surroundings(picture, mask)

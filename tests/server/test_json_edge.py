@@ -6,13 +6,15 @@ import asyncio
 import base64
 import io
 import json
+import re
 
 import pytest
 from hypothesis import given
+from hypothesis import strategies as st
 from tests.support import awkward
 
 from pentimento.api import jsontext
-from pentimento.core.errors import BadInput
+from pentimento.core.errors import BadInput, TooLarge
 from pentimento.schema.snapshot import Jobs
 
 UNDERSTOOD = {  # of awkward.JSON_TEXTS, and what they mean
@@ -110,3 +112,36 @@ def test_a_long_list_is_written_while_others_have_their_turn(count: int) -> None
 
     assert asyncio.run(written()) == jsontext.dump({"jobs": values, "next": None})
     assert turns >= count // 10
+
+
+# The count of a body's parts
+
+
+def counted(body: bytes, cuts: list[int]) -> int:
+    parts, begin = jsontext.Parts(), 0
+    for end in [*sorted({cut % (len(body) + 1) for cut in cuts}), len(body)]:
+        parts.add(body[begin:end])
+        begin = end
+    return parts._seen
+
+
+@given(awkward.json_values, st.lists(st.integers(0, 10_000), max_size=9), st.booleans())
+def test_parts_are_counted_outside_of_texts_however_the_body_is_cut(
+    value: object, cuts: list[int], escaped: bool
+) -> None:
+    body = json.dumps(value, ensure_ascii=escaped).encode("utf-8", "surrogatepass")
+    plain = re.sub(rb'"(?:[^"\\]|\\.)*"', b"", body)
+    assert counted(body, cuts) == sum(plain.count(mark) for mark in (b"[", b"{", b","))
+
+
+@pytest.mark.parametrize("text", ["," * 99_000, '[{"\\' * 20_000, "\\" * 50_001, '"' * 40_000])
+def test_a_long_text_is_one_part_whatever_is_in_it(text: str) -> None:
+    for size in (1, 7, 4096, 10**6):
+        body = json.dumps({"prompt": text}).encode()
+        assert counted(body, list(range(0, len(body), size))[:5000]) == 1
+
+
+@pytest.mark.parametrize("many", [b"[" + b"0," * 9000, b'""' * 20_000, b'{"a":' * 9000])
+def test_many_parts_are_refused(many: bytes) -> None:
+    with pytest.raises(TooLarge):
+        counted(many, [])

@@ -33,6 +33,8 @@ AT_ONCE = 8  # values of a long list that are written between two other calls
 # Values of one body: many small ones take a hundred times their bytes, and a mistake in each of
 # 20,000 takes a tenth of a second to be told. The longest bodies that mean something have 2,000.
 MOST_PARTS = 8_000
+TEXTS_EACH = 2  # texts of one part: a name and a value
+TEXT = re.compile(rb'[^"\\]*+(?:\\.[^"\\]*+)*+', re.DOTALL)  # up to its closing quote
 
 
 def load(data: bytes) -> Any:
@@ -186,18 +188,44 @@ def with_file(file: BinaryIO, media_type: str) -> Response:
 
 
 class Parts:
-    """Counts the values of a body while it arrives, roughly."""
+    """Counts the values of a body while it arrives, roughly: by the marks outside of its texts."""
 
     def __init__(self) -> None:
         self._seen = 0
+        self._texts = 0
+        self._in_text = False
+        self._escaped = False  # by a backslash at the end of what came last
 
     def add(self, data: bytes) -> None:
         """Raises TooLarge when there are too many."""
-        self._seen += sum(data.count(mark) for mark in b"[{,")
-        if self._seen > MOST_PARTS:
-            raise TooLarge(
-                "too_large", "The body has too many parts.", "Send fewer values at once."
-            )
+        at = 1 if self._escaped and data else 0
+        self._escaped = self._escaped and not data
+        while at < len(data):
+            if self._in_text:
+                at = self._after_text(data, at)
+                continue
+            begin = data.find(b'"', at)
+            end = len(data) if begin < 0 else begin
+            self._seen += sum(data.count(mark, at, end) for mark in b"[{,")
+            self._texts += begin >= 0
+            self._in_text = begin >= 0
+            at = end + 1
+            if self._seen > MOST_PARTS or self._texts > TEXTS_EACH * MOST_PARTS:
+                raise TooLarge(
+                    "too_large", "The body has too many parts.", "Send fewer values at once."
+                )
+
+    def _after_text(self, data: bytes, at: int) -> int:
+        """Where the text ends that goes on at `at`, or the data."""
+        end = data.find(b'"', at)
+        if data.find(b"\\", at, len(data) if end < 0 else end) >= 0:
+            found = TEXT.match(data, at)
+            assert found is not None  # it takes nothing, too
+            end = found.end()
+            self._escaped = end == len(data) - 1 and data[end : end + 1] == b"\\"
+            end = end if data[end : end + 1] == b'"' else -1
+        self._in_text = end < 0
+        return len(data) if end < 0 else end + 1
 
 
 def bad_json() -> BadInput:

@@ -89,7 +89,9 @@ def from_the_server():
         place = layers.Place(image, None, Box(3, 4, 1, 1), Destination())
         values = place.put([picture], story=layers.Story(words, [stage]))
         layer = values["layers"][0]
-        found[name] = {"same": metadata.read(layer) == record, "name": layer.get_name()}
+        kept = metadata.read(layer)
+        same = {key: kept.get(key) for key in record} == record
+        found[name] = {"same": same, "name": layer.get_name()}
         image.delete()
     return found
 

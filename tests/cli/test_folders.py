@@ -83,7 +83,7 @@ def test_s16_a_data_sheet_goes_with_its_file_and_every_byte_is_verified(
     assert (added.with_name(sheet.name)).read_text("utf-8") == sheet.read_text("utf-8")
     known = next(row for row in shell("models", "verify").stdout.splitlines() if "lora-" in row)
     name = known.split(":")[0]
-    assert shell("models", "verify", name).stdout == f"{name}: ok\n"
+    assert shell("models", "verify", name).stdout == f"{name}: ok (all 3 weights are used.)\n"
     data = bytearray(added.read_bytes())
     data[-1] ^= 1
     added.unlink()  # it shares its bytes with the source
@@ -114,7 +114,7 @@ def test_verify_tells_what_of_a_file_is_not_used(shell: Shell, tmp_path: Path) -
     write(shell.data / "models" / "mine.safetensors", CASES["sd15"][0] | strange)
     write(shell.data / "loras" / "ink.safetensors", lora(KOHYA_K, 768, 640) | {"odd": [3]})
     told = shell("models", "verify").stdout.replace("\n", " ")
-    assert "mine: ok (" in told
+    assert "mine: unet: unet cannot be read (" in told  # of a checkpoint it has the names alone
     assert "such as model.diffusion_model.odd.weight" in told
     assert "left over from its training and not used, such as model_ema.decay" in told
     assert "1 of its 4 weights belong to no part of it and are not used, such as odd" in told

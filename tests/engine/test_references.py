@@ -16,6 +16,7 @@ from tests.support.tiny_addons import write_ip_adapter
 
 from pentimento.core.errors import BadInput, JobFailed, NotFound
 from pentimento.engine.conditioning.ip_adapter import IPAdapterInput
+from pentimento.models.library.names import id_of
 from pentimento.models.library.registry import Registry
 
 MODELS = ("sd15", "sdxl")
@@ -166,3 +167,41 @@ def test_damaged_adapters_say_why(tmp_path: Path, adapters: Path) -> None:
     assert "pickle" in found["pickle"].problem
     assert found["lora"].problem
     assert "config.json is missing" in found["bare"].problem
+
+
+def test_no_weight_of_an_adapter_or_its_encoder_is_dropped_in_silence(
+    bench: Bench, adapters: Path
+) -> None:
+    shutil.copytree(adapters / "sd15-a", adapters / "奇 odd")
+    files = {
+        "奇 odd": next((adapters / "奇 odd").glob("*.safetensors")),
+        "奇 odd/image_encoder": next((adapters / "奇 odd" / "image_encoder").glob("*.safetensors")),
+    }
+    odd = {
+        "奇 odd": {"odd.重み 🎨", "loose", "ip_adapter.odd.weight"},
+        "奇 odd/image_encoder": {"vision_model.odd.重み"},
+    }
+    chosen = id_of("奇 odd", "ip-adapter")
+    try:
+        for name, file in files.items():
+            weights = {key: weight.clone() for key, weight in load_file(file).items()}
+            file.unlink()
+            save_file(weights | {key: torch.ones(3) for key in odd[name]}, file, {"format": "pt"})
+        for _ in range(2):  # also where the encoder was in memory already
+            asked = ASKED | {"references": [reference(model=chosen)]}
+            notices = bench.make("sd15", **asked).facts["notices"]
+            told = {one["params"]["name"]: one["params"] for one in notices}
+            assert {name: told[name]["unused"] for name in odd} == {
+                name: len(keys) for name, keys in odd.items()
+            }
+            for name, keys in odd.items():
+                assert told[name]["example"] in keys
+                assert told[name]["total"] == len(load_file(files[name]))
+        made, same = (
+            bench.make("sd15", **ASKED, references=[reference(model=one)]).pixels().astype(int)
+            for one in (chosen, "sd15-a")
+        )
+        # weights that begin elsewhere in memory are added up in another order
+        assert np.abs(made - same).max() <= 2
+    finally:
+        shutil.rmtree(adapters / "奇 odd")

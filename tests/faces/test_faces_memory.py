@@ -8,6 +8,7 @@ import io
 import json
 import re
 import sys
+import zlib
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -18,6 +19,7 @@ import pytest
 from PIL import Image
 from tests.fuzz.fuzz import Target, running
 from tests.server.front import Front, until
+from tests.support.large_pictures import as_png, by_pillow, stripes
 
 from pentimento.core.geometry import Size
 from pentimento.imaging import pixels, png_bands
@@ -145,6 +147,38 @@ def test_no_answer_takes_the_memory_of_several_pictures(target: tuple[Target, in
 def final(answer: bytes) -> dict | None:
     told = json.loads(answer)
     return told if told["status"] in ("succeeded", "failed", "cancelled") else None
+
+
+@pytest.mark.timeout(900)  # 40 s on an idle machine
+def test_no_form_of_a_file_takes_the_memory_of_several_pictures(
+    target: tuple[Target, int],
+) -> None:
+    """81 megapixels as a JPEG that lies on its side, a WebP and an interlaced PNG, which no decoder
+    gives in bands; the JPEG also with a mask whose place begins as its surroundings. 16 bits on
+    their side have a limit of their own, which is told before they are decoded."""
+    server, pid = target
+    whole = stripes(SIDE, SIDE)
+    files = {
+        "jpeg": by_pillow(whole, "JPEG", 6),
+        "webp": by_pillow(whole, "WEBP", method=0, quality=1),
+        "png": as_png(whole, interlaced=True),
+    }
+    del whole
+    for kind, data in files.items():
+        server.call("PUT", "/v1/blobs", data, f"image/{kind}")
+        assert of(pid, "VmHWM") < MOST, kind
+    mask = base64.b64encode(as_png(stripes(64, 64, 1), interlaced=True)).decode()
+    job = {"init_images": [base64.b64encode(files["jpeg"]).decode()], "mask": mask}
+    size = {"width": SIDE, "height": SIDE, "inpaint_full_res": False}
+    server.call("POST", "/sdapi/v1/img2img", job | size | {"prompt": "猫", "steps": 1})
+    assert of(pid, "VmHWM") < MOST
+
+    deep = as_png(np.zeros((1, 1, 4), np.uint16), interlaced=True)
+    claims = deep.replace(deep[16:24], SIDE.to_bytes(4) * 2, 1)
+    claims = claims[:29] + zlib.crc32(claims[12:29]).to_bytes(4) + claims[33:]
+    status, refused = server.ask("PUT", "/v1/blobs", claims, "image/png")
+    assert (status, json.loads(refused)["error"]["code"]) == (413, "too_large")
+    assert "40 megapixels" in json.loads(refused)["error"]["message"]
 
 
 def test_a_webp_that_would_take_minutes_is_refused_before_the_work(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -12,7 +11,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from pentimento.cli import folders, pulling
+from pentimento.cli import folders, pulling, verifying
 from pentimento.cli.arguments import DataDir, data_folder_of
 from pentimento.cli.speech import said, say
 from pentimento.models import catalogue, manage
@@ -156,29 +155,14 @@ def remove(
 @command.command()
 def verify(
     model: Annotated[str | None, typer.Argument(help="The model's id; else all.")] = None,
+    keys: Annotated[
+        bool, typer.Option("--keys", help="List every weight and what becomes of it.")
+    ] = False,
     data: DataDir = None,
 ) -> None:
-    """Read every weight file and say what is damaged; exit code 1 when something is."""
-    registry = Registry(data_folder_of(data))
-    everything = [
-        (info.id, "model", info.path, partial(manage.verify, info)) for info in registry.list()
-    ]
-    everything += [
-        (part.id, part.role, part.path, partial(manage.verify_part, part))
-        for part in manage.all_of(registry)
-    ]
-    chosen = [one for one in everything if model in (None, one[0], f"{one[1]}:{one[0]}")]
-    if not chosen and model:
-        found = registry.get(model)
-        chosen = [(found.id, "model", found.path, partial(manage.verify, found))]
-    damaged = False
-    for name, _, path, check in chosen:
-        problems = check(_tell)
-        damaged = damaged or bool(problems)
-        note = manage.unused(path)
-        say(f"{name}: {' '.join(problems) or 'ok'}{f' ({note})' if note else ''}")
-    if damaged:
-        raise typer.Exit(1)
+    """Read every weight file and say what is damaged, and which weights are not used or missing;
+    exit code 1 when something is damaged or missing."""
+    verifying.verify(model, keys, data)
 
 
 def _tell(file: str) -> None:

@@ -100,7 +100,10 @@ class Unavailable(PentimentoError):
 
 
 class JobFailed(PentimentoError):
-    """A job ended in failure; `code` is one of the table in docs/protocol.md."""
+    """A job ended in failure; `code` is one of the table in docs/protocol.md. `missing` are the
+    names of weights that a file lacks, which may be many and are not sent."""
+
+    missing: tuple[str, ...] = ()
 
 
 class Cancelled(Exception):

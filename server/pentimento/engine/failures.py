@@ -80,6 +80,13 @@ def model_damaged(file: Path, reason: str) -> JobFailed:
     )
 
 
+def weights_missing(file: Path, what: str, missing: Sequence[str]) -> JobFailed:
+    """`what` is the file or the part of a model that lacks them."""
+    failure = model_damaged(file, f"{what} lacks {len(missing)} weights, e.g. {missing[0]}")
+    failure.missing = tuple(missing)
+    return failure
+
+
 def disk_full(path: Path) -> JobFailed:
     return JobFailed(
         "disk_full",

@@ -24,9 +24,7 @@ from pentimento.models.library.parts.controlnet_lora import KINDS
 from pentimento.models.library.parts.vae import ROLES
 from pentimento.models.library.registry import FILES, STARTER_ID, Registry
 from pentimento.models.library.sidecar import INDEX
-from pentimento.models.weights import check, leftovers
 from pentimento.models.weights.check import whole
-from pentimento.models.weights.detect import lora_layout
 from pentimento.models.weights.detect.recognise import UNKNOWN, recognise
 from pentimento.models.weights.header import Damaged
 
@@ -162,21 +160,6 @@ def verify(info: ModelInfo, tell: Tell) -> list[str]:
     return [info.problem] if not info.ok else verify_files(info.path, tell)
 
 
-def unused(path: Path) -> str:
-    """What of a checkpoint's or a LoRA's file is not used, as a sentence; empty where all is, and
-    where nothing tells."""
-    try:
-        told = recognise(path) if path.is_file() else None
-        if told and told.role == "checkpoint" and told.layout == "original":
-            return leftovers.of_names(check.shapes(path)).sentence
-        if told and told.role == "lora":
-            shapes = check.shapes(path)
-            return leftovers.Leftovers(lora_layout.of(shapes).unknown, (), len(shapes)).sentence
-    except (Damaged, OSError):
-        return ""
-    return ""
-
-
 def verify_files(path: Path, tell: Tell) -> list[str]:
     """Of a folder's weights, or of one file: each is read to its end, and held against its sum
     where that is known."""
@@ -289,11 +272,6 @@ def all_of(registry: Registry) -> Iterator[Part]:
             yield Part(item.role, item.id, item.place.path, item.problem)
     for annotator in registry.annotators.list():
         yield Part("annotator", annotator.path.name, annotator.path, annotator.problem)
-
-
-def verify_part(part: Part, tell: Tell) -> list[str]:
-    """Everything that is wrong with it, as sentences; reads all its weights."""
-    return [part.problem] if part.problem else verify_files(part.path, tell)
 
 
 MODEL = "model"

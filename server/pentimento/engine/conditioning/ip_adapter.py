@@ -7,7 +7,8 @@ An adapter changes how the UNet attends. It is put on for one picture and taken 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +26,7 @@ from pentimento.core.geometry import Size
 from pentimento.engine.failures import is_out_of_memory
 from pentimento.engine.loading import image_encoders
 from pentimento.engine.loading.model import Shared
+from pentimento.engine.loading.weights import UNUSED
 from pentimento.imaging import decode, model_input
 from pentimento.models.library.parts.ip_adapter import ENCODER, adapter_file, encoder_of, place_of
 from pentimento.schema.job import Reference
@@ -32,6 +34,7 @@ from pentimento.schema.task import PixelFile
 
 MEAN = (0.48145466, 0.4578275, 0.40821073)  # of CLIP
 SPREAD = (0.26862954, 0.26130258, 0.27577711)
+TAKEN = re.compile(r"image_proj\..+|ip_adapter\.\d+\.to_[kv]_ip\.weight")
 POOLED = {"proj.weight"}  # adapters that read CLIP's one vector have this; others read its tokens
 # Beginnings of the names of the attentions that read a reference of a kind, by family.
 BLOCKS: dict[tuple[str, str], tuple[str, ...]] = {
@@ -40,6 +43,8 @@ BLOCKS: dict[tuple[str, str], tuple[str, ...]] = {
     ("sd15", "style"): ("up_blocks.1.",),
     ("sd15", "composition"): ("down_blocks.2.attentions.1.",),
 }
+
+Note = Callable[[Path, Sequence[str]], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,10 +73,11 @@ def shown(
     references: Sequence[Reference],
     files: Mapping[str, PixelFile],
     addons: Mapping[str, Path],
+    note: Note,
     *,
     guided: bool,
 ) -> list[IPAdapterInput]:
-    """Of every reference that has any weight."""
+    """Of every reference that has any weight. `note` hears which weights of a file are not used."""
     found = []
     for reference in references:
         if not reference.weight:
@@ -80,7 +86,10 @@ def shown(
         picture = decode.load(files[reference.image.blob])
         rgb = model_input.model_rgb(picture, Size(picture.shape[1], picture.shape[0]))
         encoder = addons.get(encoder_of(str(reference.model)), folder / ENCODER)
-        embedding = _embedding(shared, folder, encoder, rgb, guided)
+        state, idle = _state(folder)
+        note(folder, idle)
+        pooled = bool(POOLED & set(state["image_proj"]))
+        embedding = _embedding(shared, encoder, rgb, note, pooled=pooled, guided=guided)
         where = (reference.start, reference.end)
         found.append(IPAdapterInput(folder, embedding, reference.weight, reference.kind, *where))
     return found
@@ -122,7 +131,7 @@ def _put_on(unet: Any, references: Sequence[IPAdapterInput]) -> None:
     try:
         # outside of inference mode: modules that are made in it could not be used elsewhere
         with torch.inference_mode(False), torch.no_grad():
-            states = [_state(one.folder) for one in references]
+            states = [_state(one.folder)[0] for one in references]
             unet._load_ip_adapter_weights(states, low_cpu_mem_usage=False)
     except (KeyError, RuntimeError, ValueError) as error:
         if is_out_of_memory(error):
@@ -135,13 +144,21 @@ def _put_on(unet: Any, references: Sequence[IPAdapterInput]) -> None:
         ) from error
 
 
-def _state(folder: Path) -> dict[str, dict[str, Tensor]]:
-    """The weights by their two parts."""
+def unused(names: Iterable[str]) -> tuple[str, ...]:
+    """Those of an adapter's file that nothing reads."""
+    return tuple(sorted(name for name in names if not TAKEN.fullmatch(name)))
+
+
+def _state(folder: Path) -> tuple[dict[str, dict[str, Tensor]], tuple[str, ...]]:
+    """The weights by their two parts, and the names of those that are in neither."""
     parts: dict[str, dict[str, Tensor]] = {"image_proj": {}, "ip_adapter": {}}
-    for key, value in load_file(adapter_file(folder)).items():
-        part, _, name = key.partition(".")
-        parts[part][name] = value
-    return parts
+    found = load_file(adapter_file(folder))
+    idle = unused(found)
+    for key, value in found.items():
+        if key not in idle:
+            part, _, name = key.partition(".")
+            parts[part][name] = value
+    return parts, idle
 
 
 def _weigh(
@@ -152,17 +169,21 @@ def _weigh(
             processor.scale = [one.scale(family, name, step, steps) for one in references]
 
 
-def _embedding(shared: Shared, folder: Path, place: Path, rgb: np.ndarray, guided: bool) -> Tensor:
-    """What the image encoder at `place` reads in an `(h, w, 3)` float32 0..1 picture."""
+def _embedding(
+    shared: Shared, place: Path, rgb: np.ndarray, note: Note, *, pooled: bool, guided: bool
+) -> Tensor:
+    """What the image encoder at `place` reads in an `(h, w, 3)` float32 0..1 picture: its one
+    vector, or its tokens."""
     dtype = shared.device.dtype
     encoder = shared.components.get(
         ("reference", image_encoders.identity(place), dtype),
-        f"image encoder {folder.name}",
+        f"image encoder {place.parent.name if place.is_dir() else place.stem}",
         lambda: image_encoders.read(place, dtype),
     )
+    note(place, getattr(encoder, UNUSED, ()))
     shared.components.bring(encoder)
     seen = _for_clip(rgb, encoder.config.image_size).to(encoder.device, encoder.dtype)
-    if POOLED & set(_state(folder)["image_proj"]):
+    if pooled:
         found = encoder(seen).image_embeds
         nothing = torch.zeros_like(found)
     else:

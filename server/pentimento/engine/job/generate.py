@@ -182,7 +182,7 @@ class Generation:
             work=canvas.work,
             controls=steering,
             areas=areas,
-            references=[] if self._edits else self._references(guided=model.guided(guidance)),
+            references=[] if self._edits else self._references(model, guidance),
             shown=self._shown(canvas),
             viewer=model.viewer() if request.preview else None,
             images=request.count,
@@ -199,9 +199,10 @@ class Generation:
         with self._coder.vae() as vae:
             return controlnet.read_net(its_nets, found, vae)
 
-    def _references(self, *, guided: bool) -> list[ip_adapter.IPAdapterInput]:
-        wanted, files = self._request.references, self._job.task.inputs
-        return ip_adapter.shown(self._shared, wanted, files, self._job.addons, guided=guided)
+    def _references(self, model: LoadedModel, guidance: float) -> list[ip_adapter.IPAdapterInput]:
+        wanted, files, addons = self._request.references, self._job.task.inputs, self._job.addons
+        guided = model.guided(guidance)
+        return ip_adapter.shown(self._shared, wanted, files, addons, model.note, guided=guided)
 
     @property
     def _strength(self) -> float:

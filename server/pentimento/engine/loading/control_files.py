@@ -16,7 +16,7 @@ from diffusers.loaders.single_file_utils import convert_controlnet_checkpoint
 from safetensors import safe_open
 from torch import Tensor
 
-from pentimento.engine.failures import model_damaged
+from pentimento.engine.failures import model_damaged, weights_missing
 from pentimento.engine.loading.sources import file_identity
 from pentimento.engine.loading.weights import UNUSED, left_over
 from pentimento.models.weights import check
@@ -61,6 +61,9 @@ def read(file: Path, denoiser: Any, dtype: torch.dtype) -> Any:
     with torch.device("meta"):
         net: Any = ControlNetModel(**config)
     wanted = {name: weight.shape for name, weight in net.state_dict().items()}
+    lacking = sorted({*wanted} - {*found})
+    if lacking and {*found} <= {*wanted}:
+        raise weights_missing(file, file.name, lacking)
     for name in sorted({*wanted, *found}):
         if name not in wanted or name not in found or found[name].shape != wanted[name]:
             reason = f"{file.name} is built otherwise than this model's UNet (at {name})"

@@ -10,8 +10,10 @@ import torch
 from safetensors.torch import load_file
 from transformers import CLIPVisionConfig, CLIPVisionModelWithProjection
 
-from pentimento.engine.failures import model_damaged
+from pentimento.engine.failures import model_damaged, weights_missing
+from pentimento.engine.loading import accounts
 from pentimento.engine.loading.sources import file_identity, folder_identity, read_module
+from pentimento.engine.loading.weights import UNUSED
 from pentimento.models.library.parts.ip_adapter import config_of
 from pentimento.models.weights.header import Damaged
 
@@ -28,8 +30,10 @@ def read(place: Path, dtype: torch.dtype) -> Any:
         module: Any = CLIPVisionModelWithProjection(CLIPVisionConfig(**config_of(place)))
     except Damaged as damage:
         raise model_damaged(place, str(damage)) from damage
-    missing = module.load_state_dict(load_file(place), strict=False).missing_keys
-    lacking = [name for name in missing if not name.endswith("position_ids")]
+    told = module.load_state_dict(load_file(place), strict=False)
+    lacking = [name for name in told.missing_keys if not name.endswith("position_ids")]
     if lacking:
-        raise model_damaged(place, f"{place.name} lacks {len(lacking)} weights, e.g. {lacking[0]}")
+        raise weights_missing(place, place.name, lacking)
+    unused = [name for name in told.unexpected_keys if not accounts.IDLE.match(name)]
+    setattr(module, UNUSED, tuple(sorted(unused)))
     return module.to(dtype).eval().requires_grad_(False)

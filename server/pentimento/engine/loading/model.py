@@ -44,6 +44,7 @@ from pentimento.engine.sampling.schedulers import Levels, Solver, Training
 from pentimento.engine_ipc.messages import Extras, ModelSpec, VaeFile
 from pentimento.models.library.checkpoint import CONFIGS
 from pentimento.models.library.model import latent_scale
+from pentimento.models.library.parts.ip_adapter import ENCODER
 from pentimento.models.tables.architectures import EDITS
 from pentimento.models.weights import check, leftovers
 from pentimento.schema.plan import Notice
@@ -68,7 +69,7 @@ class Shared:
 def suited(shared: Shared, spec: ModelSpec) -> Shared:
     """With the number type in which this model is computed on the device."""
     denoiser = FAMILIES[spec.family].denoiser
-    weights = _opened(spec).size(denoiser, torch.float32)
+    weights = opened(spec).size(denoiser, torch.float32)
     return replace(shared, device=shared.device.suited(weights))
 
 
@@ -86,7 +87,7 @@ class LoadedModel:
         self._shared, self._spec, self._emit, self._stop = shared, spec, emit, stop
         self._extras = extras or Extras()
         self._seen: tuple[np.ndarray, ...] = ()
-        self._folder = _opened(spec)
+        self._folder = opened(spec)
         self.family = FAMILIES[spec.family]
         noise = spec.scheduler or self._folder.config("scheduler", "scheduler_config.json")
         self.training: Training | FlowTraining = (
@@ -100,18 +101,18 @@ class LoadedModel:
         self.lora_notices: list[Notice] = []  # of those at work
         self.file_notices: list[Notice] = []  # of what was read so far
         if isinstance(self._folder, ModelFile):
-            self._note(spec.path, leftovers.of_names(check.shapes(spec.path)).unknown)
+            self.note(spec.path, leftovers.of_names(check.shapes(spec.path)).unknown)
         self._token = 2 * latent_scale(vae_config)  # px
 
-    def _note(self, path: Path, unused: Sequence[str]) -> None:
+    def note(self, path: Path, unused: Sequence[str]) -> None:
         """Tells, once, that some weights of a file have no place in the model."""
         if unused:
             files = sorted(path.glob("*.safetensors")) if path.is_dir() else [path]
-            parts = (self.family.denoiser, "vae", *self.family.encoders)
-            of_model = path.is_dir() and path.name in parts
+            parts = (self.family.denoiser, "vae", *self.family.encoders, ENCODER)
+            own = path.name if path.is_dir() else path.stem
             told = notice(
                 "weights_unused",
-                name=f"{path.parent.name}/{path.name}" if of_model else path.stem,
+                name=f"{path.parent.name}/{own}" if path.is_dir() and own in parts else own,
                 unused=len(unused),
                 total=len(set().union(*(check.shapes(file) for file in files))),
                 example=unused[0],
@@ -174,7 +175,7 @@ class LoadedModel:
             made_of = control_files.identity(folder, unet.config, own)
         key: Hashable = (made_of, dtype)
         module: nn.Module = self._shared.components.get(key, f"controlnet {folder.name}", load)
-        self._note(folder, getattr(module, UNUSED, ()))
+        self.note(folder, getattr(module, UNUSED, ()))
         return module
 
     def use_loras(self, wanted: Sequence[loras.Wanted]) -> None:
@@ -332,7 +333,7 @@ class LoadedModel:
         """Of a part of the model; where words were read before, those who read them are not needed
         again, and what was found then counts."""
         kept = self._shared.components.known(("unused", self._key(name)), lambda: unused)
-        self._note(self._folder.place(name), kept)
+        self.note(self._folder.place(name), kept)
 
     def _vae(self, file: VaeFile, name: str) -> Any:
         config = vaes.config_of(file, self._own_vae_config)
@@ -343,7 +344,7 @@ class LoadedModel:
             return vaes.read(file, config, dtype)
 
         vae = self._shared.components.get((vaes.identity(file), dtype), name, load)
-        self._note(file.path, getattr(vae, UNUSED, ()))
+        self.note(file.path, getattr(vae, UNUSED, ()))
         return vae
 
     def _vae_type(self, config: dict[str, Any]) -> torch.dtype:
@@ -364,7 +365,7 @@ class LoadedModel:
         return self._folder.size(name, self._dtype_of(name))
 
 
-def _opened(spec: ModelSpec) -> ModelFolder | ModelFile | DenoiserFile:
+def opened(spec: ModelSpec) -> ModelFolder | ModelFile | DenoiserFile:
     if spec.base:
         return DenoiserFile(spec.path, spec.family, ModelFolder(spec.base))
     if spec.path.is_file():

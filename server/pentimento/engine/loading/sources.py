@@ -24,7 +24,7 @@ from diffusers import UNet2DConditionModel
 from diffusers.loaders.single_file_utils import create_diffusers_clip_model_from_ldm
 from safetensors import safe_open
 
-from pentimento.engine.failures import is_out_of_memory, model_damaged
+from pentimento.engine.failures import is_out_of_memory, model_damaged, weights_missing
 from pentimento.engine.loading import accounts
 from pentimento.engine.loading import weights as loose_weights
 from pentimento.models.library import fingerprints
@@ -152,9 +152,7 @@ def read_module(kind: type[Any], folder: Path, dtype: torch.dtype) -> Any:
     )
     missing = [key for key in report["missing_keys"] if not key.endswith("position_ids")]
     if missing:
-        raise model_damaged(
-            folder, f"{folder.name} lacks {len(missing)} weights, e.g. {missing[0]}"
-        )
+        raise weights_missing(folder, folder.name, missing)
     unused = [key for key in report["unexpected_keys"] if not accounts.IDLE.match(key)]
     setattr(module, loose_weights.UNUSED, tuple(sorted(unused)))
     return module.eval().requires_grad_(False)
@@ -239,8 +237,7 @@ class ModelFile:
             raise model_damaged(self.path, reason) from error
         missing = [key for key, weight in module.named_parameters() if weight.is_meta]
         if missing:
-            reason = f"{name} lacks {len(missing)} weights, e.g. {missing[0]}"
-            raise model_damaged(self.path, reason)
+            raise weights_missing(self.path, name, missing)
         return module.eval().requires_grad_(False)
 
     def _padding(self, name: str) -> str:
@@ -303,6 +300,10 @@ class DenoiserFile:
     def config(self, name: str, file: str = "config.json") -> dict[str, Any]:
         return self._base.config(name, file)
 
+    def kind(self, name: str) -> type[Any]:
+        """The class that reads a part; raises model_damaged."""
+        return self._base.kind(name)
+
     def data_sheet(self) -> dict[str, Any]:
         return self._base.data_sheet()
 
@@ -346,7 +347,7 @@ class DenoiserFile:
 
     def _denoiser(self, dtype: torch.dtype) -> Any:
         told = check.whole(self.path)
-        kind = self._base.kind(self._name)
+        kind = self.kind(self._name)
         told_of = accounts.of_denoiser(self.path, kind, self._base.config(self._name))
         if told_of.missing:
             raise ValueError(told_of.shortage)

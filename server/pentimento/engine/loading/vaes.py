@@ -4,7 +4,7 @@ of Stability's programs."""
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Hashable
+from collections.abc import Hashable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ from diffusers.loaders.single_file_utils import (
 )
 from safetensors import safe_open
 
-from pentimento.engine.failures import is_out_of_memory, model_damaged
+from pentimento.engine.failures import is_out_of_memory, model_damaged, weights_missing
 from pentimento.engine.loading.sources import (
     CLASSES,
     file_identity,
@@ -73,8 +73,10 @@ def read(file: VaeFile, config: dict[str, Any], dtype: torch.dtype) -> Any:
         found = _found(file.path)
         named = _named(found, config)
         unused = left_over(found, named)
-        missing, _ = module.load_state_dict(named, strict=not _may_lack_encoder(config))
-        _check(missing, named, module)
+        missing, foreign = module.load_state_dict(named, strict=False)
+        if _may_lack_encoder(config):
+            missing = [name for name in missing if not name.startswith("encoder.")]
+        _check(file.path, missing, foreign)
     except Damaged as damage:
         raise model_damaged(file.path, str(damage)) from damage
     except (OSError, ValueError, KeyError, TypeError, RuntimeError) as error:
@@ -91,12 +93,13 @@ def _may_lack_encoder(config: dict[str, Any]) -> bool:
     return bool(config["_class_name"] == TINY)
 
 
-def _check(missing: Collection[str], found: Collection[str], module: Any) -> None:
-    """Raises ValueError for more or less than its weights."""
-    lacking = [name for name in missing if not name.startswith("encoder.")]
-    foreign = sorted(set(found) - set(module.state_dict()))
-    if lacking or foreign:
-        raise ValueError(f"it has no {lacking[0]}" if lacking else f"{foreign[0]} is no part of it")
+def _check(path: Path, missing: Sequence[str], foreign: Sequence[str]) -> None:
+    """Raises JobFailed for less than its weights, ValueError for more: what has layers that it
+    should not have is another kind of VAE."""
+    if missing:
+        raise weights_missing(path, f"the VAE {path.stem}", missing)
+    if foreign:
+        raise ValueError(f"{sorted(foreign)[0]} is no part of it")
 
 
 def _found(path: Path) -> dict[str, torch.Tensor]:

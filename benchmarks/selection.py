@@ -32,7 +32,7 @@ from pentimento.engine import quiet
 from pentimento.engine.cancel import StopFlag
 from pentimento.engine.worker import Worker
 from pentimento.engine_ipc.messages import EngineJob, ModelSpec
-from pentimento.imaging import decode, masks, pixels, sizing
+from pentimento.imaging import context_box, decode, masks, pixels
 from pentimento.models.library.registry import Registry
 from pentimento.schema.job import JobRequest, PixelFormat
 from pentimento.schema.task import Event, PixelFile, Result, Task
@@ -114,10 +114,10 @@ def fill(
     selection = masks.bounds(mask)
     assert selection is not None
     if variant.auto:
-        edge = sizing.automatic_edge(selection.size, 1.0, studio.model.native_size)
+        edge = context_box.automatic_edge(selection.size, 1.0, studio.model.native_size)
         selection = selection.pad(edge.reach)
     whole = Box(0, 0, width, height)
-    box = sizing.context_box(selection, whole, studio.model, variant.context)
+    box = context_box.context_box(selection, whole, studio.model, variant.context)
     rows, columns = slice(box.y, box.bottom), slice(box.x, box.right)
     cut = np.ascontiguousarray(photograph[rows, columns])
     made, facts, spent = studio.make(

@@ -29,7 +29,7 @@ from pentimento.core.geometry import Size
 from pentimento.engine.architectures import FAMILIES
 from pentimento.engine.cancel import StopFlag
 from pentimento.engine.worker import Worker
-from pentimento.imaging import sizing
+from pentimento.imaging import edit_sizes
 from pentimento.imaging.pixels import to_depth
 from pentimento.imaging.resize import resize
 from pentimento.models.library.registry import Registry
@@ -234,10 +234,10 @@ def test_qwen_reads_its_instruction_with_the_picture(bench: Bench) -> None:
 def test_pictures_are_read_at_the_sizes_of_the_pipelines(width: int) -> None:
     size = Size(width, 1000)
     _, *sides = min((abs(size.aspect - w / h), w, h) for w, h in PREFERRED_KONTEXT_RESOLUTIONS)
-    assert sizing.kontext(size) == Size(*sides)
+    assert edit_sizes.kontext(size) == Size(*sides)
     for rule, area in (
-        (sizing.about_one_megapixel, VAE_IMAGE_SIZE),
-        (sizing.looked_at, CONDITION_IMAGE_SIZE),
+        (edit_sizes.about_one_megapixel, VAE_IMAGE_SIZE),
+        (edit_sizes.looked_at, CONDITION_IMAGE_SIZE),
     ):
         assert rule(size) == Size(*calculate_dimensions(area, size.aspect))
 

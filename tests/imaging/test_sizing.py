@@ -10,7 +10,8 @@ from hypothesis import example, given
 from tests.imaging.strategies import MODELS, Limits, boxes, limits, sizes
 
 from pentimento.core.geometry import Box, Size, Work, cover
-from pentimento.imaging.sizing import context_box, generation_size, own_size
+from pentimento.imaging.context_box import context_box
+from pentimento.imaging.sizing import generation_size, own_size
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from tests.models.folders import safetensors, write_json, write_model
 
 from pentimento.core.errors import BadInput
 from pentimento.core.geometry import Size
-from pentimento.imaging.sizing import at_most_one_megapixel
+from pentimento.imaging.edit_sizes import at_most_one_megapixel
 from pentimento.jobs.plan import make_plan, resolve
 from pentimento.models.library.registry import Registry
 from pentimento.models.tables import architectures

@@ -24,7 +24,7 @@ from pentimento.imaging import (
     resize,
     seam,
 )
-from pentimento.imaging.sizing import automatic_edge
+from pentimento.imaging.context_box import automatic_edge
 from pentimento.schema.job import JobRequest, MaskOptions, Mode, PixelFormat
 from pentimento.schema.task import PixelFile, Result, Task
 

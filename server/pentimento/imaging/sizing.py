@@ -1,9 +1,8 @@
-"""At which size a model works, and which part of the image it gets to see. No numpy here.
+"""At which size a model works. No numpy here.
 
-`generation_size(size, limits) -> Size` and `context_box(selection, bounds, limits) -> Box` are the
-only sizing rules of the project: the plan, the engine and (through `/v1/plan`) the plug-in use
-them. Models that edit by instruction read pictures at the sizes they were trained with, as their
-authors' pipelines have them.
+`generation_size(size, limits) -> Size` and `own_size(size, limits) -> Work` are the only such rules
+of the project: the plan, the engine and (through `/v1/plan`) the plug-in use them. Which part of
+an image is worked on says `context_box.py`.
 """
 
 from __future__ import annotations
@@ -14,16 +13,9 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from pentimento.core.errors import TooLarge
-from pentimento.core.geometry import Box, Size, Work
+from pentimento.core.geometry import Size, Work
 from pentimento.core.settings import MAX_PIXELS, MAX_SIDE
 
-CONTEXT_SHARE = 0.25  # of the selection's mean side, added on each side as context
-MOSTLY_NEW = 0.9  # strengths from which on twice as much context is the least
-TIGHT, WIDE = 0.1, 1.0  # shares of context that can be asked for
-FADE, LEAST_FADE, MOST_FADE = 0.1, 32.0, 500  # of a diagonal; px; px on each side
-FADE_GAP = 4  # px beyond the selection at which its mask begins to fade
-CONTEXT_LEAST = 8  # at least native_size / 8 px of context on each side
-MOST_ELONGATED = 2.0  # a context box grows its short side until its aspect is at most this
 KEPT_SIZE_SLACK = 0.94  # of the native area: sizes this close are not enlarged
 ENLARGED = 1.3  # times the pixels of a first pass, beyond which a second one adds detail
 FILL_SNR = 0.0075  # where a fill begins that has its surroundings' colours under it: most of what
@@ -93,8 +85,8 @@ def own_size(size: Size, limits: WorkLimits) -> Work:
     most = limits.whole_pixels or limits.max_pixels
     if whole.pixels <= most:
         return Work(whole, size, whole, 1)
-    step = _up(TILE_STEP, limits.multiple)
-    side = max(_up(limits.native_size, step), 2 * step, math.isqrt(most) // step * step)
+    step = raised_to(TILE_STEP, limits.multiple)
+    side = max(raised_to(limits.native_size, step), 2 * step, math.isqrt(most) // step * step)
     raised = _raised(size, step)
     tile = Size(min(raised.width, side), min(raised.height, side))
     return Work(raised, size, tile, step)
@@ -105,17 +97,8 @@ def needs_second_pass(size: Size, first: Work) -> bool:
     return size.pixels > first.size.pixels * ENLARGED
 
 
-def second_box(selection: Box, bounds: Box, limits: SizeLimits) -> Box:
-    """What a second pass works on: the selection with an 8th of the native size around it, and
-    where there is room at least one native size, inside `bounds`."""
-    around = selection.pad(limits.native_size // CONTEXT_LEAST)
-    least = limits.native_size
-    wanted = Size(max(around.width, least), max(around.height, least))
-    return around.resized(wanted).clamp(bounds)
-
-
 def _raised(size: Size, step: int) -> Size:
-    return Size(_up(size.width, step), _up(size.height, step))
+    return Size(raised_to(size.width, step), raised_to(size.height, step))
 
 
 def generation_size(size: Size, limits: SizeLimits) -> Size:
@@ -134,70 +117,10 @@ def generation_size(size: Size, limits: SizeLimits) -> Size:
     return chosen
 
 
-@dataclass(frozen=True, slots=True)
-class Edge:
-    """How far a mask is grown, and how wide it fades out there; px."""
-
-    grow: int
-    feather: int
-
-    @property
-    def reach(self) -> int:
-        return self.grow + self.feather
-
-
-def automatic_edge(selection: Size, strength: float, native: int) -> Edge:
-    """An edge that is not seen: the selection itself keeps its values, and beyond it the mask fades
-    out over a tenth of the selection's diagonal times the strength. (The width is Krita AI
-    Diffusion's rule; there the transition reaches into the selection.)"""
-    least = round(min(LEAST_FADE, native / 16) * strength)
-    fade = max(int(FADE * strength * math.hypot(selection.width, selection.height)), least)
-    half = min(fade // 2, MOST_FADE)
-    return Edge(FADE_GAP + half, half)
-
-
-def context_share(strength: float) -> float:
-    """Of the selection's mean side: the more is new, the more of its surroundings it needs."""
-    return CONTEXT_SHARE + 0.5 * max(0.0, (strength - 0.6) / 0.4)
-
-
-def context_box(
-    selection: Box,
-    bounds: Box,
-    limits: SizeLimits,
-    strength: float = 0.0,
-    share: float | None = None,
-) -> Box:
-    """The part of `bounds` the model sees when `selection` is regenerated.
-
-    The selection plus a share of its mean side all round: by the strength, if none is given, and
-    then at least an eighth of the native size, for new content a quarter. At least half the native
-    size, never more elongated than 2:1, sides multiples of `limits.multiple`; moved rather than cut
-    at the borders. Contains the selection's part inside `bounds` always. Raises ValueError when
-    there is none.
-    """
-    inside = selection.intersect(bounds)
-    if inside is None:
-        raise ValueError("the selection lies outside the picture")
-    mean = math.sqrt(inside.size.pixels)
-    least_context = limits.native_size // CONTEXT_LEAST
-    if share is None:
-        share = context_share(strength)
-        least_context *= 2 if strength >= MOSTLY_NEW else 1
-    padding = max(round(share * mean), least_context)
-    padded = inside.pad(padding)
-    least = max(limits.native_size // 2, math.ceil(padded.size.longest / MOST_ELONGATED))
-    wanted = Size(
-        _up(max(padded.width, least), limits.multiple),
-        _up(max(padded.height, least), limits.multiple),
-    )
-    return inside.resized(wanted).clamp(bounds)
-
-
 def _fitting(size: Size, factor: float, limits: SizeLimits) -> Size:
     """The size the model takes that is nearest to `factor` times `size`."""
     step = limits.multiple
-    least = _up(limits.min_size, step)
+    least = raised_to(limits.min_size, step)
     most = limits.max_pixels // least // step * step  # the longest side that still fits
     wanted = size.width * factor, size.height * factor
     if min(wanted) < least:
@@ -233,47 +156,5 @@ def _misfit(choice: Size, size: Size, area: float) -> float:
     return aspect + 0.5 * abs(math.log(choice.pixels / area))
 
 
-def _up(value: int, step: int) -> int:
+def raised_to(value: int, step: int) -> int:
     return math.ceil(value / step) * step
-
-
-MEGAPIXEL = 1024 * 1024
-LOOKED_AT = 384 * 384  # px that the text encoder of Qwen-Image-Edit-Plus gets
-TOKEN = 16  # px of a token's side
-QWEN_STEP = 32
-KONTEXT = (  # width and height; those turned over are there too
-    *((1024, 1024), (1104, 944), (1184, 880), (1248, 832), (1328, 800)),
-    *((1392, 752), (1456, 720), (1504, 688), (1568, 672)),
-)
-
-
-def at_most_one_megapixel(size: Size) -> Size:
-    """Its own size in whole tokens, larger ones reduced (FLUX.2)."""
-    shrunk = min(1.0, math.sqrt(MEGAPIXEL / size.pixels))
-    return Size(_tokens(int(size.width * shrunk)), _tokens(int(size.height * shrunk)))
-
-
-def kontext(size: Size) -> Size:
-    """The one nearest in aspect of those that FLUX.1 Kontext was trained with."""
-    sizes = [Size(*sides) for wide in KONTEXT for sides in (wide, wide[::-1])]
-    return min(sizes, key=lambda one: (abs(size.aspect - one.aspect), one.width))
-
-
-def about_one_megapixel(size: Size) -> Size:
-    """Of that area and the same aspect (Qwen-Image-Edit)."""
-    return _of_area(size, MEGAPIXEL)
-
-
-def looked_at(size: Size) -> Size:
-    """For the eyes of a text encoder that sees several pictures (Qwen-Image-Edit-Plus)."""
-    return _of_area(size, LOOKED_AT)
-
-
-def _of_area(size: Size, area: int) -> Size:
-    width = math.sqrt(area * size.aspect)
-    sides = (round(side / QWEN_STEP) * QWEN_STEP for side in (width, width / size.aspect))
-    return Size(*(max(side, QWEN_STEP) for side in sides))
-
-
-def _tokens(side: int) -> int:
-    return max(side // TOKEN, 1) * TOKEN

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 from pentimento.core.errors import BadInput, field_error
 from pentimento.core.geometry import Box, Size, Work
-from pentimento.imaging import noise_levels, sizing
+from pentimento.imaging import context_box, noise_levels, sizing
 from pentimento.imaging.expansion import Sides
 from pentimento.imaging.noise_levels import Spacing
 from pentimento.jobs import upscaling
@@ -54,7 +54,7 @@ Timings = Callable[[str, int, int], float | None]  # model id, px seen in a step
 DEFAULT_STRENGTH = {Mode.TXT2IMG: 1.0, Mode.IMG2IMG: 0.6, Mode.INPAINT: 1.0, Mode.EDIT: 1.0}
 DEFAULT_STRENGTH |= {Mode.OUTPAINT: 1.0, Mode.UPSCALE: 0.0}
 SELECTED = (Mode.INPAINT, Mode.EDIT)  # modes that a selection bounds
-CONTEXT_SHARES = {Context.TIGHT: sizing.TIGHT, Context.WIDE: sizing.WIDE}
+CONTEXT_SHARES = {Context.TIGHT: context_box.TIGHT, Context.WIDE: context_box.WIDE}
 CODES = {Mode.TXT2IMG: "paint", Mode.IMG2IMG: "repaint", Mode.EDIT: "edit"}  # of buttons
 ENGINE_MB = 500  # torch, diffusers and transformers in a process, before any model
 WEIGHTS_IN_MEMORY = 2  # float16 on disk, float32 on a processor
@@ -218,7 +218,7 @@ def _second(
     if request.mode is Mode.INPAINT and selection:
         reached = selection.pad(reach_of(request, model.native_size)).intersect(box)
         new = reached.to_inner(box) if reached else whole
-    work = sizing.own_size(sizing.second_box(new, whole, model).size, model)
+    work = sizing.own_size(context_box.second_box(new, whole, model).size, model)
 
     strength = _strength_at(sizing.SECOND_SNR, model, work.tile, steps, spacing)
     return work, _levels(model, work.tile, steps, strength, spacing)[0]
@@ -242,7 +242,7 @@ def reach_of(request: PlanRequest, native: int) -> int:
     """px beyond the selection that a result can change."""
     options, selection = request.mask_options, _rect(request.selection)
     if options.auto and selection:
-        return sizing.automatic_edge(selection.size, strength_of(request), native).reach
+        return context_box.automatic_edge(selection.size, strength_of(request), native).reach
     return max(options.grow, 0) + options.feather + options.blend
 
 
@@ -367,7 +367,7 @@ def _inpaint_box(
     if context is Context.WHOLE:
         return bounds
     share = CONTEXT_SHARES.get(context)
-    return sizing.context_box(changed, bounds, model, strength_of(request), share)
+    return context_box.context_box(changed, bounds, model, strength_of(request), share)
 
 
 def _levels(

@@ -15,11 +15,11 @@ from pathlib import Path
 
 from pentimento.core.errors import BadInput, Conflict, NotFound
 from pentimento.models.catalogue import PLACES, Catalogue
-from pentimento.models.library import names, sidecar
+from pentimento.models.library import ids, sidecar
 from pentimento.models.library.checkpoint import GGUF_SUFFIX, SUFFIX, attach_base, inspect_file
+from pentimento.models.library.ids import id_of
 from pentimento.models.library.inventory import MODELS, OWN
 from pentimento.models.library.model import ModelInfo, inspect
-from pentimento.models.library.names import id_of
 from pentimento.models.library.parts.controlnet_lora import KINDS
 from pentimento.models.library.parts.vae import ROLES
 from pentimento.models.library.registry import FILES, STARTER_ID, Registry
@@ -126,8 +126,8 @@ def _unusable(source: Path, info: ModelInfo) -> BadInput:
 
 def _free_name(registry: Registry, name: str | None, otherwise: str) -> str:
     """The name, if it can be one and is not taken."""
-    called = names.as_file_name(otherwise) if name is None else name
-    names.check_file_name(called)
+    called = ids.as_file_name(otherwise) if name is None else name
+    ids.check_file_name(called)
     taken = [registry.folder / (called + suffix) for suffix in ("", *FILES)]
     if called == STARTER_ID or any(os.path.lexists(place) for place in taken):
         raise Conflict(
@@ -248,8 +248,8 @@ def role_of(source: Path) -> str:
 def add_part(data_dir: Path, source: Path, name: str | None) -> Path:
     """Where it lies now with its data sheet, by hard links where the disk allows it. `source` is a
     safetensors file of a role in SHELVES. Raises BadInput, Conflict."""
-    name = names.as_file_name(source.stem) if name is None else name
-    names.check_file_name(name)
+    name = ids.as_file_name(source.stem) if name is None else name
+    ids.check_file_name(name)
     folder = data_dir / SHELVES[role_of(source)]
     target = folder / f"{name}{source.suffix}"
     if os.path.lexists(target):

@@ -15,10 +15,10 @@ from pentimento.engine.conditioning.conditioner import Conditioner, Kind, Steps,
 from pentimento.engine.conditioning.controlnet import Steering
 from pentimento.engine.conditioning.regions import Mixture
 from pentimento.engine.job import preview
-from pentimento.engine.job.ending import Enough
 from pentimento.engine.job.observe import Observer
 from pentimento.engine.job.preview import PreviewPace
 from pentimento.engine.job.recipe import Recipe
+from pentimento.engine.job.stop_and_keep import Enough
 from pentimento.engine.loading.model import LoadedModel
 from pentimento.engine.memory import offload
 from pentimento.engine.sampling import flow, latents, schedulers, tiling

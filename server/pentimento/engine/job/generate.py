@@ -19,9 +19,9 @@ from pentimento.engine.conditioning.regions import Area
 from pentimento.engine.job import observe, preprocess, preview, text
 from pentimento.engine.job.autoencoding import Autoencoding, Loss, check_finite
 from pentimento.engine.job.denoise import denoise
-from pentimento.engine.job.ending import Ending
 from pentimento.engine.job.observe import Observer
 from pentimento.engine.job.recipe import Recipe
+from pentimento.engine.job.stop_and_keep import Ending
 from pentimento.engine.job.stopwatch import Stopwatch
 from pentimento.engine.job.text import Reading
 from pentimento.engine.loading.model import LoadedModel, Shared, suited
@@ -32,8 +32,9 @@ from pentimento.engine_ipc.messages import EngineJob
 from pentimento.imaging import canvas as pictures
 from pentimento.imaging import masks, prefill, resize
 from pentimento.imaging.canvas import Canvas
+from pentimento.imaging.context_box import second_box
 from pentimento.imaging.noise_levels import strength_at
-from pentimento.imaging.sizing import FILL_SNR, SECOND_SNR, own_size, second_box
+from pentimento.imaging.sizing import FILL_SNR, SECOND_SNR, own_size
 from pentimento.imaging.tiles import Mosaic
 from pentimento.models.tables.architectures import INPAINT, second_pass, work_in
 from pentimento.schema.job import FROM_NOISE, Control, Mode, begins_with

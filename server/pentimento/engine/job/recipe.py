@@ -12,8 +12,8 @@ from pentimento.engine.architectures.base import Embeddings
 from pentimento.engine.conditioning.controlnet import Steering
 from pentimento.engine.conditioning.ip_adapter import IPAdapterInput
 from pentimento.engine.conditioning.regions import Area
-from pentimento.engine.job.ending import Ending
 from pentimento.engine.job.preview import Viewer
+from pentimento.engine.job.stop_and_keep import Ending
 from pentimento.engine.sampling.schedulers import Levels, Solver
 from pentimento.engine.sampling.tiling import Tile
 

@@ -10,8 +10,8 @@ from pathlib import Path
 from pentimento.core import plain_files
 from pentimento.models.library.disk import Disk, Look, ReadingProgress
 from pentimento.models.library.folders import Folders
+from pentimento.models.library.ids import NamedPlace, Rank, ids_of
 from pentimento.models.library.model import ModelInfo
-from pentimento.models.library.names import NamedPlace, Rank, ids_of
 from pentimento.models.library.places import CONFIG, INDEX, SUFFIXES, Place
 from pentimento.models.library.sidecar import read_json
 from pentimento.models.tables import control_types

@@ -20,9 +20,9 @@ from pentimento.models.library.checkpoint import (
     needs_base,
 )
 from pentimento.models.library.disk import Disk, Look, Source
+from pentimento.models.library.ids import Listing, NamedPlace, Rank
 from pentimento.models.library.inventory import MODELS, Inventory, Item, named
 from pentimento.models.library.model import ModelInfo, inspect
-from pentimento.models.library.names import Listing, NamedPlace, Rank
 from pentimento.models.library.parts.annotator import Annotators
 from pentimento.models.library.parts.controlnet_lora import Addons, lora_file
 from pentimento.models.library.parts.embedding import Embedding, Embeddings

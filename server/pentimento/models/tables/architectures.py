@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from pentimento.core.geometry import Size, Work
-from pentimento.imaging import sizing
+from pentimento.imaging import edit_sizes, sizing
 from pentimento.schema.job import Mode
 from pentimento.schema.vocabulary import SAMPLERS, Architecture, Sampler
 
@@ -137,7 +137,7 @@ FLUX = Family(
     patch=2,
     shift="linear",
     inpainting=Inpainting(each_pixel=True, steps=50, guidance=30.0),
-    edits=(Editing("kontext", ("FluxKontext*",), sizing.kontext, guidance=2.5),),
+    edits=(Editing("kontext", ("FluxKontext*",), edit_sizes.kontext, guidance=2.5),),
 )
 FLUX2_KLEIN = Family(
     Architecture.FLUX2_KLEIN,
@@ -152,7 +152,7 @@ FLUX2_KLEIN = Family(
     multilingual=True,
     edits=(
         Editing(
-            "klein", ("Flux2Klein*",), sizing.at_most_one_megapixel, aligned=True, references=4
+            "klein", ("Flux2Klein*",), edit_sizes.at_most_one_megapixel, aligned=True, references=4
         ),
     ),
 )
@@ -182,15 +182,15 @@ QWEN_IMAGE = Family(
         Editing(
             "qwen-edit",
             QWEN_EDITORS[:2],
-            sizing.about_one_megapixel,
-            looked_at=sizing.about_one_megapixel,
+            edit_sizes.about_one_megapixel,
+            looked_at=edit_sizes.about_one_megapixel,
             parts=("processor",),
         ),
         Editing(
             "qwen-edit-plus",
             QWEN_EDITORS[2:],
-            sizing.about_one_megapixel,
-            looked_at=sizing.looked_at,
+            edit_sizes.about_one_megapixel,
+            looked_at=edit_sizes.looked_at,
             references=4,
             parts=("processor",),
         ),

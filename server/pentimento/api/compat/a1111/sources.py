@@ -18,7 +18,8 @@ from pentimento.api.compat.a1111 import fields
 from pentimento.api.services import Services
 from pentimento.core.errors import BadInput
 from pentimento.core.geometry import Box, Size
-from pentimento.imaging.sizing import context_box, refuse_huge
+from pentimento.imaging.context_box import context_box
+from pentimento.imaging.sizing import refuse_huge
 from pentimento.jobs.job import Job, Stored
 from pentimento.jobs.store import Blob
 from pentimento.schema.job import BlobRef, MaskOptions

@@ -17,9 +17,9 @@ from pentimento.core import plain_files
 from pentimento.core.errors import NotFound
 from pentimento.models.library import sidecar
 from pentimento.models.library.disk import Source
+from pentimento.models.library.ids import Listing, NamedPlace, Rank
 from pentimento.models.library.inventory import Inventory, Item, named
 from pentimento.models.library.model import TOKEN_LATENTS, ModelInfo, transformer_width
-from pentimento.models.library.names import Listing, NamedPlace, Rank
 from pentimento.models.library.sidecar import read_json
 from pentimento.models.tables import control_types, few_step
 from pentimento.models.tables.architectures import FAMILIES

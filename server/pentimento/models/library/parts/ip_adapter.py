@@ -18,9 +18,9 @@ from typing import Any
 from pentimento.core import plain_files
 from pentimento.core.errors import BadInput, NotFound, field_error
 from pentimento.models.library.disk import Source
+from pentimento.models.library.ids import Listing, NamedPlace
 from pentimento.models.library.inventory import Inventory, Item, named
 from pentimento.models.library.model import ModelInfo
-from pentimento.models.library.names import Listing, NamedPlace
 from pentimento.models.library.sidecar import read_json
 from pentimento.models.weights.check import check_component, check_file, shapes
 from pentimento.models.weights.header import Damaged, Shape

@@ -17,9 +17,9 @@ from typing import Any
 from pentimento.core import plain_files
 from pentimento.core.errors import NotFound
 from pentimento.models.library.disk import Source
+from pentimento.models.library.ids import Listing, NamedPlace
 from pentimento.models.library.inventory import Inventory, Item, named
 from pentimento.models.library.model import KL, KL_SCALING, ModelInfo, latent_channels, latent_scale
-from pentimento.models.library.names import Listing, NamedPlace
 from pentimento.models.library.sidecar import read_json
 from pentimento.models.weights.check import check_component, shapes
 from pentimento.models.weights.detect.recognise import UNKNOWN, recognise

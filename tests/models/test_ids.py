@@ -19,7 +19,7 @@ from tests.support import awkward
 from pentimento.core.errors import BadInput, JobFailed, NotFound
 from pentimento.jobs.plan import make_plan, resolve
 from pentimento.models.library import identity
-from pentimento.models.library.names import Listing, NamedPlace, Rank, id_of, ids_of
+from pentimento.models.library.ids import Listing, NamedPlace, Rank, id_of, ids_of
 from pentimento.models.library.registry import Registry
 from pentimento.schema.job import MODEL_ID, JobRequest
 from pentimento.schema.plan import PlanRequest

@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from PIL import Image
 from tests.gimp.companion import Companion
 from tests.gimp.harness import SUITES, HeadlessGimp, root_of
 
@@ -19,6 +20,7 @@ import procedures
 REPO = Path(__file__).resolve().parents[2]
 EXAMPLES = REPO / "docs" / "examples"
 PHOTO = REPO / "examples" / "photo.jpg"
+LARGE_ENOUGH = (320, 224)  # px, for what the examples select
 RESTYLED = "a red house on a green meadow, oil pain"
 LAYERS = [  # topmost first: the newest of what was made of a source
     "last values",
@@ -52,7 +54,8 @@ def gimp(request, companion, tmp_path):
     (kept / "GimpProcedureConfigRun-plug-in-pentimento-img2img.last").write_text(
         '(prompt "last values")\n(strength 0.0)\n'
     )
-    for file in (PHOTO, EXAMPLES / "python_fu.py", EXAMPLES / "script_fu.scm"):
+    Image.open(PHOTO).resize(LARGE_ENOUGH).save(tmp_path / "photo.jpg")
+    for file in (EXAMPLES / "python_fu.py", EXAMPLES / "script_fu.scm"):
         shutil.copy(file, tmp_path)
     return headless
 

@@ -147,7 +147,10 @@ def of_values(decoded: Decoded) -> Bands:
 
 def load(file: PixelFile) -> np.ndarray:
     """`(h, w, 4)` as `decode.load` has it."""
-    bands = of(file)
+    return _whole(of(file))
+
+
+def _whole(bands: Bands) -> np.ndarray:
     result = np.empty((bands.size.height, bands.size.width, 4), bands.dtype)
     _fill(result, bands.srgb())
     return result
@@ -158,7 +161,7 @@ def load_fitted(file: PixelFile, size: Size, way: Way) -> np.ndarray:
     bands = of(file)
     needed = (bands.size.pixels + size.pixels) * 4 * bands.dtype.itemsize
     if bands.size == size or needed < MOST_BYTES:
-        return resize.fit(load(file), size, way)
+        return resize.fit(_whole(bands), size, way)  # decoded once
     refuse_huge(size)
     result = np.empty((size.height, size.width, 4), bands.dtype)
     for channel in range(4):

@@ -293,53 +293,74 @@ def tiff(
     format: int | None = None,
     profile: bytes | None = None,
     white_is_zero: bool = False,
+    in_planes: bool = False,
+    packed: bool = False,
+    rows: int = 0,
 ) -> bytes:
-    """An uncompressed TIFF written here, of any depth and number type."""
+    """A TIFF written here, of any depth and number type; in strips of so many `rows`. `packed`:
+    zip of the differences from value to value."""
     pixels = pixels.reshape(*pixels.shape[:2], -1)
     height, width, channels = pixels.shape
     kinds = {"u": 1, "i": 2, "f": 3}
     numbers = format or kinds[pixels.dtype.kind]
-    body = pixels.astype(pixels.dtype.newbyteorder(order)).tobytes()
+    planes = [pixels[..., n : n + 1] for n in range(channels)] if in_planes else [pixels]
+    rows = rows or height
+    strips = [
+        _strip(plane[top : top + rows], order, packed)
+        for plane in planes
+        for top in range(0, height, rows)
+    ]
+    body = b"".join(strips)
     photometric = 2 if channels > 2 else 0 if white_is_zero else 1
     bits = 8 * pixels.itemsize
     extra: list[tuple[int, int, list[int] | bytes]] = [
         (256, 4, [width]),
         (257, 4, [height]),
         (258, 3, [bits] * channels),
-        (259, 3, [1]),
+        (259, 3, [8 if packed else 1]),
         (262, 3, [photometric]),
-        (273, 4, [0]),
+        (273, 4, [len(b"".join(strips[:n])) for n in range(len(strips))]),
         (274, 3, [orientation]),
         (277, 3, [channels]),
-        (278, 4, [height]),
-        (279, 4, [len(body)]),
-        (284, 3, [1]),
+        (278, 4, [rows]),
+        (279, 4, [len(strip) for strip in strips]),
+        (284, 3, [2 if in_planes else 1]),
+        *([(317, 3, [2])] if packed else []),
     ]
     if channels in (2, 4):
         extra.append((338, 3, [2]))
     extra.append((339, 3, [numbers] * channels))
     if profile:
         extra.append((34675, 7, profile))
-    table, beyond = b"", b""
+    codes, sizes = {3: "H", 4: "I"}, {3: 2, 4: 4, 7: 1}
     start = 8 + 2 + 12 * len(extra) + 4
-    for tag, code, values in extra:
+    lengths = [len(values) * sizes[code] for _, code, values in extra]
+    offset = start + sum(length + length % 2 for length in lengths if length > 4)
+    table, beyond = b"", b""
+    for (tag, code, values), length in zip(extra, lengths, strict=True):
+        if tag == 273:
+            values = [offset + value for value in values]
         raw = (
             values
             if isinstance(values, bytes)
-            else b"".join(struct.pack(order + {3: "H", 4: "I"}[code], value) for value in values)
+            else b"".join(struct.pack(order + codes[code], value) for value in values)
         )
-        table += struct.pack(order + "HHI", tag, code, len(raw) // {3: 2, 4: 4, 7: 1}[code])
-        if len(raw) <= 4:
-            table += raw + bytes(4 - len(raw))
+        table += struct.pack(order + "HHI", tag, code, len(values))
+        if length <= 4:
+            table += raw + bytes(4 - length)
         else:
             table += struct.pack(order + "I", start + len(beyond))
-            beyond += raw + bytes(len(raw) % 2)
-    offset = start + len(beyond)
-    at = table.index(struct.pack(order + "HHI", 273, 4, 1)) + 8
-    table = table[:at] + struct.pack(order + "I", offset) + table[at + 4 :]
+            beyond += raw + bytes(length % 2)
     mark = b"II*\0" if order == "<" else b"MM\0*"
     head = mark + struct.pack(order + "I", 8) + struct.pack(order + "H", len(extra))
     return head + table + bytes(4) + beyond + body
+
+
+def _strip(values: np.ndarray, order: str, packed: bool) -> bytes:
+    if packed:
+        values = np.diff(values, axis=1, prepend=np.zeros_like(values[:, :1]))
+    stored = values.astype(values.dtype.newbyteorder(order)).tobytes()
+    return zlib.compress(stored) if packed else stored
 
 
 def _cmyk(values: np.ndarray) -> np.ndarray:
@@ -475,6 +496,7 @@ def _deep() -> dict[str, Sample]:
             tiff(beyond.astype("f4")), "tif", opaque(np.clip(beyond, 0, 1)), fine, "cut"
         ),
         "tiff_float_nan": Sample(tiff(unknown), "tif", black, fine, "NaN"),
+        **_laid_out_otherwise(),
         "pgm_16": Sample(pgm + grey16.astype(">u2").tobytes(), "pgm", seen, fine),
         "pgm_10": Sample(
             pgm10 + tenth.astype(">u2").tobytes(), "pgm", opaque(tenth / 1023), fine * 2
@@ -494,6 +516,57 @@ def _deep() -> dict[str, Sample]:
             _png_of(alpha), "png", np.dstack([scene(), ramp()]), fine, stored=alpha
         ),
     }
+
+
+def _laid_out_otherwise() -> dict[str, Sample]:
+    """Deep TIFFs as scanners, darkrooms and GIMP write them: in planes, in strips, packed, with
+    alpha beside grey, of half floats, in the other order of bytes."""
+    grey, colour, clear = u16(ramp()), u16(scene()), u16(scene()[..., 0])
+    seen, colours = opaque(ramp()), opaque(scene())
+    with_alpha = np.dstack([ramp()] * 3 + [scene()[..., 0]])
+    grey_alpha, rgba = np.dstack([grey, clear]), np.dstack([colour, grey])
+    fine, half = 1.5 / 65535, 1 / 2048
+    found = {}
+    for order, name in (("<", ""), (">", "_big_endian")):
+        for packed in (False, True):
+            way = {"order": order, "packed": packed, "rows": 5}
+            end = name + "_packed" * packed
+            found |= {
+                f"tiff_grey_alpha_16{end}": Sample(
+                    tiff(grey_alpha, **way), "tif", with_alpha, fine, stored=grey_alpha
+                ),
+                f"tiff_planes_16{end}": Sample(
+                    tiff(colour, in_planes=True, **way), "tif", colours, fine, stored=colour
+                ),
+                f"tiff_planes_rgba_16{end}": Sample(
+                    *(tiff(rgba, in_planes=True, **way), "tif"),
+                    *(np.dstack([scene(), ramp()]), fine),
+                    stored=rgba,
+                ),
+            }
+        found |= {
+            f"tiff_half{name}": Sample(tiff(ramp().astype("f2"), order=order), "tif", seen, half),
+            f"tiff_half_rgb{name}": Sample(
+                tiff(scene().astype("f2"), order=order), "tif", colours, half
+            ),
+            f"tiff_planes_float{name}": Sample(
+                tiff(scene().astype("f4"), order=order, in_planes=True), "tif", colours, fine
+            ),
+            f"tiff_grey_alpha_float{name}": Sample(
+                tiff(with_alpha[..., 2:].astype("f4"), order=order), "tif", with_alpha, fine
+            ),
+            f"tiff_grey_32{name}_strips": Sample(
+                tiff(np.rint(ramp() * (2**32 - 1)).astype("u4"), order=order, rows=3),
+                *("tif", seen, fine),
+            ),
+        }
+    found["tiff_grey_16_white_is_zero_big_endian"] = Sample(
+        tiff(65535 - grey, white_is_zero=True, order=">"), "tif", seen, fine
+    )
+    found["tiff_grey_alpha_16_on_6"] = Sample(
+        tiff(laid(grey_alpha, 6), 6), "tif", with_alpha, fine, stored=grey_alpha
+    )
+    return found
 
 
 def _modes() -> dict[str, Sample]:

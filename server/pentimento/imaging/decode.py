@@ -241,17 +241,34 @@ def with_clear(
 
 def _tiff_pixels(file: OpenedFile, tags: tiff.Tags) -> Decoded:
     if file.image is not None:
-        with_image = _of_pillow(file, file.image)
+        read = _of_pillow(file, file.image)
+    elif tags.in_planes or tags.is_half or tags.samples not in (1, 3, 4):
+        read = _scaled(_samples(file, tags), tags)
     else:
-        with_image = _scaled(_rgb(_by_opencv(file.plain)), tags)
+        read = _scaled(_rgb(_by_opencv(file.plain)), tags)
     deep = tags.one(tiff.BITS, 1) >= DEEP_BITS
-    values = with_image.values
+    values = read.values
     if deep and tags.one(tiff.PHOTOMETRIC, 1) == tiff.WHITE_IS_ZERO:
-        full = 1 if values.dtype == np.float32 else np.iinfo(values.dtype).max
-        values = (full - values).astype(values.dtype)
+        grey = np.iinfo(values.dtype).max - values[..., :1]
+        values = np.concatenate([grey, values[..., 1:]], axis=2)
     if file.image is None and tags.one(tiff.EXTRA_SAMPLES, 0) == tiff.ASSOCIATED:
         values = _straight(values)
-    return replace(with_image, values=values)
+    return replace(read, values=values)
+
+
+def _samples(file: OpenedFile, tags: tiff.Tags) -> np.ndarray:
+    """`(h, w, 1..4)`: colours and alpha of a layout that OpenCV takes for another one."""
+    width, height = file.stored.width, file.stored.height
+    found = [_by_opencv(plane) for plane in tiff.as_grey(file.plain, tags)]
+    values = np.concatenate([plane.reshape(height, width, -1) for plane in found], axis=2)
+    if tags.one(tiff.PREDICTOR, 1) == tiff.DIFFERENCES and not tags.in_planes and tags.samples > 1:
+        step = tags.one(tiff.TILE_WIDTH, width)
+        for left in range(0, width, step):
+            part = values[:, left : left + step]
+            np.cumsum(part, axis=1, dtype=values.dtype, out=part)
+    if tags.is_half:
+        values = values.astype(np.uint16, copy=False).view(np.float16).astype(np.float32)
+    return values[..., : tags.colours + tags.has_alpha]
 
 
 def _of_pillow(file: OpenedFile, image: Image.Image) -> Decoded:

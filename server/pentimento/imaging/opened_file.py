@@ -127,15 +127,24 @@ def _opened_tiff(data: bytes) -> OpenedFile:
         raise ValueError("no size")
     orientation = tags.one(tiff.ORIENTATION, 1)
     plain = tiff.upright(data, tags)
-    grey_or_rgb = tags.one(tiff.PHOTOMETRIC, 1) <= 2
-    deep = tags.one(tiff.BITS, 1) >= DEEP_BITS and grey_or_rgb
-    several = tags.one(tiff.SAMPLES, 1) > 1 or tags.one(tiff.BITS, 1) == 64
-    image = None if deep and several else image_of(plain, ("TIFF",))
+    deep = tags.one(tiff.BITS, 1) >= DEEP_BITS and tags.one(tiff.PHOTOMETRIC, 1) <= 2
+    beyond_pillow = tags.samples > 1 or tags.one(tiff.BITS, 1) == 64 or tags.is_half
+    image = None if deep and beyond_pillow else _by_pillow(plain, deep)
     several = image is not None and _is_animated(image)
     orientation = orientation if 1 <= orientation <= 8 else 1
     return OpenedFile(
         *(data, plain, "TIFF", size, orientation, tags.profile, image, several), tags=tags
     )
+
+
+def _by_pillow(plain: bytes, deep: bool) -> Image.Image | None:
+    """None for a `deep` TIFF of a kind that it does not know."""
+    try:
+        return image_of(plain, ("TIFF",))
+    except UnidentifiedImageError:
+        if not deep:
+            raise
+        return None
 
 
 def _is_animated(image: Image.Image) -> bool:

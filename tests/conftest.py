@@ -31,7 +31,7 @@ def pytest_configure() -> None:
 
 # Folders whose tests fail with a warning. Those with an engine in their process are not among them:
 # torch, diffusers and transformers warn of their own plans, by our lines too.
-WITHOUT_WARNINGS = ("contract", "docs", "imaging", "support", "translations")
+WITHOUT_WARNINGS = ("contract", "docs", "imaging", "models", "support", "translations")
 FILTERS = (
     "error",
     # Told when garbage is collected: at a random moment, and so to a test that has no part in it.

@@ -72,7 +72,7 @@ class Front:
             await asyncio.wait(
                 {job, asyncio.create_task(stepped.wait())}, return_when="FIRST_COMPLETED"
             )
-            act((await self.backend.status())["pid"])
+            act((await self.backend.status()).pid)
             await job
 
         with pytest.raises(JobFailed) as failed:
@@ -105,10 +105,10 @@ def test_a_job_goes_through_the_process(front: Front) -> None:
     assert facts["device"] == "cpu"
     assert facts["versions"]["torch"]
     status = front.run(front.backend.status())
-    assert status["state"] == "idle"
-    assert status["pid"] != os.getpid()
-    assert status["memory_mb"] > 50
-    assert set(status["loaded"]) == {"unet", "vae", "text_encoder", "tokenizer"}
+    assert status.state == "idle"
+    assert status.pid != os.getpid()
+    assert status.memory_mb > 50
+    assert set(status.loaded) == {"unet", "vae", "text_encoder", "tokenizer"}
 
 
 def test_the_front_stays_free_of_torch() -> None:
@@ -168,7 +168,7 @@ def test_an_unknown_and_a_damaged_model_are_refused(front: Front, data_dir: Path
 @contextmanager
 def little_memory(front: Front, megabytes: int) -> Iterator[None]:
     """The engine may take this much more address space than it has now."""
-    pid = front.run(front.backend.status())["pid"]
+    pid = front.run(front.backend.status()).pid
     limits = resource.prlimit(pid, resource.RLIMIT_AS)
     room = psutil.Process(pid).memory_info().vms + megabytes * 1024 * 1024
     resource.prlimit(pid, resource.RLIMIT_AS, (room, limits[1]))
@@ -181,7 +181,7 @@ def little_memory(front: Front, megabytes: int) -> Iterator[None]:
 @needs_prlimit
 def test_a_full_memory_is_a_sentence_and_the_next_job_works(front: Front) -> None:
     before = front.make()
-    pid = front.run(front.backend.status())["pid"]
+    pid = front.run(front.backend.status()).pid
     with little_memory(front, 100), pytest.raises(JobFailed) as failed:
         front.make(width=8192, height=8192)
     assert failed.value.code == "out_of_memory"
@@ -190,7 +190,7 @@ def test_a_full_memory_is_a_sentence_and_the_next_job_works(front: Front) -> Non
     assert "decoding in tiles" in failed.value.details["tried"]
     assert failed.value.hint
     np.testing.assert_array_equal(front.make(), before)
-    assert front.run(front.backend.status())["pid"] == pid
+    assert front.run(front.backend.status()).pid == pid
 
 
 @needs_prlimit
@@ -210,28 +210,28 @@ def test_a_picture_too_large_to_decode_at_once_is_decoded_in_tiles(
 
 def test_killing_the_engine_fails_its_job_and_the_next_works(front: Front) -> None:
     before = front.make()
-    first = front.run(front.backend.status())["pid"]
+    first = front.run(front.backend.status()).pid
     failed = front.fail(lambda pid: os.kill(pid, signal.SIGKILL))
     assert failed.code == "engine_died"
     assert "killed" in failed.message
     assert failed.details["exit_code"] == -signal.SIGKILL
     np.testing.assert_array_equal(front.make(), before)
-    assert front.run(front.backend.status())["pid"] != first
+    assert front.run(front.backend.status()).pid != first
 
 
 def test_a_hanging_engine_is_ended_and_the_next_job_works(front: Front) -> None:
     failed = front.fail(lambda pid: os.kill(pid, signal.SIGSTOP))
     assert failed.code == "engine_hung"
-    assert front.run(front.backend.status())["state"] == "stopped"
+    assert front.run(front.backend.status()).state == "stopped"
     assert front.make().shape == (64, 64, 4)
 
 
 def test_closing_ends_the_engine_and_the_next_job_starts_another(front: Front) -> None:
     front.make()
-    pid = front.run(front.backend.status())["pid"]
+    pid = front.run(front.backend.status()).pid
     front.run(front.backend.close())
     assert not psutil.pid_exists(pid)
-    assert front.run(front.backend.status())["state"] == "stopped"
+    assert front.run(front.backend.status()).state == "stopped"
 
 
 def test_an_idle_engine_gives_its_memory_back(data_dir: Path, registry: Registry) -> None:
@@ -241,16 +241,16 @@ def test_an_idle_engine_gives_its_memory_back(data_dir: Path, registry: Registry
     async def cancel_during_start() -> None:
         task = front.task()
         job = asyncio.create_task(front.backend.run(task, lambda event: None))
-        while (await front.backend.status())["state"] != "starting":
+        while (await front.backend.status()).state != "starting":
             await asyncio.sleep(0.01)
         await front.backend.cancel(task.job_id)
         with pytest.raises(Cancelled):
             await job
-        assert (await front.backend.status())["state"] == "starting"
+        assert (await front.backend.status()).state == "starting"
 
     async def until_stopped() -> None:
         await front.backend.start()
-        while (await front.backend.status())["state"] != "stopped":
+        while (await front.backend.status()).state != "stopped":
             await asyncio.sleep(0.05)
 
     front.run(cancel_during_start())
@@ -278,7 +278,7 @@ def test_an_engine_that_cannot_start_says_why(data_dir: Path, registry: Registry
         with pytest.raises(JobFailed) as failed:
             front.make()
         assert failed.value.code == "engine_start_failed"
-        assert front.run(front.backend.status())["state"] == "failed"
+        assert front.run(front.backend.status()).state == "failed"
         if python == bare:
             assert "ModuleNotFoundError" in "".join(failed.value.details["log"])
         front.close()
@@ -301,7 +301,7 @@ request = JobRequest.model_validate({DEFAULTS | {"model": "starter", "steps": 20
 async def main():
     async def tell(event):
         if isinstance(event, Step) and event.step == 1:
-            print((await backend.status())["pid"], flush=True)
+            print((await backend.status()).pid, flush=True)
     def emit(event):
         asyncio.ensure_future(tell(event))
     await backend.run(Task("job", request, {{}}, Path({str(tmp_path)!r})), emit)

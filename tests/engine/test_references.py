@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from pentimento.models.library.names import id_of
+from pentimento.models.library.ids import id_of
 from safetensors.torch import load_file, save_file
 from tests.engine.bench import Bench, photo
 from tests.engine.test_controls import control

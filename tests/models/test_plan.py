@@ -186,7 +186,7 @@ def test_the_button_says_what_happens(
 
 
 def test_the_estimate_of_memory_grows_with_what_is_sent(registry: Registry) -> None:
-    """Though the model works on no more than it can see: 20 bytes for each pixel more."""
+    """Though the model works on no more than it can see: 12 bytes for each pixel more."""
     small, large = (
         plan(
             registry,
@@ -198,7 +198,7 @@ def test_the_estimate_of_memory_grows_with_what_is_sent(registry: Registry) -> N
         or 0
         for side in (2048, 8192)
     )
-    assert abs(large - small - 20 * (8192**2 - 2048**2) / 2**20) <= 2
+    assert abs(large - small - 12 * (8192**2 - 2048**2) / 2**20) <= 2
 
 
 def test_strength_zero_costs_nothing(registry: Registry) -> None:

@@ -72,17 +72,21 @@ install_node_client() {
 }
 
 # Those with real GIMP mostly wait for its windows, so they run beside the others and are shown
-# when they are done, and after them where the time went. Fails when either half fails.
+# when they are done, and after them where the time went. The pure rooms' own tests run by
+# themselves, with the floor of what they cover. Fails when any part fails.
 run_all_tests() {
-  local with_gimp=(tests/gimp tests/gui) out=tests/out log runner failed=0
+  local with_gimp=(tests/gimp tests/gui) pure=(tests/imaging tests/models tests/contract)
+  local out=tests/out log runner failed=0
   log=$(mktemp)
   python -m pytest -p no:cacheprovider -p tests.support.times --times $out/times-with-gimp.json \
     "${with_gimp[@]}" >"$log" 2>&1 &
   runner=$!
   # shellcheck disable=SC2064 # the values of now
   trap "kill $runner 2>/dev/null || true; rm -f '$log'" EXIT
+  python -m pytest -p no:cacheprovider -p tests.support.times --times $out/times-pure.json \
+    --cov --cov-report=term "${pure[@]}" || failed=$?
   python -m pytest -p tests.support.times --times $out/times-without-gimp.json \
-    "${with_gimp[@]/#/--ignore=}" || failed=$?
+    "${with_gimp[@]/#/--ignore=}" "${pure[@]/#/--ignore=}" || failed=$?
   say "The tests with GIMP, which ran at the same time (the others ended after $SECONDS s in all):"
   wait "$runner" || failed=$?
   cat "$log"

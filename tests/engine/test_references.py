@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from pentimento.models.library.ids import id_of
 from safetensors.torch import load_file, save_file
 from tests.engine.bench import Bench, photo
 from tests.engine.test_controls import control
@@ -17,6 +16,7 @@ from tests.support.tiny_addons import write_ip_adapter
 
 from pentimento.core.errors import BadInput, JobFailed, NotFound
 from pentimento.engine.conditioning.ip_adapter import IPAdapterInput
+from pentimento.models.library.ids import id_of
 from pentimento.models.library.registry import Registry
 
 MODELS = ("sd15", "sdxl")

@@ -10,6 +10,7 @@ import os
 import textwrap
 import threading
 import time
+import urllib.parse
 import zlib
 from pathlib import Path
 from typing import Any
@@ -200,14 +201,27 @@ def test_other_formats_keep_generation_data_too(front: Front, kind: str, prompt:
     assert told["parameters"]["Seed"] == "1"
 
 
-@pytest.mark.parametrize("kind", ["JPEG", "WEBP"])
-@pytest.mark.parametrize("order", ["be", "le"])
-def test_user_comments_of_other_programs_are_read(front: Front, kind: str, order: str) -> None:
+COMMENT = f"a 猫\nNegative prompt: dog\n{PARAMETERS.rpartition(chr(10))[2]}"
+CODED = {
+    "big_endian": b"UNICODE\0" + COMMENT.encode("utf-16-be"),
+    "little_endian": b"UNICODE\0" + COMMENT.encode("utf-16-le"),
+    "marked_little_endian": b"UNICODE\0\xff\xfe" + COMMENT.encode("utf-16-le"),
+    "marked_big_endian": b"UNICODE\0\xfe\xff" + COMMENT.encode("utf-16-be"),
+    "utf8_as_ascii": b"ASCII\0\0\0" + COMMENT.encode() + bytes(2),
+    "utf8_of_no_code": bytes(8) + COMMENT.encode(),
+    "utf8_alone": COMMENT.encode(),
+    "jis": b"JIS\0\0\0\0\0" + COMMENT.encode("iso2022_jp"),
+}
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "WEBP", "PNG"])
+@pytest.mark.parametrize("comment", awkward.cases(CODED))
+def test_user_comments_of_other_programs_are_read(front: Front, kind: str, comment: bytes) -> None:
     exif = Image.Exif()
-    words = f"a 猫\nNegative prompt: dog\n{PARAMETERS.rpartition(chr(10))[2]}"
-    exif.get_ifd(0x8769)[0x9286] = b"UNICODE\0" + words.encode(f"utf-16-{order}")
+    words = COMMENT
+    exif.get_ifd(0x8769)[0x9286] = comment
     target = io.BytesIO()
-    photo().save(target, kind, exif=exif)
+    photo().save(target, kind, exif=exif.tobytes())
     told = front.call("POST", "/sdapi/v1/png-info", {"image": text_of(target.getvalue())}).json
     assert told["info"] == words
     assert told["parameters"]["Prompt"] == "a 猫"
@@ -256,6 +270,10 @@ def test_words_of_the_prompt_are_not_taken_for_the_negative_prompt(front: Front)
     assert told["Prompt"] == 'a sign "Negative prompt: x"\nsecond'
     assert told["Negative prompt"] == "dog\nmore"
     assert info_of(front, "no settings: at all, here")["parameters"] == {}
+    # its readers look at lines without the blanks around them, and for every such line
+    text = f"a cat\r\n \tNegative prompt: dog \r\nNegative prompt: pig\r\n{SETTINGS}"
+    told = info_of(front, text)["parameters"]
+    assert (told["Prompt"], told["Negative prompt"]) == ("a cat", "dog\npig")
 
 
 LONG_TEXTS: dict[str, str] = {
@@ -306,6 +324,11 @@ WRITTEN = {
         "DATA:image/png;charset=x;BASE64,\n" + text[:40] + "\n" + text[40:]
     ),
     "blanks": lambda text: "  " + text + "  ",
+    "ends_as_strings_of_c": lambda text: text + "\0",
+    "byte_order_mark": lambda text: "\ufeff" + text,
+    "data_url_as_addresses_are_escaped": lambda text: (
+        "data:image/png;base64," + urllib.parse.quote(text, safe="")
+    ),
 }
 
 

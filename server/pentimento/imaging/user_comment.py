@@ -11,7 +11,7 @@ import struct
 from PIL import Image
 
 EXIF_IFD, USER_COMMENT = 0x8769, 0x9286
-UNICODE, ASCII = b"UNICODE\0", b"ASCII\0\0\0"
+UNICODE, ASCII, JIS = b"UNICODE\0", b"ASCII\0\0\0", b"JIS\0\0\0\0\0"
 MOST = 65_000  # bytes; a JPEG's block ends at 65,533
 IFD = struct.Struct(">HHHIII")  # one entry and no further list
 
@@ -40,9 +40,20 @@ def read(exif: bytes) -> str | None:
         return None
     code, body = raw[: len(UNICODE)], raw[len(UNICODE) :]
     if code == UNICODE:
-        little = body[1::2].count(0) > body[::2].count(0)
-        return body.decode("utf-16-le" if little else "utf-16-be", "replace").strip("\0") or None
+        return _words(body, "utf-16-le" if _is_little(body) else "utf-16-be")
+    if code == JIS:
+        return _words(body, "iso2022_jp")
     if code in (ASCII, bytes(len(UNICODE))):
-        body = body.rstrip(b"\0 ")
-        return body.decode("utf-8", "replace") or None
-    return raw.decode("utf-8", "replace").strip("\0") or None
+        return _words(body.rstrip(b"\0 "), "utf-8")
+    return _words(raw, "utf-8")
+
+
+def _is_little(body: bytes) -> bool:
+    """By the mark at its beginning, else by where the zeros of ASCII letters are."""
+    if body[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        return body[0] == 0xFF
+    return body[1::2].count(0) > body[::2].count(0)
+
+
+def _words(body: bytes, code: str) -> str | None:
+    return body.decode(code, "replace").removeprefix("\ufeff").strip("\0") or None

@@ -251,14 +251,15 @@ def _write_small(out: BinaryIO, picture: Bands, profile: bytes | None, form: For
 
 
 def texts(picture: bytes) -> dict[str, str]:
-    """The words in an encoded picture by their names; a JPEG's or WebP's `parameters` are its EXIF
-    comment, as with A1111."""
+    """The words in an encoded picture by their names; `parameters` are its EXIF comment where there
+    are no others of that name, as with A1111."""
     from PIL import Image
 
-    from pentimento.imaging import png, user_comment
+    from pentimento.imaging import png
 
     if png.is_png(picture):
-        return png.texts(picture)
+        exif = png.facts(picture).exif
+        return _commented(exif) | png.texts(picture)
     with Image.open(io.BytesIO(picture)) as image:
         words = image.info.items()
         told = {str(name): value for name, value in words if isinstance(value, str)}
@@ -266,8 +267,14 @@ def texts(picture: bytes) -> dict[str, str]:
         if isinstance(comment, bytes):
             told["comment"] = comment.decode("utf-8", "replace")
         exif = image.info.get("exif")
+    return told | _commented(exif)
+
+
+def _commented(exif: bytes | None) -> dict[str, str]:
+    from pentimento.imaging import user_comment
+
     written = user_comment.read(exif) if exif else None
-    return told | ({PARAMETERS: written} if written else {})
+    return {PARAMETERS: written} if written else {}
 
 
 def resized(server: Services, picture: bytes, size: Size, form: Form) -> jsontext.Base64:

@@ -88,11 +88,11 @@ def parse(written: str) -> dict[str, str]:
         return {}
     prompt: list[str] = []
     negative: list[str] | None = None
-    for line in head.split("\n"):
-        if negative is None and line.startswith(NEGATIVE):
-            negative = [line.removeprefix(NEGATIVE)]
-        else:
-            (prompt if negative is None else negative).append(line)
+    for line in head.replace("\r\n", "\n").split("\n"):
+        if line.lstrip().startswith(NEGATIVE):
+            negative = negative or []
+            line = line.lstrip().removeprefix(NEGATIVE).strip()
+        (prompt if negative is None else negative).append(line)
     values = {"Prompt": "\n".join(prompt).strip()}
     if negative is not None:
         values["Negative prompt"] = "\n".join(negative).strip()

@@ -145,7 +145,7 @@ def test_every_action_works_and_touches_nothing_else(hour, action):
 @pytest.mark.parametrize("action", ["unchanged", "repainted", "steered", "filled", "again"])
 def test_its_record_has_the_words(hour, action):
     assert hour[action]["prompt"] == PROMPT
-    assert hour[action]["name"].startswith("一只红色的猫")
+    assert "一只红色的猫" in hour[action]["name"]
 
 
 def test_strength_zero_keeps_every_bit_and_the_model_sees_the_right_colours(hour):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gettext
 import re
+from contextlib import suppress
 from pathlib import Path
 
 from tests.gui.gui import PLUGIN
@@ -19,12 +20,16 @@ CASES = [  # GIMP, screen, scale, language
 PAIRWISE = CASES[:4]  # every size, every language, and both GIMPs
 PICTURES = Path(__file__).resolve().parents[1] / "out" / "gui" / "screens"
 MOST_TABS = 90
+SCROLLED = 5  # seconds
+CATALOGUE = Path(__file__).resolve().parents[2] / "server/pentimento/models/catalogue.toml"
+TITLES = re.findall(r'^title = "(.+)"$', CATALOGUE.read_text("utf-8"), re.MULTILINE)
 # What is called so in every language: programs, services, models, methods, licences, keys, files.
 NAMES = re.compile(
+    "|".join(re.escape(title) for title in sorted(TITLES, key=len, reverse=True)) + "|"
     r"Stability AI|AI Horde|Black Forest Labs|OpenAI|ComfyUI|AUTOMATIC1111|\bfal\b|HuggingFace|"
     r"Replicate|GIMP|Pentimento|LoRAs?|ControlNets?|IP-Adapters?|\bVAE|FLUX\.\d Klein|Lanczos|"
-    r"Euler( a)?|Karras|Exponential|Beta|Simple|DPM\+\+|SDE|DDIM|UniPC|LCM for SD 1\.5|LCM|SDXL|"
-    r"Stability's fine-tuned VAE for SD 1\.5|Compact Photo|blueprint(:0\.8)?|scene|"
+    r"Euler( a)?|Karras|Exponential|Beta|Simple|DPM\+\+|SDE|DDIM|UniPC|LCM|SDXL|"
+    r"Compact Photo|blueprint(:0\.8)?|scene|"
     r"composite with trained algorithmic media|IPTC|XMP|RGB|PNG|JSON|HTTP\S*|USD?|CPU|GPU|"
     r"(Ctrl|Alt|Shift)(\+\w+)?|Esc|(/|https?:|~|docs/)\S+|"
     r"pentimento [a-z]+|CreativeML \S+|Apache \S+"
@@ -104,13 +109,26 @@ def tab_through(gui, title):
     """The widgets that the Tab key visits, until it comes round."""
     stops = []
     for _number in range(MOST_TABS):
-        stop = gui.focused(title)
+        stop = _focused(gui, title)
         if stop in stops[:1] and len(stops) > 1:
             break
         if stop is not None:
             stops.append(stop)
         gui.keys(title, "Tab")
     return stops
+
+
+def _focused(gui, title):
+    """What has the focus, once it has been scrolled to, which GTK does little by little."""
+    found = []
+
+    def seen():
+        found[:] = [gui.focused(title)]
+        return found[0] is None or found[0][2]
+
+    with suppress(AssertionError):  # it stays out of sight: the test says so
+        wait(seen, SCROLLED, "the focus to be in sight")
+    return found[0]
 
 
 def buttons_inside(screen, title):

@@ -39,8 +39,9 @@ async def read_text(request: Request, limit: int, limits: Limits) -> bytes:
     """The body of what should be JSON; raises TooLarge for one of many small values, too."""
     parts, counted = [], jsontext.Parts()
     async for part in read_chunks(request, limit, limits):
-        counted.add(bytes(part))
-        parts.append(part)
+        kept = bytes(part)  # the part itself is used again for the one after the next
+        counted.add(kept)
+        parts.append(kept)
     return await asyncio.to_thread(b"".join, parts) if len(parts) > MANY else b"".join(parts)
 
 

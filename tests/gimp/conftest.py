@@ -3,13 +3,36 @@
 from __future__ import annotations
 
 import pytest
+from tests.gimp import turns
 from tests.gimp.companion import Companion
 from tests.gimp.harness import AWKWARD, SUITES, HeadlessGimp, root_of
+from tests.gimp.inside import cases, fidelity_cases
+from tests.gimp.test_moved import NAMES as MOVED
 
 # babl takes the fastest way to convert that it has just measured, in each process anew. Two jobs
 # can be compared bit by bit only where it always takes the exact one.
 ONE_WAY = {"BABL_TOLERANCE": "0.0", "BABL_LUT": "0"}
 COMPARED_BY_BIT = ("observing.py",)
+BY_TURNS = {
+    "fidelity.py": [case["name"] for case in fidelity_cases.CASES],
+    "geometry.py": [case["name"] for case in cases.CASES],
+    "moved.py": MOVED,
+}
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leaves out the cases whose turn is in the other GIMP."""
+    left_out = [item for item in items if _is_of_the_other(item)]
+    if left_out:
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [item for item in items if item not in left_out]
+
+
+def _is_of_the_other(item: pytest.Item) -> bool:
+    turn = item.get_closest_marker("turn")
+    if turn is None or not isinstance(item, pytest.Function):
+        return False
+    return not turns.taken(turn.args[0], item.callspec.params["version"])
 
 
 @pytest.fixture(scope="session")
@@ -42,7 +65,8 @@ def answers(version, companion, tmp_path_factory):
             headless = HeadlessGimp(version, tmp_path_factory.mktemp(version) / AWKWARD)
             headless.point_to(companion.url, companion.token)
             variables = ONE_WAY if script in COMPARED_BY_BIT else None
-            kept[script] = headless.run(script, timeout=280, variables=variables)
+            names = turns.of(BY_TURNS[script], version) if script in BY_TURNS else None
+            kept[script] = headless.run(script, names, timeout=280, variables=variables)
         return kept[script]
 
     return answer_of

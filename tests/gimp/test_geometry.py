@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from tests.gimp import turns
 from tests.gimp.inside import cases
 
 pytestmark = pytest.mark.gimp
@@ -10,7 +11,7 @@ FLOAT_ROUNDING = 0.001  # of an 8-bit step, for images that are stored as linear
 
 
 def named(table):
-    return [pytest.param(case, id=case["name"]) for case in table]
+    return [turns.case(case["name"], case) for case in table]
 
 
 @pytest.fixture

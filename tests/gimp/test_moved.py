@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from tests.gimp import turns
 
 pytestmark = pytest.mark.gimp
 ANSWERS = "moved.py"
@@ -14,26 +15,31 @@ CHANGES = (
 FROM_A_SOURCE = ("img2img layer", "img2img visible", "fill layer", "fill visible")
 
 
-@pytest.mark.parametrize("change", CHANGES)
-@pytest.mark.parametrize("made", [*FROM_A_SOURCE, "txt2img"])
-def test_the_new_result_lies_where_the_layer_lies_now(facts, made, change):
-    found = facts(f"{made}, {change}")
+NAMES = [f"{made}, {change}" for made in (*FROM_A_SOURCE, "txt2img") for change in CHANGES]
+
+
+def made_of(*sources):
+    """The cases that begin so."""
+    return [turns.case(name) for name in NAMES if name.partition(",")[0] in sources]
+
+
+@pytest.mark.parametrize("case", made_of(*FROM_A_SOURCE, "txt2img"))
+def test_the_new_result_lies_where_the_layer_lies_now(facts, case):
+    found = facts(case)
     assert found["status"] == "success", found["error"]
     assert found["place"] == found["box"] == found["wanted"]
 
 
-@pytest.mark.parametrize("change", CHANGES)
-@pytest.mark.parametrize("made", FROM_A_SOURCE)
-def test_it_is_made_from_what_its_source_shows_there(facts, made, change):
-    found = facts(f"{made}, {change}")
+@pytest.mark.parametrize("case", made_of(*FROM_A_SOURCE))
+def test_it_is_made_from_what_its_source_shows_there(facts, case):
+    found = facts(case)
     assert found["varied"]
     assert found["same"]
 
 
-@pytest.mark.parametrize("change", CHANGES)
-@pytest.mark.parametrize("made", ["fill layer", "fill visible"])
-def test_its_mask_is_the_layers_present_one(facts, made, change):
-    assert facts(f"{made}, {change}")["same_mask"]
+@pytest.mark.parametrize("case", made_of("fill layer", "fill visible"))
+def test_its_mask_is_the_layers_present_one(facts, case):
+    assert facts(case)["same_mask"]
 
 
 def test_a_layer_that_lies_beside_its_source_is_told(facts):

@@ -9,6 +9,7 @@ import unicodedata
 
 import pytest
 from hypothesis import given
+from tests.gimp import turns
 from tests.gimp.harness import HeadlessGimp
 from tests.support import awkward
 from tests.support.tiny_flow_models import write_flux2_klein
@@ -28,13 +29,14 @@ def answer(version, companion, tmp_path_factory):
     editor = write_flux2_klein(companion.data / "models" / "klein")
     headless = HeadlessGimp(version, tmp_path_factory.mktemp("words"))
     headless.point_to(companion.url, companion.token)
-    words = {"prompts": PROMPTS, "few": awkward.FEW, "not utf-8": NOT_UTF8}
+    prompts = {name: PROMPTS[name] for name in turns.of(PROMPTS, version)}
+    words = {"prompts": prompts, "few": awkward.FEW, "not utf-8": NOT_UTF8}
     yield headless.run("words.py", words, timeout=400)
     shutil.rmtree(editor)
 
 
 @in_gimp
-@pytest.mark.parametrize("case", PROMPTS)
+@pytest.mark.parametrize("case", [turns.case(name) for name in PROMPTS])
 def test_a_prompt_of_any_kind_makes_a_layer_whose_record_can_be_read_again(answer, case):
     found = answer["repainted"][case]
     assert found["status"] == "success", found["error"]

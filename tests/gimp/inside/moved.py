@@ -149,5 +149,6 @@ FOUND = {
     f"{name}, {change.__name__}": again(make, change, kind)
     for name, (make, kind) in MAKERS.items()
     for change in CHANGES
+    if f"{name}, {change.__name__}" in batch.arguments()
 }
 batch.answer(FOUND | {"beside": beside()})

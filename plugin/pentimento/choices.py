@@ -189,6 +189,18 @@ OPERATIONS = (
     Choice(INTERSECT, N_("Intersect"), N_("What was selected of the object stays selected")),
 )
 
+COMPUTED, BY_MODEL = "computed", "model"
+
+WAYS = (
+    Choice(
+        AUTOMATIC,
+        N_("Automatic"),
+        N_("By a model that follows instructions where one is installed, else computed"),
+    ),
+    Choice(COMPUTED, N_("Computed"), N_("From the colors around, with a drawn shadow")),
+    Choice(BY_MODEL, N_("By a model"), N_("A model that follows instructions paints it anew")),
+)
+
 INTENTS = (
     Choice(
         AUTOMATIC,

@@ -1,60 +1,24 @@
-"""Every procedure of the plug-in, as data: where it stands in GIMP's menus, what it is called,
-which options it takes (options/) and what it returns. Nothing here needs GIMP."""
+"""Every procedure of the plug-in: its place in the menus, its words and its options. Nothing here
+needs GIMP."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Dict, Tuple
+from typing import Dict
 
 import options
 from choices import N_
-
-MENU = "<Image>/Filters/Pentimento"
-SETUP = MENU + "/Setup"  # what is needed once and again in a while, out of the way of the actions
-SETUP_LABEL = N_("Set_up")
-VARIATIONS = MENU + "/Variations"
-VARIATIONS_LABEL = N_("_Variations")
-
-
-@dataclass(frozen=True)
-class Action:
-    """One procedure. `key` names the files actions/<key>.py and dialogs/<key>.py. `returns` lists
-    (kind, name, label, blurb) with the kinds layer, layers, image, item
-    and text."""
-
-    key: str
-    procedure: str
-    label: str
-    title: str
-    menus: Tuple[str, ...]
-    blurb: str
-    help: str
-    options: Tuple[options.Option, ...]
-    returns: Tuple[Tuple[str, str, str, str], ...]
-    needs_image: bool = True
-    image_types: str = "*"
-
-    @property
-    def reads_layers(self) -> bool:
-        """Whether it starts from layers that a person can choose."""
-        return any(option.name == options.SOURCE.name for option in self.options)
-
-
-# Python can't take a returned array apart, so the layer that counts is returned by itself as well.
-LAYER_RETURN = ("layer", "layer", N_("Layer"), N_("The new layer; of several the topmost"))
-LAYERS_RETURN = ("layers", "layers", N_("Layers"), N_("All new layers, the topmost first"))
-RESULT_RETURNS = (LAYER_RETURN, LAYERS_RETURN)
-IMAGE_RETURNS = (
-    *RESULT_RETURNS,
-    ("image", "image", N_("Image"), N_("The image that holds the layers")),
+from procedure import (
+    IMAGE_RETURNS,
+    ITEM_RETURN,
+    MENU,
+    REPORT_RETURN,
+    RESULT_RETURNS,
+    SETUP,
+    VARIATIONS,
 )
-ITEM_RETURN = (
-    "item",
-    "item",
-    N_("Item"),
-    N_("The new channel, mask or layer; none where the selection was changed"),
-)
-REPORT_RETURN = ("text", "report", N_("Report"), N_("What was found, as text"))
+from procedure import SETUP_LABEL as SETUP_LABEL
+from procedure import VARIATIONS_LABEL as VARIATIONS_LABEL
+from procedure import Action as Action
 
 ACTIONS = (
     Action(
@@ -414,11 +378,13 @@ ACTIONS = (
         N_(
             "Finds the subject as Cut Out Subject does, in the middle or where something is "
             "selected, and asks the Pentimento server for a new background around it. There are "
-            "two new layers: the background, and above it the subject with a soft mask. The source "
-            "stays as it is below them; one undo step takes both away."
+            "two new layers: the background, and above it the subject with a soft mask; where its "
+            "light is to be fitted, a third one above that. The source stays as it is below them; "
+            "one undo step takes all away."
         ),
         (
             options.BACKGROUND,
+            options.FIT_LIGHT,
             options.NEGATIVE_PROMPT,
             options.STEPS,
             options.GUIDANCE,
@@ -429,6 +395,23 @@ ACTIONS = (
             options.CONVERT,
             options.MARK_DIGITAL_SOURCE,
         ),
+        RESULT_RETURNS,
+    ),
+    Action(
+        "harmonize",
+        "plug-in-pentimento-harmonize",
+        N_("_Harmonize Layer..."),
+        N_("Harmonize Layer"),
+        (MENU, "<Image>/Layer", "<Layers>"),
+        N_("Fit a pasted layer to what is around it: shadow, light and color, edge as layers"),
+        N_(
+            "Looks at the selected layer or group and at what is seen around it. There are three "
+            "new layers, each of which can be turned down or hidden: its shadow below it, its "
+            "light and color and its edge above it. The layer itself is not changed; one undo step "
+            "takes them away. Nothing has to be downloaded; a model that follows instructions is "
+            "used where one is installed."
+        ),
+        (options.WAY, options.HARMONY_WORDS, options.EDITOR, *options.SEEDS[:2]),
         RESULT_RETURNS,
     ),
     Action(

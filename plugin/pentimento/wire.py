@@ -14,7 +14,7 @@ import options
 
 TXT2IMG, IMG2IMG, INPAINT, EDIT = "txt2img", "img2img", "inpaint", "edit"
 PREPROCESS, OUTPAINT, UPSCALE = "preprocess", "outpaint", "upscale"
-SELECT = "select"
+SELECT, HARMONIZE = "select", "harmonize"
 PLAIN = "plain"  # the upscaler that is arithmetic alone
 SUCCEEDED, FAILED, CANCELLED = "succeeded", "failed", "cancelled"
 FINAL = (SUCCEEDED, FAILED, CANCELLED)
@@ -313,6 +313,13 @@ def select_request(
     a selection of the object whose edge is looked for."""
     request = {"mode": SELECT, **_given(**hints, cut_out=cut_out or None)}
     return with_pixels(request, source, rough)
+
+
+def harmony_request(source: Sent, mask: Sent, target: Optional[Sent] = None) -> Dict[str, Any]:
+    """The body of POST /v1/jobs for the layers that fit an object, which `mask` is white on, to the
+    rest of the source, as computed or as the target shows it."""
+    aimed = {"target": {"blob": target.blob_id}} if target else {}
+    return {**with_pixels({"mode": HARMONIZE}, source, mask), **aimed}
 
 
 def _appearance(mode: str, values: Dict[str, Any]) -> Dict[str, Any]:

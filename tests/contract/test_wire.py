@@ -31,6 +31,7 @@ UNUSED |= {"made_with"}  # of a record alone
 UNUSED |= {"expand", "scale", "upscaler", "detail", "faithfulness"}  # of requests to enlarge
 UNUSED |= {"only_changes"}  # added by the action
 UNUSED |= {"points", "box", "text", "cut_out"}  # of the mode select
+UNUSED |= {"target"}  # of the mode harmonize
 UNUSED |= {"stopped_at"}  # of a job that was ended early
 UNUSED |= {"image", "place"}  # added by wire.located
 

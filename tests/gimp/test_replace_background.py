@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 from tests.gimp.test_cut_out import agreement, disc, unpacked
 
+from pentimento.imaging import harmony_layers
+
 pytestmark = pytest.mark.gimp
 ANSWERS = "replacing_background.py"
 CASES = ("subject", "u16", "off canvas")
@@ -79,3 +81,21 @@ def test_without_words_nothing_is_done(facts):
     found = facts("no words")
     assert "behind the subject" in found["error"]
     assert found["unchanged"]
+
+
+@pytest.mark.parametrize("case", ["fitted", "fitted u16"])
+def test_the_subjects_light_is_fitted_by_a_layer_above_it(facts, case):
+    found = facts(case)
+    assert not found["error"]
+    assert found["light_name"] == "L, cut out: light and color"
+    assert found["light_mode"] == "grain-merge"
+    assert found["light_above"]
+    assert found["light_place"] == found["place"]
+    assert found["kept"]
+    lit, unlit = looks(found["lit"]), looks(found["unlit"])
+    mask = unpacked(found["subject"], channels=1)
+    assert np.abs(lit - unlit)[mask == 0].max() < 1e-6
+    wanted = harmony_layers.of(unlit, mask)
+    made = harmony_layers.recomposed(unlit, mask, wanted)
+    assert np.abs(lit[..., :3] - made)[mask == 255].max() <= 2 / 255
+    assert np.abs(lit - unlit)[mask == 255].max() > 2 / 255

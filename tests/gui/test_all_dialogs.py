@@ -18,6 +18,7 @@ DIALOGS = {  # the menu's label: the title of the window
     "E_xpand...": "Expand",
     "_Upscale...": "Upscale",
     "Select _Object...": "Select Object",
+    "_Harmonize Layer...": "Harmonize Layer",
     "_Where to Run...": "Where to Run",
     "_Models...": "Models",
     "_Server...": "Pentimento Server",

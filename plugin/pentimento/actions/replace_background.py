@@ -1,17 +1,20 @@
 """Replace Background: a new background behind the subject, which becomes a masked layer of its own
-above it, without the colors of the old one at its edge."""
+above it, without the colors of the old one at its edge; if wished in the light of the new one."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Dict
+from typing import Any, Dict, Optional
+
+from gi.repository import Gimp
 
 import choices
+import log
 import wire
 from actions import cutting, lineage
 from actions.work import Begun, Results, Work
-from errors import NotPossible
-from gimpio import layers, object_masks, sources
+from errors import NotPossible, PluginError
+from gimpio import layers, object_masks, pasted, sources
 from gimpio.destination import Destination
 from i18n import _
 from wire import Pixels
@@ -31,10 +34,11 @@ INTO_MASK = bytes([255] * 255 + [0])  # what is not wholly the subject's
 
 @dataclass(frozen=True)
 class _Behind:
-    """The background as `results` place it, and the subject to be put above it."""
+    """The background as `results` place it, the subject to be put above it, and its light."""
 
     results: Results
     subject: cutting.Found
+    light: Optional[Pixels] = None
 
     def put(self, display: bool) -> Dict[str, Any]:
         image = self.results.place.image
@@ -43,8 +47,11 @@ class _Behind:
             if placed["image"] != image:
                 return placed  # a window of its own: the image could not take it
             above = layers.with_group(placed["layers"][0])
-            subject = self.subject.as_layer(above)["layers"]
-            return {**placed, "layers": [*subject, *placed["layers"]]}
+            made = self.subject.as_layer(above)["layers"]
+            if self.light is not None:
+                box = self.results.place.box
+                made = [pasted.put_light(image, made[0], self.light, box), *made]
+            return {**placed, "layers": [*made, *placed["layers"]]}
 
 
 def _source(context, values) -> sources.Source:
@@ -91,6 +98,25 @@ def begin(context):
     def results(outcome):
         made = work.pictures(outcome, roots, box)
         place = work.place(outcome, image, source.above, box, Destination.of(values), roots)
-        return _Behind(Results(made, place, mask), subject)
+        light = _light(work, made[0].pixels, subject, around, box) if values["fit-light"] else None
+        return _Behind(Results(made, place, mask), subject, light)
 
     return Begun(work, wire.located(job, roots.image, box), results)
+
+
+def _light(
+    work: Work, behind: Any, subject: cutting.Found, around: Pixels, box: wire.Box
+) -> Optional[Pixels]:
+    """The layer of light for the subject on the topmost of the backgrounds. Where it can't be made
+    the background is there all the same."""
+    assert subject.colors is not None
+    try:
+        extent = subject.source.extent
+        seen = pasted.together(behind, subject.colors, subject.mask, extent, box)
+        request = wire.harmony_request(work.send(seen), work.send(around))
+        _edge, light, _shadow = work.run(request).pictures
+        return light
+    except PluginError as error:
+        log.warning("no light: %s", error.code)
+        Gimp.message(_("The subject's light could not be fitted:") + "\n" + str(error))
+        return None

@@ -95,6 +95,11 @@ class Work:
         """The box of the canvas that the server wants to see for this job."""
         return Box.from_rect(self.plan(request)["box"])
 
+    def can(self, mode: str) -> bool:
+        """Whether an installed model can work in a mode."""
+        models = self._progress.wait_for(lambda: self._client.lists())["models"]
+        return any(model.get("ok", True) and mode in model.get("modes", ()) for model in models)
+
     def send(self, pixels: Pixels) -> Sent:
         """Gives a picture to the server. Call it with the only reference: large pictures should
         not stay in memory while the server works."""

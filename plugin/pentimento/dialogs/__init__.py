@@ -16,6 +16,7 @@ ASKING = {
     "text_to_image": ("dialogs.generate", "GenerateDialog"),
     "edit": ("dialogs.edit", "EditDialog"),
     "replace_background": ("dialogs.replace_background", "BackgroundDialog"),
+    "harmonize": ("dialogs.harmonize", "HarmonizeDialog"),
     "expand": ("dialogs.expand", "ExpandDialog"),
     "change_result": ("dialogs.change_result", "ChangeDialog"),
     "xy_plot": ("dialogs.xy_plot", "PlotDialog"),

@@ -18,7 +18,7 @@ from dialogs.models import ModelChooser
 from dialogs.planned_dialog import PlannedDialog
 from i18n import _
 
-UNPLANNED = ("prompt", "negative-prompt", "random-seed", "seed")
+UNPLANNED = ("prompt", "negative-prompt", "fit-light", "random-seed", "seed")
 
 
 class BackgroundDialog(PlannedDialog):
@@ -56,6 +56,7 @@ class BackgroundDialog(PlannedDialog):
         return rows.column_of(
             rows.prompt(fields, self.history),
             about,
+            fields.check("fit-light"),
             fields.row("model", self.models),
             native.row(fields.numbers("steps", "guidance"), spacing=2 * native.BORDER),
             fields.number("count"),

@@ -156,7 +156,7 @@ class Place:
             Gimp.ImageBaseType.INDEXED: kinds.INDEXEDA_IMAGE,
         }[image.get_base_type()]
         trial = Gimp.Layer.new(image, "trial", 1, 1, kind, 100, Gimp.LayerMode.NORMAL)
-        _insert(image, trial, *_place_above(image, self.above))
+        insert(image, trial, *_place_above(image, self.above))
         image.remove_layer(trial)
 
     def _insert_all(
@@ -176,7 +176,7 @@ class Place:
                 _dress(layer, picture, mask)
                 layer.set_visible(number == 0)
                 # Last, so that nobody ever sees it without its mask.
-                _insert(self.image, layer, parent, position + number)
+                insert(self.image, layer, parent, position + number)
                 placed.append(layer)
             if story is not None:
                 with _told(_("How it was made can't be shown in the image.")):
@@ -194,11 +194,11 @@ class Place:
         top of the stack, since in a group whose position is locked nothing could be scaled."""
         group = Gimp.GroupLayer.new(self.image, texts.line(story.name))
         group.set_visible(False)
-        _insert(self.image, group, None, 0)
+        insert(self.image, group, None, 0)
         try:
             for number, stage in enumerate(story.stages):
                 layer = new_layer(self.image, stage, self.box)
-                _insert(self.image, layer, group, number)
+                insert(self.image, layer, group, number)
                 _stretch(layer, self.box)
             if not self.image.reorder_item(group, parent, position):
                 raise _not_inserted()
@@ -212,7 +212,7 @@ def _group_of_variations(image, title: str, parent: Any, position: int) -> Any:
     """A group that looks as if its layers lay there by themselves."""
     group = Gimp.GroupLayer.new(image, texts.line(title))
     group.set_mode(Gimp.LayerMode.PASS_THROUGH)
-    _insert(image, group, parent, position)
+    insert(image, group, parent, position)
     metadata.attach(group, {"version": 1}, metadata.VARIATIONS)
     return group
 
@@ -232,7 +232,7 @@ def put_map(image, box: Box, picture: Picture, ledger: identity.Ledger) -> Dict[
     selected = image.get_selected_layers()
     with one_undo_step(image):
         layer = new_layer(image, picture, box)
-        _insert(image, layer, _group_of_maps(image), 0)
+        insert(image, layer, _group_of_maps(image), 0)
         metadata.attach(layer, picture.record, metadata.MAP)
         ledger.write()
         image.set_selected_layers(selected)
@@ -246,7 +246,7 @@ def _group_of_maps(image) -> Any:
             return layer
     group = Gimp.GroupLayer.new(image, _("Control maps"))
     group.set_visible(False)
-    _insert(image, group, None, 0)
+    insert(image, group, None, 0)
     group.set_expanded(False)
     metadata.attach(group, {"version": 1}, metadata.MAPS)
     return group
@@ -341,7 +341,7 @@ def _told(sentence: str) -> Iterator[None]:
         )
 
 
-def _insert(image, layer, parent, position: int) -> None:
+def insert(image, layer, parent, position: int) -> None:
     if not image.insert_layer(layer, parent, position):
         raise _not_inserted()
 

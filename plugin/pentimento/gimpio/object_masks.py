@@ -46,7 +46,7 @@ def moved(mask: Pixels, at: Box, place: Box) -> Pixels:
 
 def as_selection(image, mask: Pixels, at: Box, operation: str) -> None:
     """By way of a channel that is gone then: what is written to a selection can't be undone."""
-    with layers.one_undo_step(image), _layers_chosen(image):
+    with layers.one_undo_step(image), layers_chosen(image):
         channel = _channel(image, mask, at, "object")
         Gimp.context_push()
         try:
@@ -59,7 +59,7 @@ def as_selection(image, mask: Pixels, at: Box, operation: str) -> None:
 
 
 def as_channel(image, mask: Pixels, at: Box, name: str) -> Any:
-    with layers.one_undo_step(image), _layers_chosen(image):
+    with layers.one_undo_step(image), layers_chosen(image):
         return _channel(image, mask, at, name)
 
 
@@ -87,8 +87,8 @@ def _channel(image, mask: Pixels, at: Box, name: str) -> Any:
 
 
 @contextmanager
-def _layers_chosen(image) -> Iterator[None]:
-    """A new channel is selected in place of the layers, which a person goes on with, and neither
+def layers_chosen(image) -> Iterator[None]:
+    """What is new is selected in place of the layers, which a person goes on with, and neither
     undo nor redo of a channel selects them again. Those of a layer do, so one comes and goes
     before it and after it."""
     before = [item for item in image.get_selected_drawables() if item.is_layer()]

@@ -43,6 +43,13 @@ class Source:
             return on_copy(self.image, lambda copy: _converted(copy, position, box, wanted))
         return _stored(self.layers[0], box, wanted)
 
+    def opacity(self, box: Box) -> Pixels:
+        """How much of a box of the canvas these layers cover as they are seen, as a mask."""
+        check_open(self.image)
+        shown = self.layers or None
+        read = on_copy(self.image, lambda copy: _seen(copy, box, "rgba-u8"), shown, self.hidden)
+        return Pixels("y-u8", box.width, box.height, bytes(read.data[3::4]))
+
     def read_stored(self, box: Box) -> Optional[Stored]:
         """The same box in the image's own numbers; None where they can't stand for themselves:
         indexed ones, and those of a layer without alpha that does not fill the box."""
@@ -212,7 +219,7 @@ def workable(image, drawables) -> List[Any]:
     order = tree(image)
     maps_chosen = [layer for layer in order if map_among(layer, drawables)]
     made_from = originals(image, maps_chosen)
-    ordinary = (layer for layer in order if not layer.is_group() and _is_seen(layer))
+    ordinary = (layer for layer in order if not layer.is_group() and is_seen(layer))
     return made_from or [layer for layer in ordinary if not steers_only(layer)][:1]
 
 
@@ -278,7 +285,7 @@ def above_all(image, source, others: Iterable[Any]) -> Optional[Any]:
     covering = [
         layer
         for layer in others
-        if layer in order and _is_seen(layer) and order.index(layer) < order.index(source)
+        if layer in order and is_seen(layer) and order.index(layer) < order.index(source)
     ]
     if not covering:
         return source
@@ -323,6 +330,17 @@ def tree(image) -> List[Any]:
     return list(walk(image.get_layers()))
 
 
+def covering(layer) -> List[Any]:
+    """What lies above the layer, in the groups that it is in as well."""
+    found: List[Any] = []
+    while layer is not None:
+        parent = layer.get_parent()
+        others = parent.get_children() if parent else layer.get_image().get_layers()
+        found += others[: layer.get_image().get_item_position(layer)]
+        layer = parent
+    return found
+
+
 def within(group) -> List[Any]:
     """All layers in a group, from top to bottom."""
     found: List[Any] = []
@@ -333,7 +351,7 @@ def within(group) -> List[Any]:
     return found
 
 
-def _is_seen(layer) -> bool:
+def is_seen(layer) -> bool:
     """Whether it is shown, and all groups that it is in."""
     while layer is not None and layer.get_visible():
         layer = layer.get_parent()

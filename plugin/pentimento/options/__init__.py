@@ -14,10 +14,13 @@ from options.changing import AS_IT_WAS, CHANGES
 from options.editing import (
     BACKGROUND,
     EDITOR,
+    FIT_LIGHT,
+    HARMONY_WORDS,
     INSTRUCTION,
     ONLY_CHANGES,
     ONLY_SELECTION,
     READ_ALONG,
+    WAY,
 )
 from options.growing import ENLARGED, PAINTED_DETAIL, SCALE, SIDES, UPSCALER, WHOLE_SOURCE
 from options.guides import GUIDES, REFERENCES

@@ -3,9 +3,10 @@ selection."""
 
 from __future__ import annotations
 
+import choices
 from choices import N_
 from options.guides import REFERENCE_2_LAYER, REFERENCE_LAYER
-from options.option import BOOLEAN, LAYER, STRING, TEXT, Option
+from options.option import BOOLEAN, CHOICE, LAYER, STRING, TEXT, Option
 from options.painting import MODEL
 
 INSTRUCTION = Option(
@@ -32,11 +33,34 @@ ONLY_CHANGES = Option(
     N_("Shift, zoom and tint that the model brings along are undone, and only what differs is new"),
     True,
 )
+FIT_LIGHT = Option(
+    "fit-light",
+    BOOLEAN,
+    N_("_Fit the subject's light"),
+    N_("A further layer brings light and color of the subject towards the new background's"),
+    False,
+)
 EDITOR = Option(
     "model",
     STRING,
     MODEL.label,
     N_("Which model, by its name on the server; empty for the first that can edit"),
+    "",
+)
+
+WAY = Option(
+    "way",
+    CHOICE,
+    N_("_Way"),
+    N_("Where light, color and shadow come from"),
+    choices.AUTOMATIC,
+    choices=choices.WAYS,
+)
+HARMONY_WORDS = Option(
+    "prompt",
+    TEXT,
+    N_("_Instruction"),
+    N_("What a model is told, such as “evening light from the left”; empty for harmony alone"),
     "",
 )
 

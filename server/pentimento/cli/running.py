@@ -292,6 +292,9 @@ class LocalRunner:
         if request.mode is Mode.SELECT and not admitted.needs_engine:
             mask = results.selected(request, files)[..., None]
             return Outcome([pixels.with_alpha(mask)], record)
+        if request.mode is Mode.HARMONIZE:
+            layers = results.harmonized(request, files)
+            return Outcome([layers.edge, layers.light, layers.shadow], record)
         made_of: list[Result] = []
         options = EngineOptions.kept(kept(self._data_dir))
         backend = LocalBackend(self._data_dir, registry, options=options)

@@ -98,6 +98,12 @@ def known(inside: np.ndarray, band: int) -> tuple[np.ndarray, np.ndarray]:
     return depth[1:-1, 1:-1] > band, height[1:-1, 1:-1] > band
 
 
+def within(where: np.ndarray, reach: float) -> np.ndarray:
+    """`(h, w)` bool: at most `reach` px away from a place of `where`, which has one."""
+    away = cv2.distanceTransform(1 - where.astype(np.uint8), cv2.DIST_L2, 5)
+    return np.asarray(away <= reach)
+
+
 def mixture(
     picture: np.ndarray, hard: np.ndarray, inside: np.ndarray, outside: np.ndarray
 ) -> np.ndarray:

@@ -27,6 +27,7 @@ from pentimento.schema.task import PixelFile, Words
 from pentimento.services.terms import Remotes
 
 KEY_LENGTH = 128
+LAYERS = 3  # that a job of the mode harmonize makes
 MOST_STAGES = 24  # pictures that observing adds to a job, besides the steps that are asked for
 
 
@@ -49,6 +50,8 @@ class Admitted:
             return self.request.controls[0].type not in BY_ARITHMETIC
         if self.request.mode is Mode.SELECT:
             return self.request.model != GRABCUT
+        if self.request.mode is Mode.HARMONIZE:
+            return False
         return not self.changes_nothing
 
 
@@ -115,7 +118,8 @@ def check_space(admitted: Admitted, folder: Path, reserve: int) -> None:
         width += request.expand.left + request.expand.right
         height += request.expand.top + request.expand.bottom
     shown = len(request.observe_steps) + MOST_STAGES if request.observe else 0
-    need = width * height * format.bytes_per_pixel * (request.count + shown)
+    made = LAYERS if request.mode is Mode.HARMONIZE else request.count
+    need = width * height * format.bytes_per_pixel * (made + shown)
     files.require_space(folder, need, reserve)
 
 
@@ -162,6 +166,7 @@ def _check_sizes(request: JobRequest, inputs: dict[str, PixelFile], size: Size |
         size = Size(request.width, request.height)
     pictures = [(control.image, "A control picture") for control in request.controls]
     pictures += [(region.mask, "A region's mask") for region in request.regions]
+    pictures += [(request.target, "The target")]
     for picture, what in pictures:
         if picture is None or size is None:
             continue

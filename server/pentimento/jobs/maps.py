@@ -1,4 +1,4 @@
-"""Admission of jobs that draw a map or a mask instead of a picture."""
+"""Admission of jobs that draw a map, a mask or layers instead of a picture."""
 
 from __future__ import annotations
 
@@ -37,6 +37,15 @@ def resolve_selection(request: JobRequest, registry: Registry, size: Size | None
     model = registry.annotators.segmenter(request.model)
     return request.model_copy(
         update={"backend": None, "model": model, "style": None, "made_with": {}}
+    )
+
+
+def resolve_harmony(request: JobRequest, size: Size | None) -> JobRequest:
+    """Layers are made by arithmetic on this machine."""
+    if size:
+        sizing.refuse_huge(size)
+    return request.model_copy(
+        update={"backend": None, "model": None, "style": None, "strength": None, "made_with": {}}
     )
 
 

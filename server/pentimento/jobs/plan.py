@@ -16,7 +16,7 @@ from pentimento.imaging import context_box, noise_levels, sizing
 from pentimento.imaging.expansion import Sides
 from pentimento.imaging.noise_levels import Spacing
 from pentimento.jobs import upscaling
-from pentimento.jobs.maps import resolve_map, resolve_selection
+from pentimento.jobs.maps import resolve_harmony, resolve_map, resolve_selection
 from pentimento.jobs.resolve import (
     chosen_controls,
     chosen_loras,
@@ -76,6 +76,8 @@ def resolve(request: JobRequest, registry: Registry, source_size: Size | None) -
         return resolve_map(request, registry, source_size)
     if request.mode is Mode.SELECT:
         return resolve_selection(request, registry, source_size)
+    if request.mode is Mode.HARMONIZE:
+        return resolve_harmony(request, source_size)
     if request.mode is Mode.UPSCALE:
         request = upscaling.resolve(request, registry, source_size)
         if not request.detail:

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
 from pentimento.core.data_folder import is_file, is_folder
+from pentimento.core.errors import BadInput
 from pentimento.core.files import write_private
 from pentimento.core.geometry import Size
 from pentimento.jobs.job import JobState, Stored
@@ -26,6 +27,7 @@ from pentimento.schema.wording import stage_name
 if TYPE_CHECKING:
     import numpy as np
 
+    from pentimento.imaging.harmony_layers import Layers
     from pentimento.imaging.profiles import Profile
 
 
@@ -192,6 +194,8 @@ class Results:
             return {"drawn": state.request.controls[0].type}
         if state.request.mode is Mode.SELECT:
             return self._select(state, inputs)
+        if state.request.mode is Mode.HARMONIZE:
+            return self._harmonize(state, inputs)
         self.keep_source(state, inputs[source.blob], inputs[mask.blob] if mask else None)
         return {"unchanged": True}
 
@@ -222,6 +226,20 @@ class Results:
             format = selecting.store_cut_out(source, mask, path).value
             state.images.append(Stored(1, "1.raw", *size, format, 0, {"cut_out": True}))
         return facts
+
+    def _harmonize(self, state: JobState, inputs: dict[str, PixelFile]) -> dict[str, Any]:
+        from pentimento.imaging import harmony_layers, pixels
+
+        folder = self.of(state.id)
+        folder.mkdir(parents=True, exist_ok=True)
+        made = harmonized(state.request, inputs)
+        format = pixels.RGBA_OF[made.edge.dtype]
+        for index, name in enumerate(harmony_layers.NAMES):
+            layer, file = getattr(made, name), f"{index}.raw"
+            pixels.store(layer, format, folder / file)
+            size = (layer.shape[1], layer.shape[0])
+            state.images.append(Stored(index, file, *size, format.value, 0, {"layer": name}))
+        return made.facts()
 
     def keep_source(self, state: JobState, source: PixelFile, mask: PixelFile | None) -> None:
         """Strength 0: every result is the source, and a PNG stays the very file that was sent."""
@@ -260,6 +278,23 @@ def selected(request: JobRequest, files: dict[str, PixelFile]) -> np.ndarray:
     from pentimento.imaging import object_selection, selecting
 
     return selecting.mask(request, files, object_selection.select)
+
+
+def harmonized(request: JobRequest, files: dict[str, PixelFile]) -> Layers:
+    """The layers of a request of the mode `harmonize`."""
+    from pentimento.imaging import bands, harmony_layers, pixels
+
+    assert request.source is not None
+    assert request.mask is not None
+    target = pixels.load(files[request.target.blob]) if request.target else None
+    mask = bands.load_mask(files[request.mask.blob])
+    if not mask.any():
+        raise BadInput(
+            "empty_mask",
+            "The mask of the object is empty.",
+            "Paint white where the object is.",
+        )
+    return harmony_layers.of(pixels.load(files[request.source.blob]), mask, target)
 
 
 def stored(result: Result) -> Stored:

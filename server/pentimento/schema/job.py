@@ -40,7 +40,8 @@ Fingerprint = Annotated[str, Field(pattern=r"^\d{1,20}-[0-9a-f]{32}$")]
 class Mode(StrEnum):
     """What a job does. `edit` follows an instruction about its source; `outpaint` continues it
     beyond its borders, `upscale` enlarges it; `preprocess` draws the map of its one control instead
-    of a picture, `select` the soft mask of an object in its source."""
+    of a picture, `select` the soft mask of an object in its source; `harmonize` makes the layers
+    that fit a pasted object to what is around it."""
 
     TXT2IMG = "txt2img"
     IMG2IMG = "img2img"
@@ -50,10 +51,12 @@ class Mode(StrEnum):
     EDIT = "edit"
     PREPROCESS = "preprocess"
     SELECT = "select"
+    HARMONIZE = "harmonize"
 
 
 OF_A_SOURCE = (Mode.IMG2IMG, Mode.INPAINT, Mode.EDIT, Mode.UPSCALE, Mode.OUTPAINT)
-OF_A_SOURCE_ALONE = (Mode.PREPROCESS, Mode.SELECT)  # no picture is made, and no model paints
+# No picture is made, and no model paints.
+OF_A_SOURCE_ALONE = (Mode.PREPROCESS, Mode.SELECT, Mode.HARMONIZE)
 FROM_NOISE = (Mode.TXT2IMG, Mode.EDIT)  # always at full strength
 
 
@@ -279,6 +282,7 @@ class JobRequest(Asked):
     box: Rect | None = None
     text: Annotated[str, Field(max_length=MAX_PROMPT)] = ""
     cut_out: bool = False
+    target: BlobRef | None = None
     only_changes: bool = False
     composite: bool = True
     color_match: bool | None = None
@@ -330,6 +334,7 @@ class JobRequest(Asked):
         if self.mode is Mode.PREPROCESS:
             _check_preprocess(self)
         _check_select(self)
+        _check_harmonize(self)
         _check_upscale(self)
         _check_expand(self)
         check_model(self.model, self.backend)
@@ -338,7 +343,7 @@ class JobRequest(Asked):
     def pictures(self) -> list[BlobRef]:
         """Every picture that the job brings."""
         found = (
-            *(self.source, self.mask),
+            *(self.source, self.mask, self.target),
             *(control.image for control in self.controls),
             *(reference.image for reference in self.references),
             *(region.mask for region in self.regions),
@@ -385,6 +390,19 @@ def _check_select(request: JobRequest) -> None:
         raise ValueError("mode select takes a mask or a box, not both")
     if request.count != 1 or request.width or request.height:
         raise ValueError("mode select makes one mask of its source's size")
+
+
+def _check_harmonize(request: JobRequest) -> None:
+    if request.mode is not Mode.HARMONIZE:
+        if request.target is not None:
+            raise ValueError("target belongs to the mode harmonize")
+        return
+    if request.source is None or request.mask is None:
+        raise ValueError("mode harmonize needs a source picture and the mask of its object")
+    if request.controls or request.references or request.regions:
+        raise ValueError("mode harmonize takes no picture but its source, mask and target")
+    if request.count != 1 or request.width or request.height:
+        raise ValueError("mode harmonize makes the layers of one picture at its source's size")
 
 
 def _check_upscale(request: JobRequest) -> None:

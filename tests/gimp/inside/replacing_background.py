@@ -37,7 +37,11 @@ def replaced(scene, discs=DISC, box=None, **options):
     )
     if status != "success":
         return {"error": error, "unchanged": snapshot(image)["layers"] == before}
-    subject, *backgrounds = values["layers"]
+    layers, light = values["layers"], {}
+    if options.get("fit_light"):
+        lit, *layers = layers
+        light = fitted(image, lit, layers[0], values)
+    subject, *backgrounds = layers
     request = record_of(backgrounds[0])["record"]["request"]
     found = {
         "error": error,
@@ -45,7 +49,7 @@ def replaced(scene, discs=DISC, box=None, **options):
         "canvas": [image.get_width(), image.get_height()],
         "made": [place_of(one) for one in (subject, *backgrounds)],
         "names": [one.get_name() for one in (subject, *backgrounds)],
-        "returned": values["layer"] == subject,
+        "returned": values["layer"] == values["layers"][0],
         "chosen": image.get_selected_layers() == [subject],
         "above": siblings(subject).index(subject.get_id())
         < siblings(subject).index(
@@ -58,7 +62,26 @@ def replaced(scene, discs=DISC, box=None, **options):
         "after": seen(image, place),
         "kept": [entry for entry in snapshot(image)["layers"] if entry in before] == before,
     }
-    return found
+    return found | light
+
+
+def fitted(image, lit, subject, values):
+    """What the layer of light is and does."""
+    place = place_of(lit)
+    with_light = seen(image, place)
+    lit.set_visible(False)
+    without = seen(image, place)
+    lit.set_visible(True)
+    order = siblings(lit)
+    return {
+        "light": text(batch.read(lit)),
+        "light_place": place,
+        "light_name": lit.get_name(),
+        "light_mode": lit.get_mode().value_nick,
+        "light_above": order.index(lit.get_id()) + 1 == order.index(subject.get_id()),
+        "lit": with_light,
+        "unlit": without,
+    }
 
 
 batch.answer(
@@ -68,6 +91,8 @@ batch.answer(
         "off canvas": replaced(scenes.off_canvas()),
         "selected": replaced(scenes.offset(), TWO, (32, 12, 28, 28)),
         "three": replaced(scenes.offset(), count=3),
+        "fitted": replaced(scenes.offset(), fit_light=True),
+        "fitted u16": replaced(scenes.u16(), fit_light=True),
         "no words": replaced(scenes.offset(), prompt=" "),
     }
 )

@@ -248,3 +248,16 @@ def test_a_mask_in_a_folder_with_an_equals_sign(ready: Shell) -> None:
     assert done.returncode == 0, done.stderr
     (region,) = json.loads(done.stdout)["record"]["request"]["regions"]
     assert region["prompt"] == "snow"
+
+
+@pytest.mark.parametrize("output", ["file/x", "n" * 300])
+def test_a_batch_whose_folder_cannot_be_made_is_told_before_the_work(
+    ready: Shell, output: str
+) -> None:
+    (ready.folder / "in").mkdir()
+    photo(ready.folder / "in" / "猫.png")
+    (ready.folder / "r.json").write_text('{"mode": "img2img", "strength": 0}')
+    done = ready("batch", "in", "--recipe", "r.json", "--output", output, "--local")
+    assert done.returncode == 1
+    assert f"{output} cannot be used: " in done.stderr.replace("\n", "")
+    assert "Traceback" not in done.stderr

@@ -70,6 +70,26 @@ def test_s3_a_data_folder_that_cannot_be_one_is_said(tmp_path, stopping, case):
     assert folders.everything(tmp_path) == before
 
 
+NOWHERE = Path("/proc/1/数据")  # where not even root can make one
+WRITING = (
+    ("run", "--local", "--prompt", "a cat", "--output", "cat.png"),
+    ("run", "--prompt", "a cat", "--output", "cat.png"),
+    ("bench", "--sizes", "64", "--steps", "2"),
+    ("styles", "save", "x", "--prompt", "a"),
+    ("models", "folders", "add", "."),
+    ("serve",),
+)
+
+
+@pytest.mark.skipif(not Path("/proc/1").is_dir(), reason="no /proc")
+@pytest.mark.parametrize("command", WRITING, ids=" ".join)
+def test_s3_a_data_folder_that_cannot_be_made_is_said(tmp_path, command):
+    done = Shell(tmp_path, NOWHERE)(*command)
+    assert done.returncode == 1
+    assert f"{NOWHERE} cannot be used: No such file" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
 @pytest.mark.parametrize(
     "command", [("run", "--prompt", "a cat", "--output", "cat.png"), ("serve",)]
 )

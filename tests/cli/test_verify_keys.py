@@ -79,6 +79,7 @@ def test_each_of_them_tells_the_same_weights_as_its_loader(
     shell, files = shelf
     whole = shell("models", "verify")
     assert whole.returncode == 0, whole.stdout
+    assert not whole.stderr
     assert not listed(whole.stdout, "not used")
     assert len(re.findall("weights are used", whole.stdout)) >= len(files)
     kept = {file: file.read_bytes() for file in files.values()}

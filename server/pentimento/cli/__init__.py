@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 import io
+import os
 import sys
 from importlib import import_module
 from typing import Any
@@ -104,10 +105,14 @@ def main() -> None:
         _complain(error.message, error.hint)
         raise SystemExit(1) from None
     except OSError as problem:
-        if not (is_disk_full(problem) or problem.errno in UNWRITABLE):
+        if is_disk_full(problem) or problem.errno in UNWRITABLE:
+            message = f"A file cannot be written: {problem.strerror}."
+            _complain(message, "Free some space, then run the command again.")
+        elif isinstance(problem.filename, str | bytes):  # of a file, so no fault of ours
+            path, strerror = os.fsdecode(problem.filename), problem.strerror
+            _complain(f"{path} cannot be used: {strerror}.", "Choose another place.")
+        else:
             raise
-        message = f"A file cannot be written: {problem.strerror}."
-        _complain(message, "Free some space, then run the command again.")
         raise SystemExit(1) from None
 
 

@@ -38,6 +38,9 @@ class Installed:
 
 def verify(model: str | None, keys: bool, data: Path | None) -> None:
     """All, or one of them; `keys` lists every weight. Raises typer.Exit(1) for damage."""
+    from pentimento.engine.quiet import silence
+
+    silence()
     damaged = False
     for one in _chosen(Registry(data_folder_of(data)), model):
         problems = [one.problem] if one.problem else manage.verify_files(one.path, _tell)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from tests.gui.session import EVIDENCE, FEATHERED, RESULT_SECONDS, wait
-from tests.gui.steps import MASK_DIFFERENCE, fill_in, told, undo
+from tests.gui.steps import MASK_DIFFERENCE, fill_in, told, undo, unfold
 
 pytestmark = pytest.mark.gui
 TARGET, EDGES = "Result", "Edge and colors"
@@ -151,6 +151,7 @@ def test_the_mark_for_ai_reaches_the_exported_file_and_one_undo_takes_it_back(gi
     before = gimp.snapshot()
     gui, title = gimp.gui, gimp.open_dialog("Image to Image")
     fill_in(gimp, title, "hills")
+    unfold(gimp, title, "More options", MARK)
     assert not gui.checked(title, MARK)
     gui.press(title, MARK)
     gui.press(title, "Generate")

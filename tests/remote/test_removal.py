@@ -35,32 +35,35 @@ def served(tmp_path: Path) -> Iterator[Setup]:
     setup.close()
 
 
+ROOM = 2  # jobs that run at a service beside each other
+
+
 def remove(setup: Setup, model_id: str) -> tuple[int, str]:
     answer = setup.front.call("DELETE", f"/v1/models/{model_id}")
     return answer.status, "" if answer.status == 200 else answer.code
 
 
 def test_s14_a_job_for_a_service_needs_no_model_of_this_machine(served: Setup) -> None:
-    """One runs, one waits: both name what is installed here as well, and are painted there."""
-    stand_in = OpenAI(fault="hold", times=1)
+    """Some run, one waits: all name what is installed here as well, and are painted there."""
+    stand_in = OpenAI(fault="hold", times=ROOM)
     served.use("openai", stand_in)
     asked = {"backend": "openai", "model": SERVICES_MODEL, "prompt": "猫 “画风” 🎨"}
-    jobs = [served.front.start(asked | {"width": 64, "height": 48}) for _ in range(2)]
+    jobs = [served.front.start(asked | {"width": 64, "height": 48}) for _ in range(ROOM + 1)]
     try:
-        until(lambda: stand_in.accepted == 1)
-        assert served.front.job(jobs[1])["status"] == "queued"
+        until(lambda: stand_in.accepted == ROOM)
+        assert served.front.job(jobs[-1])["status"] == "queued"
         loras = served.front.call("GET", "/v1/models").json["loras"]
         style = next(item["id"] for item in loras if item["title"] == "画风")
         for name in (SERVICES_MODEL, style, "field", "depth"):
             assert remove(served, name) == (200, ""), name
         assert not (served.data / "models" / SERVICES_MODEL).exists()
         assert not list((served.data / "loras").glob("*.safetensors"))
-        assert served.front.job(jobs[1])["status"] == "queued"
+        assert served.front.job(jobs[-1])["status"] == "queued"
     finally:
         stand_in.released.set()
     for job in jobs:
         assert served.front.finished(job, 60)["status"] == "succeeded"
-    assert [one.prompt for one in stand_in.asked] == [asked["prompt"]] * 2
+    assert [one.prompt for one in stand_in.asked] == [asked["prompt"]] * len(jobs)
 
 
 @pytest.mark.parametrize("mode", ["txt2img", "img2img", "preprocess"])

@@ -8,7 +8,7 @@ import shutil
 import pytest
 from tests.gui.parts import write_parts
 from tests.gui.session import wait
-from tests.gui.steps import fill_in, told, undo
+from tests.gui.steps import fill_in, told, undo, unfold
 
 pytestmark = pytest.mark.gui
 STEERING = "Control and LoRAs"
@@ -51,6 +51,7 @@ def test_a_layer_two_loras_and_a_vae_chosen_in_the_dialog_steer_the_job(gimp, pa
     wait(lambda: "blueprint:1, ink:1" in gui.all_text(title), 5, "both LoRAs")
     gui.set_text(title, "LoRAs", "blueprint:0.6, ink:0.3")
     fill_in(gimp, title, "hills", "Replace")
+    unfold(gimp, title, "More options", "VAE")
     assert gui.choices(title, "VAE") == ["The model's own", "warm"]
     gui.choose(title, "VAE", "warm")
     gui.press(title, "Generate")

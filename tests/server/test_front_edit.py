@@ -88,5 +88,5 @@ def test_who_can_edit_is_told(editor: Front, front: Front) -> None:
     assert (wrong.status, wrong.code) == (400, "cannot_edit")
     assert wrong.json["error"]["details"]["models"] == ["klein"]
     assert editor.call("POST", "/v1/plan", request).json["model"] == "klein"
-    there = editor.call("POST", "/v1/plan", request | {"backend": "openai"})
+    there = editor.call("POST", "/v1/plan", request | {"backend": "horde"})
     assert (there.status, there.code) == (400, "unsupported_mode")

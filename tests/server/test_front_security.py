@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
+import ctypes
 import http.client
 import os
 import socket
 import stat
+from contextlib import suppress
 
 import pytest
 
 from pentimento.api.app import CALLS
-from pentimento.api.server import bind
 
 ID = "0" * 32
 ADDRESSES = [(call.method, call.path.replace("{id}", ID).replace("{n}", "0")) for call in CALLS]
@@ -142,20 +142,43 @@ def test_r9_connections_without_the_token_lock_nobody_out(launch):
         connection.close()
 
 
-def test_r10_small_answers_do_not_wait_on_a_kept_connection():
-    """Without TCP_NODELAY the second part of an answer waits 40 ms for the first one's receipt."""
+def test_r10_small_answers_do_not_wait_on_a_kept_connection(launch):
+    """Without TCP_NODELAY the second part of an answer waits 40 ms for the first one's receipt. The
+    running server's own end of a kept connection is looked at: how long it takes is up to the
+    machine."""
+    front = launch()
+    kept = http.client.HTTPConnection("127.0.0.1", front.port, timeout=10)
+    for _ in range(3):
+        kept.request("GET", "/v1/status", headers={"Authorization": f"Bearer {front.token}"})
+        assert kept.getresponse().read()
+    mine = kept.sock.getsockname()
+    ends = [end for end in sockets_of(front.process.pid) if peer_of(end) == mine]
+    assert [end.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY) for end in ends] == [1]
+    kept.close()
 
-    async def no_delay() -> int:
-        with bind("127.0.0.1", 0) as listener:
-            options = asyncio.get_running_loop().create_future()
 
-            def accepted(_, writer):
-                connection = writer.get_extra_info("socket")
-                options.set_result(connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY))
-                writer.close()
+def sockets_of(pid):
+    """Copies of a child process's sockets; skips where the system gives none."""
+    pidfd_getfd = 438  # of Linux, on all its machines; Python 3.11 has no name for it
+    call = getattr(ctypes.CDLL(None, use_errno=True), "syscall", None)
+    if not hasattr(os, "pidfd_open") or call is None:
+        pytest.skip("no descriptors of other processes here")
+    handle = os.pidfd_open(pid)
+    try:
+        for number in os.listdir(f"/proc/{pid}/fd"):
+            with suppress(OSError):
+                if not os.readlink(f"/proc/{pid}/fd/{number}").startswith("socket:"):
+                    continue
+                copy = call(pidfd_getfd, handle, int(number), 0)
+                if copy < 0:
+                    pytest.skip(f"not allowed here: {os.strerror(ctypes.get_errno())}")
+                yield socket.socket(fileno=copy)
+    finally:
+        os.close(handle)
 
-            async with await asyncio.start_server(accepted, sock=listener):
-                with socket.create_connection(listener.getsockname()):
-                    return await options
 
-    assert asyncio.run(no_delay()) == 1
+def peer_of(end):
+    try:
+        return end.getpeername()
+    except OSError:
+        return None

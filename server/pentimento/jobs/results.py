@@ -282,11 +282,11 @@ def selected(request: JobRequest, files: dict[str, PixelFile]) -> np.ndarray:
 
 def harmonized(request: JobRequest, files: dict[str, PixelFile]) -> Layers:
     """The layers of a request of the mode `harmonize`."""
-    from pentimento.imaging import bands, harmony_layers, pixels
+    from pentimento.imaging import bands, decode, harmony_layers
 
     assert request.source is not None
     assert request.mask is not None
-    target = pixels.load(files[request.target.blob]) if request.target else None
+    target = decode.load(files[request.target.blob]) if request.target else None
     mask = bands.load_mask(files[request.mask.blob])
     if not mask.any():
         raise BadInput(
@@ -294,7 +294,7 @@ def harmonized(request: JobRequest, files: dict[str, PixelFile]) -> Layers:
             "The mask of the object is empty.",
             "Paint white where the object is.",
         )
-    return harmony_layers.of(pixels.load(files[request.source.blob]), mask, target)
+    return harmony_layers.of(decode.load(files[request.source.blob]), mask, target)
 
 
 def stored(result: Result) -> Stored:

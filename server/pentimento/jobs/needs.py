@@ -13,8 +13,8 @@ from pentimento.schema.job import OF_A_SOURCE_ALONE, JobRequest, Mode
 
 
 def needed(requests: Iterable[JobRequest], registry: Registry) -> set[Path]:
-    """Models with their bases, LoRAs also of prompts, ControlNets, IP-Adapters, VAEs, annotators.
-    What a job names and is gone already needs no keeping."""
+    """Models with their bases, LoRAs and embeddings (also those of prompts), ControlNets,
+    IP-Adapters, VAEs, annotators. What a job names and is gone already needs no keeping."""
     return {path for request in requests for path in _of_one(request, registry)}
 
 
@@ -41,6 +41,11 @@ def _of_one(request: JobRequest, registry: Registry) -> Iterable[Path]:
         with suppress(PentimentoError):
             yield registry.vaes.get(request.vae).path
     with suppress(PentimentoError):
-        for words in words_of_pictures(request, registry):
-            for name, _ in words.loras:
-                yield registry.addons.get("lora", name).path
+        pictures = words_of_pictures(request, registry)
+        loras = {name for words in pictures for name, _ in words.loras}
+        for name in loras:
+            yield registry.addons.get("lora", name).path
+        prompts = [prompt for words in pictures for prompt in words.prompts]
+        model = registry.get(str(request.model))
+        for embedding in registry.embeddings_named(prompts, model, loras):
+            yield embedding.item.place.path

@@ -33,6 +33,8 @@ def changing(prompt: str) -> list[str]:
 
 
 def joins(prompt: str) -> bool:
-    """Whether AND stands between prompts; not in a prompt that is all in capitals."""
+    """Whether AND stands between prompts; not in a prompt whose letters are all capitals. Most
+    writings have none, so that AND stands out in them."""
     parts = AND.split(prompt)
-    return len(parts) > 1 and all(part.strip() and part != part.upper() for part in parts)
+    between = len(parts) > 1 and all(part.strip() for part in parts)
+    return between and not "".join(parts).isupper()

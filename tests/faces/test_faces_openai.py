@@ -167,6 +167,8 @@ def refusal(kind, call, *args, **named):
         ({"background": "transparent"}, "unsupported", "background"),
         ({"stream": True, "n": 2}, "unsupported", "n"),
         ({"size": "20000x20000"}, "too_many_pixels", None),
+        ({"n": 2, "extra": {"seed": 2**53 - 1}}, "bad_request", None),
+        ({"extra": {"seed": 2**53}}, "bad_request", "seed"),
     ],
     ids=str,
 )

@@ -24,7 +24,7 @@ def body(error: PentimentoError) -> dict[str, Any]:
         "message": f"{error.message} {error.hint}".strip(),
         "type": TYPES.get(error.status, kind),
         "code": CODES.get(error.code, error.code),
-        "param": fields[0]["field"],
+        "param": fields[0]["field"] or None,  # of the whole: "" is none of theirs
     }
 
 

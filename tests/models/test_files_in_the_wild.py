@@ -101,6 +101,9 @@ V = {
     "noobai": ({"v_pred": [0], "ztsnr": [0]}, {}, True),
     "v without zero SNR": ({"v_pred": [0]}, {}, None),
     "modelspec": ({}, {"modelspec.prediction_type": "v"}, None),
+    "modelspec, other words": ({}, {"modelspec.prediction_type": "V-Prediction"}, None),
+    "modelspec, velocity": ({}, {"modelspec.prediction_type": "velocity"}, None),
+    "modelspec, older key": ({}, {"modelspec.predict_key": "v"}, None),
     "kohya": ({}, {"ss_v_parameterization": "True", "ss_zero_terminal_snr": "True"}, True),
 }
 
@@ -131,6 +134,18 @@ def test_row_02_the_data_sheet_corrects_it(tmp_path: Path) -> None:
     assert (info.prediction_type, info.scheduler["rescale_betas_zero_snr"]) == ("epsilon", False)
     for wrong in ({"prediction_type": "x"}, {"zero_snr": "yes"}):
         assert "data sheet" in checkpoint(tmp_path, SDXL, wrong).problem
+
+
+@pytest.mark.parametrize("word", ["sample", "x0", "flow", "猫 “v”"])
+def test_row_02_words_that_are_not_known_are_never_epsilon_in_silence(
+    tmp_path: Path, word: str
+) -> None:
+    said = {"modelspec.prediction_type": word}
+    info = checkpoint(tmp_path, SDXL, **said)
+    assert not info.ok
+    assert f"predicts “{word}”, which is not known" in info.problem
+    info = checkpoint(tmp_path, SDXL, {"prediction_type": "v_prediction"}, **said)
+    assert (info.ok, info.prediction_type) == (True, "v_prediction")
 
 
 @pytest.mark.parametrize("mark", ["edm_vpred.sigma_max", "edm_mean"])

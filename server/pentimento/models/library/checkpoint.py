@@ -68,7 +68,7 @@ def inspect_file(file: Path, model_id: str) -> ModelInfo:
         folder = CONFIGS / (sd2_configs(file) if kind == KIND else kind)
         unet, vae = (read_json(folder / part / "config.json") for part in ("unet", "vae"))
         scheduler = read_json(folder / "scheduler" / "scheduler_config.json")
-        scheduler = predictions.of_header(headers.read(file)).over(scheduler)
+        scheduler = _predicts(file).over(scheduler)
         bare = replace(bare, configs=folder.name, variant=variant)
         family = PARTS[kind][0]
         info = from_configs(bare, family, unet, vae, scheduler)
@@ -77,6 +77,12 @@ def inspect_file(file: Path, model_id: str) -> ModelInfo:
         return with_sheet(info, sidecar.place_of(file))
     except (Damaged, OSError, ValueError) as problem:
         return replace(bare, ok=False, problem=f"{str(problem).rstrip('.')}.")
+
+
+def _predicts(file: Path) -> predictions.Told:
+    """By its header; raises Damaged for words that nobody knows and no data sheet corrects."""
+    corrected = predictions.of_sheet(sidecar.read(file)).kind is not None
+    return predictions.of_header(headers.read(file), corrected=corrected)
 
 
 def _is_denoiser(told: Recognised) -> bool:
@@ -170,10 +176,10 @@ def attach_base(info: ModelInfo, models: Sequence[ModelInfo]) -> ModelInfo:
         return info
     try:
         base = _base(info, models)
-        noise = predictions.of_header(headers.read(info.path)).over(base.scheduler)
+        flow = FAMILIES[base.family].flow  # says nothing else by any words
         whole = replace(
             base,
-            scheduler=base.scheduler if FAMILIES[base.family].flow else noise,
+            scheduler=base.scheduler if flow else _predicts(info.path).over(base.scheduler),
             **{key: getattr(info, key) for key in ("id", "title", "path", "precision", "note")},
             role=info.role,
             base=base.path,
@@ -295,7 +301,7 @@ PREDICTIONS = {"epsilon": "sd2", "v_prediction": "sd2-v"}  # -> of pentimento/co
 def sd2_configs(file: Path) -> str:
     """Raises Damaged where nothing tells."""
     said = predictions.of_sheet(sidecar.read(file)).kind
-    found = said or predictions.of_header(headers.read(file)).kind
+    found = said or _predicts(file).kind
     if found is None:
         raise Damaged(
             "It is a checkpoint of SD 2, and nothing says what it predicts: write "

@@ -7,6 +7,7 @@ those of Stability's ModelSpec and kohya's scripts. A data sheet corrects what i
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -21,7 +22,12 @@ EDM = {  # first weight that shows it -> what it is
     "edm_vpred.sigma_max": "predicts v at the noise levels of EDM, as CosXL does",
     "edm_mean": "is trained with the noise levels of EDM, as Playground v2.5 is",
 }
-WORDS = {"epsilon": EPSILON, "eps": EPSILON, "v": V, "v_prediction": V, "v-prediction": V}
+PREDICTION_KEYS = ("modelspec.prediction_type", "modelspec.predict_key")  # newer, older
+WORDS = {  # in lower case, without dashes and spaces
+    **dict.fromkeys(("epsilon", "eps", "epsprediction", "noise"), EPSILON),
+    **dict.fromkeys(("v", "vpred", "vprediction", "velocity"), V),
+}
+NO_WORDS = ("", "none", "null")
 ARCHITECTURES = {
     "stable-diffusion-v2-512": EPSILON,
     "stable-diffusion-v2-768-v": V,
@@ -45,8 +51,9 @@ class Told:
         return known
 
 
-def of_header(header: Header) -> Told:
-    """Raises Damaged for what is predicted in a way that cannot be computed."""
+def of_header(header: Header, *, corrected: bool = False) -> Told:
+    """Raises Damaged for what is predicted in a way that cannot be computed, and for words that are
+    not known unless they are `corrected` by a data sheet."""
     names = header.tensors
     for mark, words in EDM.items():
         if any(name == mark or name.endswith(f".{mark}") for name in names):
@@ -54,7 +61,7 @@ def of_header(header: Header) -> Told:
     metadata = header.metadata
     kind = V if _marked(V_MARK, names) else None
     if kind is None:
-        kind = WORDS.get(metadata.get("modelspec.prediction_type", "").strip().lower())
+        kind = _in_words(metadata, corrected)
     if kind is None:
         kind = ARCHITECTURES.get(metadata.get("modelspec.architecture", ""))
     if kind is None and _is_true(metadata.get("ss_v_parameterization")):
@@ -62,6 +69,21 @@ def of_header(header: Header) -> Told:
     ends_in_noise = _marked(ZERO_SNR_MARK, names)
     ends_in_noise = ends_in_noise or _is_true(metadata.get("ss_zero_terminal_snr"))
     return Told(kind, True if ends_in_noise else None)
+
+
+def _in_words(metadata: Mapping[str, str], corrected: bool) -> str | None:
+    for key in PREDICTION_KEYS:
+        said = metadata.get(key, "")
+        word = re.sub(r"[\s_-]", "", said.lower())
+        if word in WORDS:
+            return WORDS[word]
+        if word not in NO_WORDS and not corrected:
+            raise Damaged(
+                f"It says that it predicts “{said[:40]}”, which is not known: write "
+                '{"prediction_type": "v_prediction"} or {"prediction_type": "epsilon"} into its '
+                "data sheet"
+            )
+    return None
 
 
 def of_sheet(sheet: Mapping[str, Any]) -> Told:

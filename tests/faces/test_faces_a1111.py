@@ -351,6 +351,30 @@ def test_a_unit_that_is_off_may_say_anything(a1111, ball):
     assert np.array_equal(pixels(off.image), pixels(ball.image))
 
 
+@pytest.mark.parametrize(
+    "name", ["prompt", "batch_size", "n_iter", "seed", "steps", "width", "sampler_name", "styles"]
+)
+def test_null_is_as_good_as_nothing(front, name):
+    """Clients that were generated from A1111's own OpenAPI document send it for all they leave
+    out."""
+    asked = {"prompt": PROMPT, "seed": 7, "steps": 1, "width": SIDE, "height": SIDE}
+    without = {key: value for key, value in asked.items() if key != name}
+    answers = [
+        front.call("POST", "/sdapi/v1/txt2img", job) for job in (without, asked | {name: None})
+    ]
+    assert [answer.status for answer in answers] == [200, 200]
+    if name != "seed":
+        assert answers[0].json["images"] == answers[1].json["images"]
+
+
+def test_null_is_as_good_as_nothing_in_a_unit(front):
+    unit = {"image": packed(photo()), "module": "canny", "model": "canny", "resize_mode": None}
+    asked = {"prompt": PROMPT, "steps": 1, "width": SIDE, "height": SIDE}
+    units = {"controlnet": {"args": [unit | {"weight": None, "processor_res": None}]}}
+    answer = front.call("POST", "/sdapi/v1/txt2img", asked | {"alwayson_scripts": units})
+    assert answer.status == 200, answer.body
+
+
 @pytest.mark.parametrize("script", ["never oom integrated", "Never OOM Integrated", "comments"])
 def test_scripts_without_effect_are_passed_over(a1111, ball, script):
     made = paint(a1111, alwayson_scripts={script: {"args": [True, True]}})

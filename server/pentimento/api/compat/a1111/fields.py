@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from pentimento.core.errors import BadInput, field_error
 from pentimento.core.settings import MAX_SIDE
@@ -35,7 +35,17 @@ ACCEPTED_SCHEDULERS = frozenset(  # A1111 1.10's, and Forge's; by name or label
 
 
 class Lenient(BaseModel):
+    """What clients send: fields that are not known are passed over, and null is as good as
+    nothing."""
+
     model_config = ConfigDict(extra="ignore", allow_inf_nan=False)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _without_nulls(cls, sent: Any) -> Any:
+        if not isinstance(sent, dict):
+            return sent
+        return {name: value for name, value in sent.items() if value is not None}
 
 
 class GenerationFields(Lenient):

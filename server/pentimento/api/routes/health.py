@@ -11,7 +11,7 @@ from starlette.requests import Request
 
 from pentimento import __version__
 from pentimento.api import services
-from pentimento.api.jsontext import Answer
+from pentimento.api.jsontext import Answer, dump
 from pentimento.core import identity
 from pentimento.core.settings import MIB
 from pentimento.jobs.shared import is_offered
@@ -28,7 +28,7 @@ async def health(request: Request) -> Answer[Health]:
     health = Health(
         name="pentimento", version=__version__, status="ok", proof=proof, shared_files=shared
     )
-    return Answer(health)
+    return Answer(dump(health.model_dump(exclude_none=True)))  # nothing more without a nonce
 
 
 async def status(request: Request) -> Answer[Status]:

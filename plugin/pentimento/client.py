@@ -17,7 +17,7 @@ import socket
 import stat
 import threading
 import time
-from typing import Any, Callable, Dict, Iterator, List, Optional, Tuple
+from typing import TYPE_CHECKING, Any, Callable, Dict, Iterator, List, Mapping, Optional, Tuple
 from urllib.parse import urlencode, urlsplit
 
 import failure_words
@@ -25,6 +25,9 @@ import texts
 import wire
 from errors import JobFailed, PluginError, ServerRefused, ServerUnreachable
 from i18n import _
+
+if TYPE_CHECKING:
+    from answers import Available, BackendEntry, Jobs, Lists, Plan, PullSnapshot, Snapshot, Status
 
 CONNECT_SECONDS = 5
 HEALTH_SECONDS = 8
@@ -72,7 +75,7 @@ class Client:
         if not self.token:
             self.status()  # whether it wants one
 
-    def check(self) -> Dict[str, Any]:
+    def check(self) -> Status:
         """The server's status, once it is known to be Pentimento and to take the token."""
         self._prove()
         return self.status()
@@ -96,43 +99,44 @@ class Client:
         self._proven = True
         self._shares = health.get("shared_files") is True and self._host in LOOPBACK
 
-    def status(self) -> Dict[str, Any]:
+    def status(self) -> Status:
         return self._json("GET", "/v1/status", seconds=HEALTH_SECONDS)
 
-    def lists(self) -> Dict[str, list]:
+    def lists(self) -> Lists:
         """The server's `models`, and the `controlnets` and `loras` for them; its `styles`."""
-        return {**self._json("GET", "/v1/models"), **self._json("GET", "/v1/styles")}
+        both: Any = {**self._json("GET", "/v1/models"), **self._json("GET", "/v1/styles")}
+        return both
 
-    def available(self) -> Dict[str, Any]:
+    def available(self) -> Available:
         """Models that can be downloaded, with the machine's memory and the free space."""
         return self._json("GET", "/v1/models/available")
 
-    def pulls(self) -> list:
+    def pulls(self) -> List[PullSnapshot]:
         """Downloads that run, wait or have ended."""
         return self._json("GET", "/v1/models/pulls")["pulls"]
 
-    def pull(self, model: str, accept_licence: bool = False) -> Dict[str, Any]:
+    def pull(self, model: str, accept_licence: bool = False) -> PullSnapshot:
         """Begins a download or goes on with it."""
         request = {"id": model, "accept_licence": accept_licence}
         return self._json("POST", "/v1/models/pull", request)
 
-    def pause_pull(self, model: str) -> Dict[str, Any]:
+    def pause_pull(self, model: str) -> PullSnapshot:
         return self._json("POST", f"/v1/models/pulls/{model}/pause", {})
 
-    def cancel_pull(self, model: str) -> Dict[str, Any]:
+    def cancel_pull(self, model: str) -> PullSnapshot:
         """Gives a download up with what has come."""
         return self._json("DELETE", "/v1/models/pulls/" + model)
 
     def remove_model(self, model: str) -> None:
         self._json("DELETE", "/v1/models/" + model)
 
-    def backends(self) -> list:
+    def backends(self) -> List[BackendEntry]:
         """Where jobs can run, this machine first."""
         return self._json("GET", "/v1/backends")["backends"]
 
     def set_up(
         self, backend: str, change: Dict[str, Any], key: str = "", agreed: Optional[bool] = None
-    ) -> Dict[str, Any]:
+    ) -> BackendEntry:
         """Changes a service's settings, its key (empty: stays) and the consent (None: stays), in an
         order in which a key only goes to the new address. The service as it is then."""
         path = "/v1/backends/" + backend
@@ -143,7 +147,7 @@ class Client:
             entry = self._json("POST", path + "/consent", {"agreed": agreed})
         return entry
 
-    def forget_key(self, backend: str) -> Dict[str, Any]:
+    def forget_key(self, backend: str) -> BackendEntry:
         return self._json("DELETE", f"/v1/backends/{backend}/key")
 
     def check_backend(self, backend: str) -> list:
@@ -154,7 +158,7 @@ class Client:
         """Lets the engine start and read a model, so that the first job need not wait for that."""
         self._json("POST", "/v1/engine/start", {"model": model})
 
-    def plan(self, request: Dict[str, Any]) -> Dict[str, Any]:
+    def plan(self, request: Dict[str, Any]) -> Plan:
         return self._json("POST", "/v1/plan", request)
 
     def has(self, blob: str) -> bool:
@@ -198,7 +202,7 @@ class Client:
     def start_job(self, request: Dict[str, Any]) -> str:
         return self._json("POST", "/v1/jobs", request)["id"]
 
-    def job(self, job_id: str) -> Dict[str, Any]:
+    def job(self, job_id: str) -> Snapshot:
         return self._json("GET", "/v1/jobs/" + job_id)
 
     def address_of(self, job_id: str, index: int = 0) -> str:
@@ -216,7 +220,7 @@ class Client:
         """A waiting job is to be the next one."""
         self._json("PATCH", "/v1/jobs/" + job_id, {"position": "next"})
 
-    def history(self, **query: str) -> Dict[str, Any]:
+    def history(self, **query: str) -> Jobs:
         """Jobs that were, newest first, and where the next page begins: GET /v1/jobs."""
         given = {name: value for name, value in query.items() if value}
         return self._json("GET", "/v1/jobs?" + urlencode(given))
@@ -252,7 +256,7 @@ class Client:
     def shutdown(self) -> None:
         self._json("POST", "/v1/shutdown", {})
 
-    def follow(self, job_id: str, tell: Tell) -> Dict[str, Any]:
+    def follow(self, job_id: str, tell: Tell) -> Snapshot:
         """Waits for the end of a job; its last snapshot. `tell(event, data)` hears of every event.
         Raises JobFailed, or ServerUnreachable when the server stays away."""
         last_id = ""
@@ -275,7 +279,7 @@ class Client:
                     raise
             threading.Event().wait(RETRY_SECONDS)
 
-    def _events(self, job_id: str, last_id: str) -> Iterator[Tuple[str, str, Dict[str, Any]]]:
+    def _events(self, job_id: str, last_id: str) -> Iterator[Tuple[str, str, Any]]:
         """(event, id, data) from the job's stream until it ends or breaks off."""
         headers = {"Accept": "text/event-stream"}
         if last_id:
@@ -308,7 +312,7 @@ class Client:
 
     def _json(
         self, method: str, path: str, body: Any = None, seconds: float = ANSWER_SECONDS
-    ) -> Dict[str, Any]:
+    ) -> Any:
         data = None if body is None else json.dumps(body).encode()
         headers = {} if body is None else {"Content-Type": "application/json"}
         _status, _headers, answer = self._exchange(method, path, data, headers, seconds)
@@ -459,7 +463,7 @@ def _body(answer: http.client.HTTPResponse) -> bytearray:
     return data
 
 
-def _parsed(lines: Iterator[bytes]) -> Iterator[Tuple[str, str, Dict[str, Any]]]:
+def _parsed(lines: Iterator[bytes]) -> Iterator[Tuple[str, str, Any]]:
     """Server-Sent Events from the lines of a stream."""
     event, event_id = "message", ""
     data: List[str] = []
@@ -480,12 +484,19 @@ def _parsed(lines: Iterator[bytes]) -> Iterator[Tuple[str, str, Dict[str, Any]]]
             data.append(value)
 
 
-def _succeeded(snapshot: Dict[str, Any]) -> Dict[str, Any]:
+def no_lists() -> Lists:
+    """What there is to choose from before a server has told it."""
+    names = ("models", "loras", "controlnets", "vaes", "embeddings", "ip_adapters", "upscalers")
+    empty: Any = {name: [] for name in (*names, "wildcards", "styles")}
+    return empty
+
+
+def _succeeded(snapshot: Snapshot) -> Snapshot:
     if snapshot["status"] == wire.SUCCEEDED:
         return snapshot
     if snapshot["status"] == wire.CANCELLED:
         raise JobFailed(_("The job was cancelled on the server."), "", "cancelled")
-    error = snapshot.get("error") or {}
+    error: Mapping[str, Any] = snapshot.get("error") or {}
     raise JobFailed(
         failure_words.told(error.get("message") or "") or _("The job failed on the server."),
         failure_words.told(error.get("hint") or "")

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, Dict
+from typing import TYPE_CHECKING, Any
 
 from choices import N_
 from i18n import _
+
+if TYPE_CHECKING:
+    from answers import AvailableModel, PullSnapshot
 
 ROLES = {
     "model": N_("model"),
@@ -36,11 +39,11 @@ def amount(size: float) -> str:
     return _("{n} bytes").format(n=round(size))
 
 
-def role(entry: Dict[str, Any]) -> str:
+def role(entry: AvailableModel) -> str:
     return _(ROLES[entry["role"]]) if entry["role"] in ROLES else entry["role"]
 
 
-def fits(entry: Dict[str, Any]) -> str:
+def fits(entry: AvailableModel) -> str:
     """Whether it suits the machine the server runs on."""
     told = entry["fits"]
     numbers = {"need": f"{told['need']:g}", "have": f"{told['have']:g}"}
@@ -55,14 +58,14 @@ def fits(entry: Dict[str, Any]) -> str:
     return _("No: too much for this computer (no graphics card)")
 
 
-def state(entry: Dict[str, Any], pull: Any) -> str:
+def state(entry: AvailableModel, pull: Any) -> str:
     if entry["installed"]:
         return _("installed")
     words = STATES.get(pull["status"], "") if pull else ""
     return _(words) if words else _("not installed")
 
 
-def progress(pull: Dict[str, Any]) -> str:
+def progress(pull: PullSnapshot) -> str:
     """Of a download that runs or has stopped on its way."""
     text = _("{done} of {all}").format(done=amount(pull["done"]), all=amount(pull["bytes"]))
     if pull["bytes_per_second"]:
@@ -73,7 +76,7 @@ def progress(pull: Dict[str, Any]) -> str:
     return text
 
 
-def summary(entry: Dict[str, Any], pull: Any) -> str:
+def summary(entry: AvailableModel, pull: Any) -> str:
     """One line of the report."""
     parts = [entry["title"], role(entry), amount(entry["bytes"]), state(entry, pull)]
     return f"{entry['id']}: " + " · ".join([*parts, entry["licence"]["title"], fits(entry)])

@@ -7,10 +7,24 @@ import hashlib
 import random
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Tuple, Union
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    Dict,
+    List,
+    Mapping,
+    NamedTuple,
+    Optional,
+    Sequence,
+    Tuple,
+    Union,
+)
 
 import choices
 import options
+
+if TYPE_CHECKING:
+    from answers import Plan
 
 TXT2IMG, IMG2IMG, INPAINT, EDIT = "txt2img", "img2img", "inpaint", "edit"
 PREPROCESS, OUTPAINT, UPSCALE = "preprocess", "outpaint", "upscale"
@@ -34,7 +48,7 @@ class Box(NamedTuple):
     height: int
 
     @classmethod
-    def from_rect(cls, rect: Dict[str, int]) -> Box:
+    def from_rect(cls, rect: Mapping[str, Any]) -> Box:
         return cls(rect["x"], rect["y"], rect["width"], rect["height"])
 
     def rect(self) -> Dict[str, int]:
@@ -191,7 +205,7 @@ def _context(values: Dict[str, Any], layer: Optional[Box]) -> Any:
     return next(choice.value for choice in choices.CONTEXTS if choice.nick == kind)
 
 
-def least_size(plan: Dict[str, Any], values: Dict[str, Any]) -> Dict[str, int]:
+def least_size(plan: Plan, values: Dict[str, Any]) -> Dict[str, int]:
     """Values for `width` and `height` where the model by itself would paint a new picture too small
     to be of use (a plan without a size); empty where it would not, or where a size is given."""
     width, height = plan["box"]["width"], plan["box"]["height"]

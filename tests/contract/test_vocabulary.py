@@ -23,6 +23,8 @@ SCHEDULERS = REPO / "server/pentimento/engine/sampling/schedulers.py"  # which i
 def test_the_plug_ins_copy_is_up_to_date() -> None:
     command = [sys.executable, REPO / "tools" / "vocabulary.py", "--check"]
     assert subprocess.run(command, check=False).returncode == 0, "run tools/vocabulary.py"
+    command = [sys.executable, REPO / "tools" / "answers.py", "--check"]
+    assert subprocess.run(command, check=False).returncode == 0, "run tools/answers.py"
     assert plugin_words.CONTROL_TYPES == vocabulary.CONTROL_TYPES
 
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 import threading
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple, Union
+from typing import TYPE_CHECKING, Any, Callable, Dict, List, Optional, Sequence, Tuple, Union
 
 import log
 import server
@@ -22,16 +22,19 @@ from i18n import _, ngettext
 from server_texts import told
 from wire import UPSCALE, Box, Pixels, Sent, Stored
 
+if TYPE_CHECKING:
+    from answers import Plan, Snapshot, StageEntry
+
 
 @dataclass(frozen=True)
 class Outcome:
     """A finished job: its last snapshot, the pictures and, if asked for, the mask as used, the
     stages (entry of the snapshot and picture) and their contact sheet as a PNG file."""
 
-    snapshot: Dict[str, Any]
+    snapshot: Snapshot
     pictures: List[Pixels]
     mask: Optional[Pixels]
-    stages: List[Tuple[Dict[str, Any], Pixels]]
+    stages: List[Tuple[StageEntry, Pixels]]
     sheet: Optional[bytes]
 
 
@@ -88,7 +91,7 @@ class Work:
     def client(self) -> Client:
         return self._client
 
-    def plan(self, request: Dict[str, Any]) -> Dict[str, Any]:
+    def plan(self, request: Dict[str, Any]) -> Plan:
         return self._progress.wait_for(lambda: self._client.plan(request))
 
     def box(self, request: Dict[str, Any]) -> Box:
@@ -210,7 +213,8 @@ class Work:
             prompt = entry["facts"].get("prompt", asked.get("prompt", ""))  # as a template drew it
             title = title_for(prompt, self._title)
             which = entry["seed"], len(made) + 1, count
-            name = name_for(title, asked.get("strength", 1.0), *which)
+            strength = asked.get("strength")
+            name = name_for(title, 1.0 if strength is None else strength, *which)
             if asked.get("mode") == UPSCALE:  # there is nothing to tell apart by a seed
                 name = _("Enlarged {scale} ×").format(scale=f"{asked.get('scale', 2.0):g}")
             made.append(Picture(content, name, {**record, "name": name}))

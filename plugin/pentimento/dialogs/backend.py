@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Callable, Dict, List, Mapping, Optional
+from typing import TYPE_CHECKING, Any, Callable, List, Optional
 
 from gi.repository import Gtk
 
@@ -12,18 +12,21 @@ import options
 from dialogs.set_up import SetUp
 from i18n import _
 
+if TYPE_CHECKING:
+    from answers import BackendEntry, Route
+
 
 class PlaceChooser:
     """`combo` and `button`, bound to the config's `backend`. Until `fill` they show this machine
     and the value set. `changed(place)` hears of each choice."""
 
     def __init__(
-        self, config: Any, changed: Callable[[Dict[str, Any]], None], mode: str = ""
+        self, config: Any, changed: Callable[[BackendEntry], None], mode: str = ""
     ) -> None:
         self._config = config
         self._changed = changed
         self._mode = mode  # only places that can do it are listed, and whatever is chosen
-        self._places: List[Dict[str, Any]] = []
+        self._places: List[BackendEntry] = []
         self.combo = Gtk.ComboBoxText()
         self.button = native.dialog_button(
             _("Set _Up…"), _("Key, limits and consent of this service"), lambda: self.set_up(None)
@@ -33,11 +36,11 @@ class PlaceChooser:
         config.connect("notify::backend", lambda *_args: self._show())
 
     @property
-    def place(self) -> Optional[Dict[str, Any]]:
+    def place(self) -> Optional[BackendEntry]:
         """The chosen one; None while it is not known."""
         return next((one for one in self._places if one["id"] == self._id), None)
 
-    def fill(self, places: List[Dict[str, Any]]) -> None:
+    def fill(self, places: List[BackendEntry]) -> None:
         """Shows these places (entries of GET /v1/backends) and keeps the choice."""
         able = [one for one in places if one["capabilities"].get(self._mode, True)]
         chosen = [one for one in places if one["id"] == self._id and one not in able]
@@ -46,14 +49,14 @@ class PlaceChooser:
         if self.place:
             self._changed(self.place)
 
-    def ready(self, route: Optional[Mapping[str, Any]]) -> bool:
+    def ready(self, route: Optional[Route]) -> bool:
         """Whether a job with this route may go to the place; asks for what is missing."""
         place = self.place
         if place is None or place["configured"]:
             return True
         return bool(self.set_up(route)["configured"])
 
-    def set_up(self, route: Optional[Mapping[str, Any]]) -> Dict[str, Any]:
+    def set_up(self, route: Optional[Route]) -> BackendEntry:
         """Opens the dialog of the chosen service; the service as it is then."""
         place, window = self.place, self.combo.get_toplevel()
         assert place is not None  # else the button can not be pressed

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, Dict, List, Tuple
+from typing import TYPE_CHECKING, Any, Dict, List, Tuple
 
 import dialogs.native as native
+
+if TYPE_CHECKING:
+    from answers import Lists
 
 native.start()
 
@@ -14,6 +17,7 @@ import choices
 import dialogs.rows as rows
 import wire
 from actions import change_result, generate_again
+from client import no_lists
 from context import values_of
 from dialogs.loras import LoraAdder
 from dialogs.models import ModelChooser, StyleChooser, VaeChooser, default_of
@@ -40,7 +44,7 @@ class ChangeDialog(PlannedDialog):
         fill(config, record)
         context.start = values_of(context.action, config)
         super().__init__(procedure, config, context, _("_Change"))
-        self.lists: Dict[str, List[Dict[str, Any]]] = {"models": [], "vaes": []}
+        self.lists = no_lists()
         self.models, self.vaes = ModelChooser(config), VaeChooser(config)
         self.styles, self.loras = StyleChooser(config), LoraAdder(config)
         self.put(self._body(), self.status)
@@ -57,7 +61,7 @@ class ChangeDialog(PlannedDialog):
         self.context.start = values_of(self.context.action, self.config)
         super().show_done(results)
 
-    def known(self, lists: Dict[str, List[Dict[str, Any]]], _places: Any) -> None:
+    def known(self, lists: Lists, _places: Any) -> None:
         """The server has answered for the first time, or something is new there."""
         self.lists = lists
         models, styles = lists["models"], lists["styles"]

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any, Callable, Dict, Sequence, Set
+from typing import TYPE_CHECKING, Any, Callable, Sequence, Set
 
 from gi.repository import Gtk
 
 import choices
 from i18n import _
+
+if TYPE_CHECKING:
+    from answers import ControlNetEntry
 
 NICK, LABEL, LIVE = range(3)  # columns
 UNION = "union"  # a ControlNet for several kinds
@@ -47,7 +50,7 @@ class KindChooser(Gtk.ComboBox):
         self.set_active_id(self._config.get_property(self._name))
 
 
-def steerable(nets: Sequence[Dict[str, Any]], model: str) -> Set[str]:
+def steerable(nets: Sequence[ControlNetEntry], model: str) -> Set[str]:
     """The kinds that a model can be steered by, from `controlnets` of GET /v1/models."""
     found = {net["control"] for net in nets if net["ok"] and model in net["fits"]}
     return {kind.nick for kind in choices.CONTROLS} if UNION in found else found

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, Dict, List
+from typing import TYPE_CHECKING, Any, Dict, List
 
 import dialogs.native as native
+
+if TYPE_CHECKING:
+    from answers import BackendEntry, Lists
 
 native.start()
 
@@ -14,6 +17,7 @@ import dialogs.rows as rows
 import options
 import wire
 from actions import edit
+from client import no_lists
 from context import values_of
 from dialogs.backend import PlaceChooser
 from dialogs.layer_chooser import LayerChooser
@@ -32,7 +36,7 @@ class EditDialog(PlannedDialog):
     def __init__(self, procedure: Any, config: Any, context: Any) -> None:
         super().__init__(procedure, config, context, _("_Edit"))
         self.models = ModelChooser(config, wire.EDIT)
-        self.lists: Dict[str, List[Dict[str, Any]]] = {"models": []}
+        self.lists = no_lists()
         self.places = PlaceChooser(config, self._place_changed, wire.EDIT)
         self.loras = LoraAdder(config, wire.EDIT)
         self.able = True  # whether a model can edit; told by the server
@@ -51,7 +55,7 @@ class EditDialog(PlannedDialog):
         Destination.of(values).check(self.context.image)
         return edit.plan_request(self.context, values)
 
-    def known(self, lists: Dict[str, List[Dict[str, Any]]], places: List[Dict[str, Any]]) -> None:
+    def known(self, lists: Lists, places: List[BackendEntry]) -> None:
         """The server has answered for the first time, or something is new there."""
         self.lists = lists
         self.able = default_of(lists["models"], wire.EDIT) is not None
@@ -62,7 +66,7 @@ class EditDialog(PlannedDialog):
         plan = self.status.plan
         return self.places.ready(plan.get("route") if plan else None)
 
-    def _place_changed(self, place: Dict[str, Any]) -> None:
+    def _place_changed(self, place: BackendEntry) -> None:
         def fill() -> None:
             if place["id"] == options.LOCAL:
                 self.models.fill_with_models(self.lists["models"])

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, Dict, List
+from typing import TYPE_CHECKING, Any, Dict, List
 
 import dialogs.native as native
+
+if TYPE_CHECKING:
+    from answers import Lists
 
 native.start()
 
@@ -37,7 +40,7 @@ class ExpandDialog(PlannedDialog):
         """Raises NotPossible where the canvas would not grow."""
         return expand.plan_request(self.context, values_of(self.context.action, self.config))
 
-    def known(self, lists: Dict[str, List[Dict[str, Any]]], _places: Any) -> None:
+    def known(self, lists: Lists, _places: Any) -> None:
         """The server has answered for the first time, or something is new there."""
         models = lists["models"]
         native.when_closed(self.models, lambda: self.models.fill_with_models(models))

@@ -4,9 +4,12 @@ the widgets of whichever options the action has, in the order of a person's thou
 from __future__ import annotations
 
 import importlib
-from typing import Any, Dict, List, Optional
+from typing import TYPE_CHECKING, Any, Dict, List, Optional
 
 import dialogs.native as native
+
+if TYPE_CHECKING:
+    from answers import BackendEntry, Lists, Plan, Route
 
 native.start()
 
@@ -21,6 +24,7 @@ import dialogs.steering as steering
 import options
 import wire
 from actions.steering import check as check_steering
+from client import no_lists
 from context import values_of
 from dialogs.backend import PlaceChooser
 from dialogs.control_kinds import KindChooser, steerable
@@ -46,7 +50,7 @@ SHOWN_WHEN_USED = (
 class GenerateDialog(PlannedDialog):
     def __init__(self, procedure: Any, config: Any, context: Any) -> None:
         super().__init__(procedure, config, context, _("_Generate"))
-        self.lists: Dict[str, List[Dict[str, Any]]] = {"models": [], "vaes": []}
+        self.lists = no_lists()
         self.options = self.fields.options
         self._one_strength()
         self.steps_link = PresetLink(config, "steps-preset", "steps", choices.STEPS_PRESETS)
@@ -101,12 +105,12 @@ class GenerateDialog(PlannedDialog):
         self._asked = action.plan_request(self.context, values)
         return self._asked
 
-    def planned(self, plan: Dict[str, Any]) -> None:
+    def planned(self, plan: Plan) -> None:
         self.name_button(plan_words.button(plan, self.source_name()), plan_words.reason(plan))
         if self.selecting:
             self.selecting.show_plan(self._asked, plan)
 
-    def plan(self, client: Any, request: Dict[str, Any]) -> Dict[str, Any]:
+    def plan(self, client: Any, request: Dict[str, Any]) -> Plan:
         plan = client.plan(request)
         if request["mode"] == wire.TXT2IMG:
             given = {"width": request.get("width", 0), "height": request.get("height", 0)}
@@ -114,7 +118,7 @@ class GenerateDialog(PlannedDialog):
             return client.plan({**request, **larger}) if larger else plan
         return plan
 
-    def known(self, lists: Dict[str, List[Dict[str, Any]]], places: List[Dict[str, Any]]) -> None:
+    def known(self, lists: Lists, places: List[BackendEntry]) -> None:
         """The server has answered for the first time, or something is new there."""
         self.lists = lists
         native.when_closed(self.loras, lambda: self.loras.fill(lists))
@@ -137,14 +141,14 @@ class GenerateDialog(PlannedDialog):
         starter = [model for model in self.lists["models"] if model.get("ok", True)]
         self.better.set_visible(len(starter) == 1)
 
-    def _place_changed(self, place: Dict[str, Any]) -> None:
+    def _place_changed(self, place: BackendEntry) -> None:
         if place["id"] == options.LOCAL:
             models = self.lists["models"]
             native.when_closed(self.models, lambda: self.models.fill_with_models(models))
         else:
             native.when_closed(self.models, lambda: self.models.fill_with_service(place))
 
-    def _route(self) -> Optional[Dict[str, Any]]:
+    def _route(self) -> Optional[Route]:
         plan = self.status.plan
         return plan.get("route") if plan else None
 

@@ -6,9 +6,12 @@ The dialog stays open while its job runs and after it, with all its words; run.p
 
 from __future__ import annotations
 
-from typing import Any, Dict, List, Optional, Tuple
+from typing import TYPE_CHECKING, Any, Dict, List, Optional, Tuple
 
 import dialogs.native as native
+
+if TYPE_CHECKING:
+    from answers import BackendEntry, Lists, Plan
 
 native.start()
 
@@ -89,7 +92,7 @@ class JobDialog:
                 return True
         return False
 
-    def planned(self, plan: Dict[str, Any]) -> None:
+    def planned(self, plan: Plan) -> None:
         """What the server answers the work would be, whenever that is news."""
 
     def is_ready(self) -> bool:
@@ -155,11 +158,11 @@ class JobDialog:
         """The body for /v1/plan. Raises NotPossible where the image does not allow the work."""
         raise NotImplementedError
 
-    def plan(self, client: Any, request: Dict[str, Any]) -> Dict[str, Any]:
+    def plan(self, client: Any, request: Dict[str, Any]) -> Plan:
         """In a thread: the server's answer to it."""
         return client.plan(request)
 
-    def known(self, lists: Dict[str, List[Dict[str, Any]]], places: List[Dict[str, Any]]) -> None:
+    def known(self, lists: Lists, places: List[BackendEntry]) -> None:
         """What there is to choose from on the server, when it first answers and whenever it
         changes."""
 

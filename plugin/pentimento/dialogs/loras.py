@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any, Dict, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 from gi.repository import Gtk
 
 import dialogs.native as native
 import options
+from client import no_lists
 from dialogs.models import default_of
 from i18n import _
+
+if TYPE_CHECKING:
+    from answers import Lists, LoraEntry
 
 
 class LoraAdder(Gtk.ComboBoxText):
@@ -21,7 +25,7 @@ class LoraAdder(Gtk.ComboBoxText):
         self._config = config
         self._mode = mode
         self._runs_elsewhere = config.find_property("backend") is not None
-        self._lists: Mapping[str, Sequence[Dict[str, Any]]] = {}
+        self._lists = no_lists()
         native.name(self, _("Add a LoRA"), _("Those on the server that fit the model"))
         self.set_tooltip_text(_("Those on the server that fit the model"))
         self._show()
@@ -29,7 +33,7 @@ class LoraAdder(Gtk.ComboBoxText):
         for changing in ("model", "backend") if self._runs_elsewhere else ("model",):
             config.connect("notify::" + changing, lambda *_args: self._show())
 
-    def fill(self, lists: Mapping[str, Sequence[Dict[str, Any]]]) -> None:
+    def fill(self, lists: Lists) -> None:
         """`lists` is the answer of GET /v1/models."""
         self._lists = lists
         self._show()
@@ -43,7 +47,7 @@ class LoraAdder(Gtk.ComboBoxText):
         self.set_active(0)
         self.set_sensitive(bool(fitting))
 
-    def _fits(self, lora: Dict[str, Any]) -> bool:
+    def _fits(self, lora: LoraEntry) -> bool:
         here = not self._runs_elsewhere or self._backend() in ("", options.LOCAL)
         return here and lora["ok"] and self._model() in lora["fits"]
 

@@ -3,9 +3,13 @@ Downloads belong to the server and go on when it is closed."""
 
 from __future__ import annotations
 
-from typing import Any, Dict, List, Optional, Set
+from typing import TYPE_CHECKING, Any, Dict, List, Optional, Set, Tuple
 
 import dialogs.native as native
+
+if TYPE_CHECKING:
+    from answers import Available, AvailableModel, PullSnapshot
+    from client import Client
 
 native.start()
 
@@ -97,20 +101,21 @@ class ModelManager:
         self.asking = True
         self.background.run(lambda: _everything(server.connect()), self._show, self._failed)
 
-    def _show(self, told: Dict[str, Any]) -> None:
+    def _show(self, everything: Tuple[Available, List[PullSnapshot]]) -> None:
+        told, pulls = everything
         self.summary.set_text(_machine(told))
         self.list.foreach(Gtk.Widget.destroy)
         self.rows = {}
-        begun = {p["id"] for p in told["pulls"] if p["status"] in model_words.BEGUN}
+        begun = {p["id"] for p in pulls if p["status"] in model_words.BEGUN}
         for entry in sorted(told["available"], key=lambda one: _order(one, begun)):
             row = self.rows[entry["id"]] = ModelRow(entry, self._act)
             self.list.pack_start(row, False, False, 0)
         self.list.show()
         self._filter()
-        self.active = _active(told["pulls"])
-        self._progressed(told["pulls"])
+        self.active = _active(pulls)
+        self._progressed(pulls)
 
-    def _progressed(self, pulls: List[Dict[str, Any]]) -> None:
+    def _progressed(self, pulls: List[PullSnapshot]) -> None:
         self.asking = False
         before, self.active = self.active, _active(pulls)
         if set(before) - set(self.active):
@@ -134,7 +139,7 @@ class ModelManager:
 
     # What is done
 
-    def _act(self, what: str, entry: Dict[str, Any]) -> None:
+    def _act(self, what: str, entry: AvailableModel) -> None:
         if what == "download" and not self._agrees(entry):
             return
         if what == "remove" and not self._confirms(entry):
@@ -144,7 +149,7 @@ class ModelManager:
             lambda: _do(what, entry["id"]), lambda _done: self._refresh(), self._failed
         )
 
-    def _agrees(self, entry: Dict[str, Any]) -> bool:
+    def _agrees(self, entry: AvailableModel) -> bool:
         """Shows the licence before the first byte is asked for."""
         licence = entry["licence"]
         size = model_words.amount(entry["bytes"])
@@ -163,7 +168,7 @@ class ModelManager:
         widgets = (native.paragraph("\n\n".join(filter(None, lines))), link, agree)
         return self._asks(title, _("_Download"), widgets, agree)
 
-    def _confirms(self, entry: Dict[str, Any]) -> bool:
+    def _confirms(self, entry: AvailableModel) -> bool:
         text = _("It is deleted from the server's data folder. It can be downloaded again.")
         title = _("Remove {model}").format(model=entry["title"])
         return self._asks(title, _("_Remove"), (native.paragraph(text),))
@@ -189,9 +194,9 @@ class ModelManager:
         return answer == Gtk.ResponseType.OK
 
 
-def _everything(client) -> Dict[str, Any]:
+def _everything(client: Client) -> Tuple[Available, List[PullSnapshot]]:
     """In a thread."""
-    return {**client.available(), "pulls": client.pulls()}
+    return client.available(), client.pulls()
 
 
 def _do(what: str, model: str) -> None:
@@ -209,11 +214,11 @@ def _do(what: str, model: str) -> None:
         client.remove_model(model)
 
 
-def _active(pulls: List[Dict[str, Any]]) -> List[str]:
+def _active(pulls: List[PullSnapshot]) -> List[str]:
     return [pull["id"] for pull in pulls if pull["status"] in model_words.ACTIVE]
 
 
-def _order(entry: Dict[str, Any], begun: Set[str]) -> Any:
+def _order(entry: AvailableModel, begun: Set[str]) -> Any:
     """What is on its way first, then what is installed, then what suits; each in the catalogue's
     order."""
     verdict = ("yes", "slow", "no").index(entry["fits"]["verdict"])
@@ -221,7 +226,7 @@ def _order(entry: Dict[str, Any], begun: Set[str]) -> Any:
     return (installed or entry["id"] not in begun, not installed, not entry["usable"], verdict)
 
 
-def _machine(told: Dict[str, Any]) -> str:
+def _machine(told: Available) -> str:
     free = model_words.amount(told["free_bytes"])
     memory = told["machine"]["vram_gb"]
     if memory is None:

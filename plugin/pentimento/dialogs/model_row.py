@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, Callable, Dict, Optional
+from typing import TYPE_CHECKING, Any, Callable, Mapping, Optional
 
 import dialogs.native as native
+
+if TYPE_CHECKING:
+    from answers import AvailableModel, PullSnapshot
 
 native.start()
 
@@ -15,16 +18,16 @@ import model_words
 from i18n import _
 from server_texts import told
 
-Act = Callable[[str, Dict[str, Any]], None]
+Act = Callable[[str, "AvailableModel"], None]
 
 
 class ModelRow(Gtk.Box):
     """`act(what, entry)` hears of a pressed button: download, pause, resume, cancel, remove."""
 
-    def __init__(self, entry: Dict[str, Any], act: Act) -> None:
+    def __init__(self, entry: AvailableModel, act: Act) -> None:
         super().__init__(orientation=Gtk.Orientation.VERTICAL, spacing=native.SPACING)
         self.entry = entry
-        self.pull: Optional[Dict[str, Any]] = None
+        self.pull: Optional[PullSnapshot] = None
         self.heading = Gtk.Label(xalign=0, wrap=True)
         self.buttons = {
             what: self._button(what, text, tooltip, act)
@@ -50,7 +53,7 @@ class ModelRow(Gtk.Box):
         self.show_all()
         self.show_pull(None)
 
-    def show_pull(self, pull: Optional[Dict[str, Any]]) -> None:
+    def show_pull(self, pull: Optional[PullSnapshot]) -> None:
         """The state of its download, or that there is none."""
         self.pull = pull
         status = pull["status"] if pull else ""
@@ -73,7 +76,7 @@ class ModelRow(Gtk.Box):
         if pull and shown["cancel"]:
             self.bar.set_fraction(pull["fraction"])
             self.bar.set_text(model_words.progress(pull))
-        error = (pull["error"] if pull and stopped else None) or {}
+        error: Mapping[str, Any] = (pull["error"] if pull and stopped else None) or {}
         words = [failure_words.told(error[part]) for part in ("message", "hint") if error]
         self.problem.set_text(" ".join(["✗", *words]) if words else "")
         self.problem.set_visible(bool(error))

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any, Dict, Optional, Sequence
+from typing import TYPE_CHECKING, Any, Mapping, Optional, Sequence
 
 from gi.repository import Gtk, Pango
 
 import wire
 from i18n import _
 from server_texts import told
+
+if TYPE_CHECKING:
+    from answers import BackendEntry, ModelEntry, StyleEntry, VaeEntry
 
 STYLE_CHARACTERS = 10  # of a style's name that are always seen
 
@@ -24,7 +27,7 @@ class InstalledChooser(Gtk.ComboBoxText):
         self.connect("changed", lambda *_: self._chosen())
         config.connect("notify::" + name, lambda *_: self._show())
 
-    def fill(self, entries: Sequence[Dict[str, Any]], default: str) -> None:
+    def fill(self, entries: Sequence[Mapping[str, Any]], default: str) -> None:
         """Shows these (entries of GET /v1/models) and keeps the choice. `default` says what is used
         otherwise."""
         keep = self._config.get_property(self._name)
@@ -58,11 +61,11 @@ class ModelChooser(InstalledChooser):
         super().__init__(config, "model", _default_label(None))
         self._mode = mode
 
-    def fill_with_models(self, models: Sequence[Dict[str, Any]]) -> None:
+    def fill_with_models(self, models: Sequence[ModelEntry]) -> None:
         able = [model for model in models if can(model, self._mode)]
         self.fill(able, _default_label(default_of(able, self._mode)))
 
-    def fill_with_service(self, place: Dict[str, Any]) -> None:
+    def fill_with_service(self, place: BackendEntry) -> None:
         """Shows the models of a service (entry of GET /v1/backends)."""
         edits = self._mode == wire.EDIT
         own = place["edit_model" if edits else "model"]
@@ -79,12 +82,12 @@ class VaeChooser(InstalledChooser):
     def __init__(self, config: Any) -> None:
         super().__init__(config, "vae", _("The model's own"))
 
-    def fill_for(self, vaes: Sequence[Dict[str, Any]], model: str) -> None:
+    def fill_for(self, vaes: Sequence[VaeEntry], model: str) -> None:
         """`model` is an id of GET /v1/models."""
         self.fill([vae for vae in vaes if model in vae["fits"]], _("The model's own"))
 
 
-def _label(entry: Dict[str, Any]) -> str:
+def _label(entry: Mapping[str, Any]) -> str:
     title = str(entry.get("title") or entry["id"])
     title = title if entry.get("own") else told(title)
     inpaints = entry.get("variant") == "inpaint"
@@ -100,7 +103,7 @@ class StyleChooser(InstalledChooser):
             cell.set_property("ellipsize", Pango.EllipsizeMode.END)
             cell.set_property("width-chars", STYLE_CHARACTERS)
 
-    def fill_with(self, styles: Sequence[Dict[str, Any]]) -> None:
+    def fill_with(self, styles: Sequence[StyleEntry]) -> None:
         """`styles` is that of GET /v1/styles; one's own are called as they are called."""
         entries = [
             {"id": style["name"], "ok": style["ok"], "own": not style["builtin"]}
@@ -109,12 +112,12 @@ class StyleChooser(InstalledChooser):
         self.fill(entries, _("None"))
 
 
-def can(model: Dict[str, Any], mode: str) -> bool:
+def can(model: ModelEntry, mode: str) -> bool:
     """Whether an entry of GET /v1/models can be used in a mode; all of them in no special one."""
     return model.get("ok", True) and (not mode or mode in model.get("modes", ()))
 
 
-def default_of(models: Sequence[Dict[str, Any]], mode: str) -> Optional[Dict[str, Any]]:
+def default_of(models: Sequence[ModelEntry], mode: str) -> Optional[ModelEntry]:
     """The one that counts where none is named: the server's default, or for a mode that it cannot
     do the first that can."""
     able = [model for model in models if can(model, mode)]
@@ -122,7 +125,7 @@ def default_of(models: Sequence[Dict[str, Any]], mode: str) -> Optional[Dict[str
     return default or (able[0] if able and mode else None)
 
 
-def _default_label(model: Optional[Dict[str, Any]]) -> str:
+def _default_label(model: Optional[ModelEntry]) -> str:
     if model is not None:
         return _("Server's default: {model}").format(model=told(model.get("title") or model["id"]))
     return _("Server's default")

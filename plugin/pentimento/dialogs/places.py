@@ -3,9 +3,12 @@ recommended, and a button to set it up."""
 
 from __future__ import annotations
 
-from typing import Any, Dict, List
+from typing import TYPE_CHECKING, List
 
 import dialogs.native as native
+
+if TYPE_CHECKING:
+    from answers import BackendEntry
 
 native.start()
 
@@ -62,7 +65,7 @@ class PlacesDialog:
             lambda error: self.summary.set_text(str(error)),
         )
 
-    def _show(self, places: List[Dict[str, Any]]) -> None:
+    def _show(self, places: List[BackendEntry]) -> None:
         best = next((place for place in places if place["recommended"]), places[0])
         self.summary.set_text(
             _("Recommended: {place}. {why}").format(
@@ -74,7 +77,7 @@ class PlacesDialog:
             self.list.pack_start(self._row(place), False, False, 0)
         self.list.show_all()
 
-    def _row(self, place: Dict[str, Any]) -> Gtk.Box:
+    def _row(self, place: BackendEntry) -> Gtk.Box:
         heading = Gtk.Label(xalign=0)
         title = GLib.markup_escape_text(place_words.title(place))
         state = GLib.markup_escape_text(place_words.state(place))
@@ -92,6 +95,6 @@ class PlacesDialog:
         row.pack_start(facts_grid(place_words.facts(place)), False, False, 0)
         return row
 
-    def _set(self, place: Dict[str, Any]) -> None:
+    def _set(self, place: BackendEntry) -> None:
         SetUp(place, self.dialog).run()
         self._look()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Dict, List, Mapping, Optional, Sequence
+from typing import TYPE_CHECKING, Any, Iterable, List, Mapping, Optional, Sequence
 from urllib.parse import urlsplit
 
 import dialogs.route_words as route_words
@@ -10,6 +10,9 @@ import wire
 from choices import N_
 from i18n import _, ngettext
 from server_texts import told
+
+if TYPE_CHECKING:
+    pass
 
 SEPARATOR = " · "
 BUTTONS = {  # by the code of the plan's button
@@ -93,7 +96,7 @@ def _through_a_service(plan: Mapping[str, Any]) -> str:
     return SEPARATOR.join(part for part in parts if part)
 
 
-def sent(sends: Mapping[str, int]) -> str:
+def sent(sends: Mapping[str, Any]) -> str:
     """What leaves for a service for one picture."""
     size = _("{n} kB").format(n=max(1, round(sends["bytes"] / 1000)))
     if sends["width"] == 0:
@@ -176,6 +179,6 @@ def _size(box: Mapping[str, int]) -> str:
     return "{} × {}".format(box["width"], box["height"])
 
 
-def model_of(models: List[Dict[str, Any]], name: str) -> Optional[Dict[str, Any]]:
+def model_of(models: Iterable[Mapping[str, Any]], name: str) -> Optional[Mapping[str, Any]]:
     """The model of this id in the list of GET /v1/models."""
     return next((model for model in models if model["id"] == name), None)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, Dict, List
+from typing import TYPE_CHECKING, Any, Dict
 
 import dialogs.native as native
+
+if TYPE_CHECKING:
+    from answers import Lists
 
 native.start()
 
@@ -34,7 +37,7 @@ class BackgroundDialog(PlannedDialog):
         values = values_of(self.context.action, self.config)
         return replace_background.plan_request(self.context, values)
 
-    def known(self, lists: Dict[str, List[Dict[str, Any]]], _places: Any) -> None:
+    def known(self, lists: Lists, _places: Any) -> None:
         """The server has answered for the first time, or something is new there."""
         models = lists["models"]
         native.when_closed(self.models, lambda: self.models.fill_with_models(models))

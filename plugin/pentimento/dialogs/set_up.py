@@ -3,7 +3,7 @@ without which nothing is sent there."""
 
 from __future__ import annotations
 
-from typing import Any, Dict, Mapping, Optional
+from typing import TYPE_CHECKING, Any, Dict, Optional
 
 from gi.repository import Gtk
 
@@ -17,6 +17,9 @@ from errors import PluginError
 from i18n import _
 from server_texts import told
 
+if TYPE_CHECKING:
+    from answers import BackendEntry, Route
+
 WIDTH = 560
 TEST, SAVED = 1, 2
 KEPT = {"keyring": N_("kept in the keyring of this system"), "file": N_("kept in a private file")}
@@ -29,7 +32,7 @@ class SetUp:
     until it is. The key is shown nowhere; an empty entry keeps the one there is."""
 
     def __init__(
-        self, place: Dict[str, Any], parent: Gtk.Window, route: Optional[Mapping[str, Any]] = None
+        self, place: BackendEntry, parent: Gtk.Window, route: Optional[Route] = None
     ) -> None:
         self.place = place
         self.route = route
@@ -45,7 +48,7 @@ class SetUp:
         self.dialog.set_default_response(Gtk.ResponseType.OK)
         self._lay_out()
 
-    def run(self) -> Dict[str, Any]:
+    def run(self) -> BackendEntry:
         """The service as it is afterwards."""
         while True:
             response = self.dialog.run()
@@ -154,7 +157,7 @@ class SetUp:
         self._say(_("Asking the server…"))
         self._allow(False)
 
-        def kept(place: Dict[str, Any]) -> None:
+        def kept(place: BackendEntry) -> None:
             self._allow(True)
             self._show(place)
             done()
@@ -163,7 +166,7 @@ class SetUp:
             lambda: server.connect().set_up(service, change, key, agreed), kept, self._failed
         )
 
-    def _show(self, place: Dict[str, Any]) -> None:
+    def _show(self, place: BackendEntry) -> None:
         self.place = place
         self.key.set_text("")
         self.key.set_placeholder_text(self._key_state())
@@ -198,7 +201,7 @@ class SetUp:
             lambda: server.connect().forget_key(service), self._forgotten, self._failed
         )
 
-    def _forgotten(self, place: Dict[str, Any]) -> None:
+    def _forgotten(self, place: BackendEntry) -> None:
         self._allow(True)
         self._show(place)
         self._say(_("✓ The key is deleted."))

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from typing import Any, Dict, List, Optional
+from typing import TYPE_CHECKING, Any, Dict, List, Optional
 
 from gi.repository import GLib, Gtk
 
@@ -12,10 +12,13 @@ import dialogs.native as native
 import dialogs.notices as notices
 import dialogs.plan_words as plan_words
 import server
-from client import Client
+from client import Client, no_lists
 from dialogs.background import Background
 from errors import PluginError, ServerUnreachable
 from i18n import _
+
+if TYPE_CHECKING:
+    from answers import Plan
 
 DELAY_MS = 200  # after the last change, so that a dragged slider asks once
 LINES = 3  # that are always there for the text, so that the window stays as it is
@@ -30,9 +33,9 @@ class StatusLine(Gtk.Box):
     def __init__(self, dialog: Any) -> None:
         super().__init__(orientation=Gtk.Orientation.HORIZONTAL, spacing=native.SPACING)
         self._dialog = dialog
-        self._lists: Dict[str, List[Dict[str, Any]]] = {"models": []}
+        self._lists = no_lists()
         self._places: List[Dict[str, Any]] = []
-        self.plan: Optional[Dict[str, Any]] = None  # the newest one
+        self.plan: Optional[Plan] = None  # the newest one
         self._background = Background()
         self._asking = False  # one question at a time: its answer or the newest one's, no other
         self._outdated = False
@@ -132,7 +135,7 @@ class StatusLine(Gtk.Box):
         self._say("\n".join(lines), "gimp-info")
         self._dialog.allow(not missing)
 
-    def _sentence(self, url: str, plan: Dict[str, Any]) -> str:
+    def _sentence(self, url: str, plan: Plan) -> str:
         known = [*self._lists["models"], *self._lists.get("upscalers", ())]
         model = plan_words.model_of(known, plan["model"])
         where = plan_words.destination(url)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, Dict, List
+from typing import TYPE_CHECKING, Any, Dict
 
 import dialogs.native as native
+
+if TYPE_CHECKING:
+    from answers import Lists
 
 native.start()
 
@@ -53,7 +56,7 @@ class UpscaleDialog(PlannedDialog):
     def plan_request(self) -> Dict[str, Any]:
         return upscale.plan_request(self.context, values_of(self.context.action, self.config))
 
-    def known(self, lists: Dict[str, List[Dict[str, Any]]], _places: Any) -> None:
+    def known(self, lists: Lists, _places: Any) -> None:
         """The server has answered for the first time, or something is new there."""
         plain = {"id": wire.PLAIN, "title": _("Lanczos: makes up nothing")}
         entries = [*lists.get("upscalers", ()), plain]

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, Dict, List, Optional
+from typing import TYPE_CHECKING, Any, List, Optional
 
 import dialogs.native as native
+
+if TYPE_CHECKING:
+    from answers import BackendEntry, Lists, Route
 
 native.start()
 
@@ -13,6 +16,7 @@ from gi.repository import GimpUi, GLib, Gtk, Pango
 import choices
 import dialogs.rows as rows
 import options
+from client import no_lists
 from dialogs.backend import PlaceChooser
 from dialogs.fields import Fields
 from dialogs.models import ModelChooser, StyleChooser
@@ -44,7 +48,7 @@ class Face:
             _narrow(combo)
         self.places = PlaceChooser(config, self._place_changed)
         _narrow(self.places.combo)
-        self._lists: Dict[str, List[Dict[str, Any]]] = {"models": []}
+        self._lists = no_lists()
         self._steps = PresetLink(config, "steps-preset", "steps", choices.STEPS_PRESETS)
         self._sources: Optional[SourceChooser] = None
         self._source_row = native.column(0)
@@ -98,16 +102,16 @@ class Face:
             if isinstance(label, Gtk.Label):
                 label.set_ellipsize(Pango.EllipsizeMode.MIDDLE)
 
-    def route(self) -> Optional[Dict[str, Any]]:
+    def route(self) -> Optional[Route]:
         plan = self.status.plan
         return plan.get("route") if plan else None
 
-    def known(self, lists: Dict[str, List[Dict[str, Any]]], places: List[Dict[str, Any]]) -> None:
+    def known(self, lists: Lists, places: List[BackendEntry]) -> None:
         self._lists = lists
         native.when_closed(self.places.combo, lambda: self.places.fill(places))
         native.when_closed(self.styles, lambda: self.styles.fill_with(lists["styles"]))
 
-    def _place_changed(self, place: Dict[str, Any]) -> None:
+    def _place_changed(self, place: BackendEntry) -> None:
         if place["id"] == options.LOCAL:
             models = self._lists["models"]
             native.when_closed(self.models, lambda: self.models.fill_with_models(models))

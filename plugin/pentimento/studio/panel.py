@@ -7,9 +7,12 @@ import gc
 import importlib
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Callable, Dict, List, Optional, Tuple
+from typing import TYPE_CHECKING, Any, Callable, Dict, List, Optional, Tuple
 
 import dialogs.native as native
+
+if TYPE_CHECKING:
+    from answers import BackendEntry, Lists, Plan
 
 native.start()
 
@@ -244,13 +247,13 @@ class Panel:
         action = importlib.import_module("actions." + context.action.key)
         return action.plan_request(context, context.values)
 
-    def plan(self, client: Any, request: Dict[str, Any]) -> Dict[str, Any]:
+    def plan(self, client: Any, request: Dict[str, Any]) -> Plan:
         return client.plan(request)
 
-    def known(self, lists: Dict[str, Any], places: List[Dict[str, Any]]) -> None:
+    def known(self, lists: Lists, places: List[BackendEntry]) -> None:
         self.face.known(lists, places)
 
-    def planned(self, plan: Dict[str, Any]) -> None:
+    def planned(self, plan: Plan) -> None:
         """The newest plan has come; the button's words follow it."""
 
     def explain(self, error: Exception) -> str:

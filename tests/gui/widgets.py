@@ -185,7 +185,8 @@ def last_character(node):
 
 
 def focused(root):
-    """Name and role of the innermost widget with the focus, and whether it can be seen."""
+    """Name and role of the innermost widget with the focus, and whether it can be seen. (What a
+    scrolled window has brought into sight, GTK goes on calling hidden: its place tells.)"""
     found = None
     for node in walk(root):
         with suppress(GLib.Error):
@@ -193,7 +194,23 @@ def focused(root):
                 found = node
     if found is None:
         return None
-    return [found.get_name() or "", found.get_role_name(), has(found, STATES.SHOWING)]
+    shown = has(found, STATES.SHOWING) or is_in_sight(found)
+    return [found.get_name() or "", found.get_role_name(), shown]
+
+
+def is_in_sight(node):
+    """Whether it lies in the part of a scrolled window that is shown."""
+    pane = node.get_parent()
+    while pane is not None and pane.get_role_name() != "scroll pane":
+        pane = pane.get_parent()
+    if pane is None or not has(pane, STATES.SHOWING):
+        return False
+    around, inside = extents(pane), extents(node)
+    return (
+        min(inside.width, inside.height) > 1
+        and around.y <= inside.y
+        and inside.y + inside.height <= around.y + around.height
+    )
 
 
 def letters(root):

@@ -56,6 +56,26 @@ AROUND_ROCKET = """
 image.select_rectangle(Gimp.ChannelOps.REPLACE, 299, 118, 50, 292)
 image.set_selected_layers(image.get_layers()[:1])
 """
+CUP = REPO / "examples" / "coffee.jpg"
+PASTE_CUP = """
+other = Gimp.file_load(Gimp.RunMode.NONINTERACTIVE, Gio.File.new_for_path({path}))
+procedure = Gimp.get_pdb().lookup_procedure("plug-in-pentimento-cut-out")
+config = procedure.create_config()
+config.set_property("run-mode", Gimp.RunMode.NONINTERACTIVE)
+config.set_property("image", other)
+config.set_core_object_array("drawables", other.get_layers())
+cup = procedure.run(config).index(1)
+cup.remove_mask(Gimp.MaskApplyMode.APPLY)
+pasted = Gimp.Layer.new_from_drawable(cup, image)
+image.insert_layer(pasted, None, 0)
+pasted.set_name("cup")
+pasted.scale(210, 140, False)
+pasted.set_offsets(60, 265)
+other.delete()
+image.set_selected_layers([pasted])
+Gimp.displays_flush()
+"""
+CANVAS = (312, 209, 952, 636)  # of GIMP's window: where the photograph is seen
 STAND_IN = {"title": "FLUX.2 Klein 4B", "default_steps": 4, "default_guidance": 1}
 SHOWN, BESIDE = [(252, 100), (270, 200), (294, 346)], (290, 240)  # px of the dialog's picture
 REDRAW_SECONDS = 3  # until the canvas has caught up; nothing tells of it
@@ -292,6 +312,53 @@ def cut_out(session: Session) -> None:
     shoot_gimp(session, "cut-out")
 
 
+def replacing(session: Session) -> None:
+    """Takes the picture of Replace Background."""
+    gui, title = session.gui, session.open_dialog("Replace Background")
+    gui.set_text(title, "Background", "a beach at sunset")
+    session.wait_for_status(title, "steps")
+    gui.press(title, "Fit the subject's light")
+    take(session, title, "replace-background")
+    gui.keys(title, "Escape")
+    gui.gone(title)
+
+
+def harmonizing(session: Session) -> None:
+    """Takes the pictures of Harmonize Layer and of what it makes of a cup that was cut out of
+    another photograph: before and after."""
+    gui = session.gui
+    gui.python(CLOSE_ALL)
+    gui.python(OPEN.format(path=json.dumps(f"{HOST}{PHOTO}")))
+    gui.window("{}x{}".format(*session.read("[width, height]")))
+    gui.python(PASTE_CUP.format(path=json.dumps(f"{HOST}{CUP}")))
+    gui.place("– GIMP", 0, 0, 1390, 760)
+    session.wait_for_layers(2)
+    with tempfile.TemporaryDirectory() as folder:
+        shots = [Path(folder) / name for name in ("before.png", "after.png")]
+        canvas(session, shots[0])
+        harmonize(session)
+        canvas(session, shots[1])
+        beside(shots, IMAGES / "harmonized.png")
+
+
+def canvas(session: Session, file: Path) -> None:
+    """Takes the picture of the image in GIMP's window."""
+    time.sleep(REDRAW_SECONDS)
+    session.gui.shot(file, "– GIMP")
+    Image.open(file).convert("RGB").crop(CANVAS).save(file)
+
+
+def harmonize(session: Session) -> None:
+    """Takes the picture of the dialog, and presses its button."""
+    gui = session.gui
+    title = session.open_dialog("Harmonize Layer")
+    gui.choose(title, "Way", "Computed")
+    take(session, title, "harmonize")
+    gui.press(title, "Harmonize", "button|push button")
+    gui.gone(title, 60)
+    session.wait_for_layers(5)
+
+
 def selecting(session: Session) -> None:
     """Takes the picture of Select Object with a box and a place beside the object."""
     session.gui.python("image.set_selected_layers(image.get_layers()[-1:])")
@@ -426,6 +493,7 @@ def main() -> None:
         map_layer(session)
         growing(session)
         selecting(session)
+        replacing(session)
         show(session, "Server", "The server runs at")
         show(session, "Doctor", "All is well.")
         session.open_dialog("Text to Image")
@@ -437,6 +505,7 @@ def main() -> None:
         services(session)
         indexed(session)
         cut_out(session)
+        harmonizing(session)
 
 
 if __name__ == "__main__":

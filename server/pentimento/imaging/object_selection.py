@@ -48,9 +48,12 @@ def select(
         return _near_selection(picture, clicks, rough)
     height, width = picture.shape[:2]
     small, sx, sy = _reduced(picture)
-    hints = _hints(small, _scaled(clicks, sx, sy), box.scaled(sx, sy) if box else None)
-    alone = box is None and any(click.wanted for click in clicks)
-    cut = _cut(small, hints, alone)
+    places = _scaled(clicks, sx, sy)
+    if box is None and any(click.wanted for click in clicks):
+        cut = _cut(small, _hints(small, places), alone=True)
+    else:
+        around = box.scaled(sx, sy) if box else middle(small.shape[1], small.shape[0])
+        cut = _within(small, places, around)
     inside = cv2.resize(cut.astype(np.float32), (width, height), interpolation=cv2.INTER_LINEAR)
     return matting.soft_alpha(picture, inside > 0.5, matting.band_of(inside.shape))
 
@@ -175,32 +178,57 @@ def _middle_lines(rough: np.ndarray, depth: float) -> np.ndarray:
     return np.asarray(ridge & (depths >= depth))
 
 
-def _hints(picture: np.ndarray, clicks: list[Click], box: Box | None) -> np.ndarray:
-    """GrabCut's labels, `(h, w)` u8: certain and likely object and background."""
-    height, width = picture.shape[:2]
+def _within(picture: np.ndarray, clicks: list[Click], box: Box) -> np.ndarray:
+    """`(h, w)` bool: the object in a box, and then with clicks where that was wrong. They change
+    what the box alone has found where they are: from the start, and everywhere, they would also
+    unsettle what was right."""
+    inside = np.zeros(picture.shape[:2], bool)
+    inside[box.y : box.bottom, box.x : box.right] = True
+    labels = np.where(inside, cv2.GC_PR_FGD, cv2.GC_BGD).astype(np.uint8)
+    found = _cut(picture, labels, alone=False)
+    if not clicks:
+        return found
+    labels[inside & ~found] = cv2.GC_PR_BGD
+    _mark(labels, _smooth_lab(picture), clicks)
+    again = _cut(picture, labels, alone=False)
+    return found ^ _touched(found ^ again, clicks)
+
+
+def _touched(part: np.ndarray, clicks: list[Click]) -> np.ndarray:
+    """`(h, w)` bool: what of it hangs together with a click."""
+    near = np.zeros(part.shape, np.uint8)
+    for click in clicks:
+        cv2.circle(near, _place(click), 2 * _dot(part), 1, -1)
+    _, parts = cv2.connectedComponents(part.astype(np.uint8), connectivity=8)
+    return part & np.isin(parts, np.unique(parts[near > 0]))
+
+
+def _hints(picture: np.ndarray, clicks: list[Click]) -> np.ndarray:
+    """GrabCut's labels where clicks alone say it, `(h, w)` u8: certain and likely object and
+    background."""
     lab = _smooth_lab(picture)
-    labels = np.full((height, width), cv2.GC_BGD, np.uint8)
-    wanted = [click for click in clicks if click.wanted]
-    if box is None and wanted:
-        labels[:] = cv2.GC_PR_BGD
-        for click in wanted:
+    labels = np.full(picture.shape[:2], cv2.GC_PR_BGD, np.uint8)
+    for click in clicks:
+        if click.wanted:
             labels[_grown(_alike(lab, click, LOOK))] = cv2.GC_PR_FGD
-    else:
-        around = box or middle(width, height)
-        labels[around.y : around.bottom, around.x : around.right] = cv2.GC_PR_FGD
     _mark(labels, lab, clicks)
     return labels
 
 
 def _mark(labels: np.ndarray, lab: np.ndarray, clicks: list[Click]) -> None:
-    """Sets what clicks are certain of: a dot, and what looks the same right around it."""
-    radius = max(1, round(DOT * max(labels.shape)))
+    """Sets what clicks are certain of: a dot, but for what looks different in it, as beside a
+    narrow part, and what looks the same right around it."""
+    radius = _dot(labels)
     for click in clicks:
-        label = cv2.GC_FGD if click.wanted else cv2.GC_BGD
-        sure = _alike(lab, click, LOOK / 2)
-        sure &= cv2.circle(np.zeros_like(labels), _place(click), 8 * radius, 1, -1) > 0
-        cv2.circle(labels, _place(click), radius, label, -1)
-        labels[sure] = label
+        for look, reach in ((LOOK, radius), (LOOK / 2, 8 * radius)):
+            near = cv2.circle(np.zeros_like(labels), _place(click), reach, 1, -1) > 0
+            sure = near & _alike(lab, click, look)
+            labels[sure] = cv2.GC_FGD if click.wanted else cv2.GC_BGD
+
+
+def _dot(picture: np.ndarray) -> int:
+    """px, the radius of a click."""
+    return max(1, round(DOT * max(picture.shape)))
 
 
 def _place(click: Click) -> tuple[int, int]:

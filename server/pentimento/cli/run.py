@@ -17,7 +17,8 @@ def _several(form: str) -> str:
 def command(
     output: Annotated[Path, typer.Option(help="Where the picture goes: .png, .jpg or .webp.")],
     mode: Annotated[
-        str | None, typer.Option(help="txt2img, img2img, inpaint or edit; else by the input.")
+        str | None,
+        typer.Option(help="txt2img, img2img, inpaint, edit or harmonize; else by the input."),
     ] = None,
     input: Annotated[
         Path | None, typer.Option(exists=True, dir_okay=False, help="The source picture.")

@@ -187,7 +187,16 @@ def _tell(outcome: Outcome, files: list[Path], shown: list[Path], *, as_json: bo
     for index, file in enumerate(files):
         drawn = outcome.drawn[index] if outcome.drawn else ""
         words = f": {drawn}" if drawn else ""
-        typer.echo(f"{file} (seed {outcome.record['request']['seed'] + index}){words}")
+        typer.echo(f"{file}{_about(outcome, index)}{words}")
+
+
+def _about(outcome: Outcome, index: int) -> str:
+    """What tells a picture from the others of its job; masks and maps need nothing."""
+    facts = outcome.facts[index] if outcome.facts else {}
+    if "layer" in facts:
+        return f" ({facts['layer']})"
+    seed = outcome.record["request"].get("seed")
+    return "" if seed is None else f" (seed {seed + index})"
 
 
 def complain(error: PentimentoError) -> None:
@@ -293,8 +302,11 @@ class LocalRunner:
             mask = results.selected(request, files)[..., None]
             return Outcome([pixels.with_alpha(mask)], record)
         if request.mode is Mode.HARMONIZE:
+            from pentimento.imaging.harmony_layers import NAMES
+
             layers = results.harmonized(request, files)
-            return Outcome([layers.edge, layers.light, layers.shadow], record)
+            made = [layers.edge, layers.light, layers.shadow]
+            return Outcome(made, record, facts=[{"layer": name} for name in NAMES])
         made_of: list[Result] = []
         options = EngineOptions.kept(kept(self._data_dir))
         backend = LocalBackend(self._data_dir, registry, options=options)

@@ -97,6 +97,12 @@ image.remove_layer(result)
 image.set_selected_layers(image.get_layers()[:1])
 Gimp.displays_flush()
 """
+OPEN_PLOT = """
+plot = next(item for item in image.get_layers() if item.get_name().startswith("X/Y"))
+plot.set_expanded(True)
+image.set_selected_layers(plot.get_children()[:1])
+Gimp.displays_flush()
+"""
 INDEXED = """
 image.flatten()
 image.convert_indexed(
@@ -296,6 +302,33 @@ def growing(session: Session) -> None:
     gui.gone("Upscale")
 
 
+def results(session: Session) -> None:
+    """Takes the pictures of Change Result and X/Y Plot, and of the group that a plot becomes."""
+    gui = session.gui
+    gui.python("image.set_selected_layers(image.get_layers()[-2:-1])")  # of Image to Image
+    title = session.open_dialog("Change Result")
+    session.wait_for_status(title, "steps")
+    take(session, title, "change-result")
+    gui.keys(title, "Escape")
+    gui.gone(title)
+    title = session.open_dialog("X/Y Plot")
+    gui.set_text(title, "Values down", "1, 2")
+    session.wait_for_status(title, "6 pictures")
+    take(session, title, "xy-plot")
+    before = len(session.layers())
+    wait(lambda: gui.sensitive(title, "Plot", "button|push button"), 30, "the button")
+    gui.press(title, "Plot", "button|push button")
+    session.wait_for_layers(before + 1)
+    gui.gone(title, 60)
+    gui.place("– GIMP", 0, 0, 1390, 865)
+    gui.python(OPEN_PLOT)
+    time.sleep(REDRAW_SECONDS)
+    shoot_gimp(session, "xy-plot-group")
+    gui.python("image.remove_layer(plot)\nGimp.displays_flush()")
+    gui.python(DESELECT)
+    gui.place("– GIMP", 0, 0, 1390, 760)
+
+
 def cut_out(session: Session) -> None:
     """Takes the picture of an image whose subject was cut out by a box around it."""
     gui = session.gui
@@ -483,6 +516,7 @@ def main() -> None:
         )
         gui.python(DESELECT)
         shoot_gimp(session, "gimp-result")
+        results(session)
         studio(session)
         how_it_was_made(session)
         steering(session)

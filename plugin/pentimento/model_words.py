@@ -18,6 +18,7 @@ ROLES = {
     "tiny-vae": N_("tiny VAE"),
     "ip-adapter": N_("IP-Adapter"),
     "annotator": N_("draws control maps"),
+    "upscaler": N_("enlarges pictures"),
 }
 STATES = {
     "queued": N_("waits for its turn"),

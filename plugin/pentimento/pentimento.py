@@ -67,6 +67,8 @@ def add_return(procedure, kind, name, label, blurb):
         procedure.add_drawable_return_value(*head, True, READ_WRITE)
     elif kind == "image":
         procedure.add_image_return_value(*head, True, READ_WRITE)
+    elif kind == "number":
+        procedure.add_int_return_value(*head, 0, 2**31 - 1, 0, READ_WRITE)
     else:
         procedure.add_string_return_value(*head, "", READ_WRITE)
 

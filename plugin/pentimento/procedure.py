@@ -19,7 +19,7 @@ VARIATIONS_LABEL = N_("_Variations")
 @dataclass(frozen=True)
 class Action:
     """One procedure. `key` names the files actions/<key>.py and dialogs/<key>.py. `returns` lists
-    (kind, name, label, blurb) with the kinds layer, layers, image, item
+    (kind, name, label, blurb) with the kinds layer, layers, image, item, number
     and text."""
 
     key: str
@@ -53,5 +53,11 @@ ITEM_RETURN = (
     "item",
     N_("Item"),
     N_("The new channel, mask or layer; none where the selection was changed"),
+)
+BATCH_RETURNS = (
+    ("number", "done", N_("Done"), N_("How many files are done")),
+    ("number", "failed", N_("Failed"), N_("How many files failed, each with its reason")),
+    ("number", "left", N_("Left"), N_("How many files are left")),
+    ("text", "report", N_("Report"), N_("All files in JSON, as report.json has them")),
 )
 REPORT_RETURN = ("text", "report", N_("Report"), N_("What was found, as text"))

@@ -8,6 +8,7 @@ from typing import Dict
 import options
 from choices import N_
 from procedure import (
+    BATCH_RETURNS,
     IMAGE_RETURNS,
     ITEM_RETURN,
     MENU,
@@ -312,6 +313,22 @@ ACTIONS = (
         RESULT_RETURNS,
     ),
     Action(
+        "sort_variations",
+        "plug-in-pentimento-sort-variations",
+        N_("_Sort Variations by Seam"),
+        N_("Sort Variations by Seam"),
+        (VARIATIONS, "<Layers>"),
+        N_("Bring the result whose edge shows least to the top, and the others in order below it"),
+        N_(
+            "Works on the selected result layer or the group that holds it, in one undo step. The "
+            "seam is the step from pixel to pixel where a result begins, as a multiple of the "
+            "steps near by: it is known of results of a selection and of Expand. Next Variation "
+            "and Previous Variation then go by that order."
+        ),
+        (),
+        RESULT_RETURNS,
+    ),
+    Action(
         "make_control_layer",
         "plug-in-pentimento-make-control-layer",
         N_("_Make Control Layer..."),
@@ -413,6 +430,23 @@ ACTIONS = (
         ),
         (options.WAY, options.HARMONY_WORDS, options.EDITOR, *options.SEEDS[:2]),
         RESULT_RETURNS,
+    ),
+    Action(
+        "batch",
+        "plug-in-pentimento-batch",
+        N_("_Batch"),
+        N_("Batch"),
+        (),
+        N_("Run one job over a folder of pictures, from a script"),
+        N_(
+            "Calls the command “pentimento batch”: what was done before is not done again, also "
+            "after a crash, and a file that fails does not stop the others. The recipe is a file, "
+            "or the job that the selected result layer carries. It runs on this computer's own "
+            "server."
+        ),
+        options.BATCH,
+        BATCH_RETURNS,
+        needs_image=False,
     ),
     Action(
         "backends",

@@ -149,6 +149,9 @@ def _value(procedure, kind, content):
     elif kind in OBJECTS:
         value = GObject.Value(OBJECTS[kind].__gtype__)
         value.set_object(content)
+    elif kind == "number":
+        value = GObject.Value(GObject.TYPE_INT)
+        value.set_int(content)
     else:
         value = GObject.Value(GObject.TYPE_STRING)
         value.set_string(texts.readable(content))

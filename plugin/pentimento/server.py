@@ -301,6 +301,12 @@ def _spawn(command: List[str]) -> subprocess.Popen:
         ) from error
 
 
+def command() -> List[str]:
+    """`pentimento` as the installer has put it, without a sub-command; empty where it is not."""
+    serve = _command()
+    return serve[:-1] if serve[-1:] == ["serve"] else []
+
+
 def _command() -> List[str]:
     command = _read_json("install.json").get("command")
     return [str(part) for part in command] if isinstance(command, list) else []

@@ -86,12 +86,17 @@ def test_what_fails_is_told_and_the_rest_is_done(served: Shell) -> None:
     assert "broken" in done.stderr
     (served.folder / "mixed" / "broken 破.png").unlink()
     mine.unlink()
+    (served.folder / "nothing").mkdir()
+    (served.folder / "nothing" / "broken.png").write_bytes(b"nothing")
+    none = served("batch", "nothing", "--recipe", "recipe.json", "--output", "none out")
+    assert none.returncode == 1
+    assert report(served.folder / "none out")["failed"] == 1
     mended = served(*command)
     assert mended.returncode == 0, mended.stderr
     assert report(served.folder / "mixed-out")["done"] == 3
 
 
-@pytest.mark.parametrize("way", ["beside:-mask.png", "alpha"])
+@pytest.mark.parametrize("way", ["beside:-mask.png", "alpha", "green"])
 def test_masks_come_by_rule(served: Shell, way: str) -> None:
     name = f"masked {way[:5]}"
     [file] = pictures(served.folder / name, 1)
@@ -100,6 +105,10 @@ def test_masks_come_by_rule(served: Shell, way: str) -> None:
     hole[10:30, 12:36] = 255
     if way == "alpha":
         Image.fromarray(np.dstack([picture, 255 - hole])).save(file)
+    elif way == "green":
+        picture = picture.copy()
+        picture[..., 1] = hole
+        Image.fromarray(picture).save(file)
     else:
         Image.fromarray(hole).save(file.with_name(f"{file.stem}-mask.png"))
     done = served(

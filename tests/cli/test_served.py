@@ -15,6 +15,26 @@ from pentimento.core.files import server_file
 SLOW = ("run", "--steps", "200", "--output", "slow.png")
 
 
+def test_pictures_are_numbered_by_how_little_their_edge_shows(served: Shell) -> None:
+    photo(served.folder / "s.png")
+    square_mask(served.folder / "sm.png")
+    job = ("--input", "s.png", "--mask", "sm.png", "--prompt", "树 “é”", "--steps", "1")
+    several = ("run", *job, "--seed", "5", "--count", "4", "--json")
+    plain = json.loads(served(*several, "--output", "p.png").stdout)
+    told = json.loads(served(*several, "--output", "o.png", "--by-seam").stdout)
+    assert plain["seeds"] == [5, 6, 7, 8]
+    assert told["seams"] == sorted(plain["seams"]) != plain["seams"]
+    assert dict(zip(told["seeds"], told["seams"], strict=True)) == dict(
+        zip(plain["seeds"], plain["seams"], strict=True)
+    )
+    for file, seed in zip(told["files"], told["seeds"], strict=True):
+        same = plain["files"][plain["seeds"].index(seed)]
+        assert (served.folder / file).read_bytes() == (served.folder / same).read_bytes()
+    refused = served("run", "--input", "s.png", "--output", "x.png", "--by-seam")
+    assert refused.returncode == 2
+    assert "--mask" in refused.stderr
+
+
 def test_run_starts_a_server_that_stays(shell: Shell) -> None:
     source = photo(shell.folder / "a.png")
     arguments = ("run", "--input", "a.png", "--strength", "0", "--output", "b.png")

@@ -10,6 +10,7 @@ import json
 import os
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 from tests.gimp import profiles, table_profile
@@ -62,6 +63,13 @@ class HeadlessGimp:
         """Writes the server.json that the plug-in reads."""
         described = {"url": url, "token": token, "pid": 0, "version": "test"}
         (self.data / "server.json").write_text(json.dumps(described))
+
+    def let_it_call_the_command(self) -> None:
+        """Writes install.json, as install.sh does: the command goes by way of a chroot back to this
+        machine."""
+        inner = ["/usr/bin/env", f"PYTHONPATH={REPO / 'server'}", sys.executable]
+        command = ["/usr/sbin/chroot", "/mnt", *inner, "-m", "pentimento", "serve"]
+        (self.data / "install.json").write_text(json.dumps({"command": command}))
 
     def run(
         self,

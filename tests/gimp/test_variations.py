@@ -57,6 +57,26 @@ def test_what_tells_tries_apart_comes_first_in_their_names(facts):
     assert facts("tries")["names"] == [*single, *several]
 
 
+def test_the_one_whose_edge_shows_least_comes_first_and_others_stay_in_their_place(facts):
+    found = facts("by seam")
+    assert found["error"] == ""
+    assert found["seams"] == sorted(found["as they were"])
+    assert len(set(found["seams"])) == 4
+    assert found["stack"] == [*found["order"][:2], "own", *found["order"][2:]]
+    assert found["names"]
+    assert found["seen"] == [True, False, False, False]
+    assert found["selected"]
+    assert found["walk"] == [1, 2, 3, 0]
+
+
+def test_a_changed_result_is_sorted_by_its_new_edge_and_unknown_edges_are_said(facts):
+    found = facts("by seam")
+    error, seams = found["again"]
+    assert error == ""
+    assert seams == sorted(seams) != found["seams"]
+    assert "not known how much the edges" in found["unknown"]
+
+
 def test_a_plot_is_a_named_group_of_all_pairs(facts):
     found = facts("plot")
     assert found["error"] == found["next"] == ""

@@ -83,7 +83,7 @@ def check(screen, title, name):
     words; takes a picture of it."""
     gui = screen.gui
     size = "x".join(map(str, screen.space))
-    gui.shot(PICTURES / f"{screen.options['language'] or 'en'}-{size}-{name}.png")
+    gui.shot(PICTURES / f"{screen.options['language'] or 'en'}-{size}-{name.replace('/', ' ')}.png")
     wait(lambda: buttons_inside(screen, title), 15, f"the buttons of {name}")
     keys = [key for key, _widget in gui.letters(title)]
     assert len(keys) == len(set(keys)), (name, gui.letters(title))

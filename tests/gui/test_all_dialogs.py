@@ -6,8 +6,18 @@ dialogs that test_screens.py also tabs through are looked at there."""
 from __future__ import annotations
 
 import pytest
-from tests.gui.screens import PAIRWISE, check, close, complaints, name_of, opened, unfold_everything
+from tests.gui.screens import (
+    PAIRWISE,
+    check,
+    close,
+    complaints,
+    label_of,
+    name_of,
+    opened,
+    unfold_everything,
+)
 from tests.gui.session import wait
+from tests.gui.steps import run
 
 pytestmark = [
     pytest.mark.gui,
@@ -24,7 +34,11 @@ DIALOGS = {  # the menu's label: the title of the window
     "_Server...": "Pentimento Server",
     "_Doctor...": "Pentimento Doctor",
 }
+OF_A_RESULT = ("Change Result", "X/Y Plot")
 SERVICE = "AI Horde"
+BUTTON = "button|push button"
+TOP = "image.get_layers()[0]"
+SEEN = f"[one.get_visible() for one in {TOP}.get_children()]"
 
 
 def test_every_dialog_fits_and_speaks_the_language(screen):
@@ -33,6 +47,31 @@ def test_every_dialog_fits_and_speaks_the_language(screen):
         unfold_everything(screen, title)
         check(screen, title, name)
         close(screen, title)
+    assert complaints(screen) == []
+
+
+def test_what_is_done_with_results_fits_and_works_from_the_menu(screen):
+    gui, words = screen.gui, "红 “red” é"
+    run(screen, "regenerate-selection", prompt=words, count=2, steps=1)
+    wait(lambda: screen.read(SEEN) == [True, False], 30, "two variations")
+    for name in OF_A_RESULT:
+        title = opened(screen, name)
+        unfold_everything(screen, title)
+        wait(lambda title=title: gui.sensitive(title, gui.begins(title), BUTTON), 60, "the plan")
+        check(screen, title, name)
+        close(screen, title)
+    for entry, seen in (
+        *(("_Next Variation", [False, True]), ("_Previous Variation", [True, False])),
+        *(("_Next Variation", [False, True]), ("_Sort Variations by Seam", [True, False])),
+    ):
+        gui.menu(label_of(screen, entry))
+        wait(lambda seen=seen: screen.read(SEEN) == seen, 30, entry)
+    gui.menu(label_of(screen, "_Keep Variation"))
+    wait(lambda: not screen.read(f"{TOP}.is_group()"), 30, "one alone")
+    kept = screen.layers()[0]["name"]
+    assert words in kept
+    assert "/2" not in kept
+    gui.python(f"image.remove_layer({TOP})\nGimp.displays_flush()")
     assert complaints(screen) == []
 
 

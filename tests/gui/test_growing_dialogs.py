@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import pytest
-from tests.gui.session import wait
+from tests.gui.session import FEATHERED, wait
 from tests.gui.steps import undo
 from tests.gui.test_undo import run
 
 pytestmark = pytest.mark.gui
 BUTTON = "button|push button"
+WORDS = "海 “sea” 🌊"
 DEPTHS = ["U8_NON_LINEAR", "U16_NON_LINEAR", "FLOAT_LINEAR"]
 
 
@@ -72,15 +73,19 @@ def test_one_undo_takes_the_canvas_back_at_every_depth(gimp, depth):
 MEMBERS = "[len(one.get_children()) if one.is_group() else 0 for one in image.get_layers()]"
 
 
-def test_keeping_a_variation_is_one_undo_step(gimp):
-    gimp.open_scene()
-    run(gimp, "img2img", strength=0.5, steps=1, count=3)
+@pytest.mark.parametrize("action", ["keep-variation", "sort-variations"])
+def test_choosing_among_variations_is_one_undo_step(gimp, action):
+    gimp.open_scene(more=FEATHERED)
+    run(gimp, "regenerate-selection", strength=1.0, steps=1, count=3, prompt=WORDS)
     assert gimp.read(MEMBERS) == [3, 0]
+    run(gimp, "next-variation")
     before = gimp.snapshot()
-    run(gimp, "keep-variation")
-    assert gimp.read(MEMBERS) == [0, 0]
+    run(gimp, action)
+    assert gimp.differences(before) != []
     gimp.gui.keys("GIMP", "ctrl+z")
-    wait(lambda: gimp.read(MEMBERS) == [3, 0], 10, "undo")
-    # GIMP itself selects what an undo brings back.
-    found = [one for one in gimp.differences(before) if "selected_layers" not in one]
-    assert found == [], "\n".join(found)
+    wait(lambda: changed(gimp, before) == [], 10, "undo")
+
+
+def changed(gimp, before):
+    """But for what is selected: GIMP itself selects what an undo brings back."""
+    return [one for one in gimp.differences(before) if "selected_layers" not in one]

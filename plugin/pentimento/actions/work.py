@@ -209,6 +209,8 @@ class Work:
                 "box": box.rect(),
                 "record": outcome.snapshot["record"],
             }
+            if "seam" in entry["facts"]:
+                record["seam"] = entry["facts"]["seam"]
             asked = outcome.snapshot["record"]["request"]
             prompt = entry["facts"].get("prompt", asked.get("prompt", ""))  # as a template drew it
             title = title_for(prompt, self._title)

@@ -7,12 +7,13 @@ that they carry.
 
 from __future__ import annotations
 
+import math
 import re
 from typing import Any, Dict, List
 
 import texts
 from errors import NotPossible
-from gimpio import metadata, sources
+from gimpio import layers, metadata, sources
 from i18n import _
 
 NUMBERED = re.compile(r"^\d+/\d+ (?:· )?")  # before the words of one of several
@@ -92,6 +93,47 @@ def step(image, drawables, forward: bool) -> Any:
     finally:
         image.undo_group_end()
     return following
+
+
+def sort(image, drawables) -> List[Any]:
+    """The one whose edge shows least comes first: it lies topmost and is seen, and the others come
+    below it. Each takes a place that one of them had. One undo step. Raises NotPossible."""
+    told = [(layer, metadata.read(layer) or {}) for layer in family(image, drawables)]
+    if not any("seam" in record for _layer, record in told):
+        raise NotPossible(
+            _("It is not known how much the edges of these variations show."),
+            _("It is measured where a selection is filled or repainted, and where Expand begins."),
+            "no_seam",
+        )
+    told.sort(key=lambda one: one[1].get("seam", math.inf))
+    members = [layer for layer, _record in told]
+    with layers.one_undo_step(image):
+        for parent in {layer.get_parent() for layer in members}:
+            _exchange(image, parent, [one for one in members if one.get_parent() == parent])
+        for number, (layer, record) in enumerate(told):
+            layer.set_visible(number == 0)
+            if record.get("member") != number:
+                metadata.attach(layer, {**record, "member": number})
+        image.set_selected_layers(members[:1])
+    return members
+
+
+def _exchange(image, parent, wanted: List[Any]) -> None:
+    """Gives layers of one parent their places among themselves, from the top; others stay where
+    they are."""
+    places = sorted(image.get_item_position(layer) for layer in wanted)
+    for place, layer in zip(places, wanted):
+        other = next(one for one in wanted if image.get_item_position(one) == place)
+        from_place = image.get_item_position(layer)
+        if layer != other and not (
+            image.reorder_item(layer, parent, place)
+            and image.reorder_item(other, parent, from_place)
+        ):
+            raise NotPossible(
+                _("GIMP does not take a layer to another place there."),
+                _("Unlock the position of the layers and of their group, and try again."),
+                "not_reordered",
+            )
 
 
 def keep(image, drawables) -> Any:

@@ -10,6 +10,7 @@ it; "custom" (the default, so that a script may give just the number) means the 
 
 from __future__ import annotations
 
+from options.batching import BATCH
 from options.changing import AS_IT_WAS, CHANGES
 from options.editing import (
     BACKGROUND,

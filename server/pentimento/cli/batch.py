@@ -75,7 +75,7 @@ def command(
         if not try_lock(lock):
             raise BadInput("bad_request", f"Another batch writes into {output}.", "Wait for it.")
         batch = _Batch(wanted, folder, output, _Masks.of(mask), suffix, data_folder_of(data), local)
-        with Bar(quiet=as_json) as bar:
+        with Bar(quiet=as_json, guesses=False) as bar:
             interrupted = batch.run(bar)
         report = batch.report()
     if as_json:

@@ -107,7 +107,7 @@ def run(
     local: bool,
     data: Path | None,
     into: Sheet,
-    unfit: Sequence[Path | None],
+    unfit: Sequence[Path | bool | None],
     as_json: bool,
 ) -> None:
     """All pictures of a plot one after the other, and their sheet; options as `running.run` has
@@ -126,7 +126,8 @@ def run(
         if any(unfit) or not (into.across and into.down):
             raise BadInput(
                 "bad_request",
-                "A plot takes --x and --y, and neither --record, --contact-sheet nor --stages.",
+                "A plot takes --x and --y, and none of --record, --contact-sheet, --stages and "
+                "--by-seam.",
                 "Its pictures one by one go into the folder of --pictures.",
             )
         plot = Plot.of(into.across, into.down)

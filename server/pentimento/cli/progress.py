@@ -11,15 +11,16 @@ from pentimento.cli.speech import said
 
 
 class Bar:
-    """Words and a bar; nothing at all when quiet or when stderr is not a terminal."""
+    """Words and a bar; nothing at all when quiet or when stderr is not a terminal. `guesses`: it
+    tells the time that is left, from how fast it went of late."""
 
-    def __init__(self, *, quiet: bool) -> None:
+    def __init__(self, *, quiet: bool, guesses: bool = True) -> None:
         console = Console(stderr=True)
         self._progress = Progress(
             TextColumn("{task.description}"),
             BarColumn(),
             TextColumn("{task.percentage:>3.0f} %"),
-            TimeRemainingColumn(),
+            *([TimeRemainingColumn()] if guesses else []),
             console=console,
             transient=True,
             disable=quiet or not console.is_terminal,

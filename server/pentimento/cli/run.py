@@ -42,6 +42,12 @@ def command(
         str | None, typer.Option(help="A service of `pentimento backends list`; else this machine.")
     ] = None,
     count: Annotated[int | None, typer.Option(help="Pictures, with seed, seed + 1 ...")] = None,
+    by_seam: Annotated[
+        bool,
+        typer.Option(
+            "--by-seam", help="Number the pictures of --count by how little their edge shows."
+        ),
+    ] = False,
     width: Annotated[int | None, typer.Option(help="px, txt2img only.")] = None,
     height: Annotated[int | None, typer.Option(help="px, txt2img only.")] = None,
     lora: Annotated[list[str] | None, typer.Option(help=_several(run_options.LORA_FORM))] = None,
@@ -125,7 +131,7 @@ def command(
             local=local,
             data=data,
             into=plot.Sheet(output, pictures, x or "", y or ""),
-            unfit=[record, contact_sheet, stages],
+            unfit=[record, contact_sheet, stages, by_seam],
             as_json=as_json,
         )
         return
@@ -136,5 +142,5 @@ def command(
         from_record=from_record,
         local=local,
         data=data,
-        into=running.Into(output, record, contact_sheet, stages, as_json=as_json),
+        into=running.Into(output, record, contact_sheet, stages, as_json=as_json, by_seam=by_seam),
     )

@@ -6,9 +6,10 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
+import math
 import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -45,13 +46,15 @@ NOT_YET_KNOWN = "0" * 64  # stands for a blob until it is sent
 
 @dataclass(frozen=True, slots=True)
 class Into:
-    """Where what a job makes goes: pictures, its record, a sheet and a folder of its stages."""
+    """Where what a job makes goes: pictures, its record, a sheet and a folder of its stages.
+    `by_seam`: the picture whose edge shows least is the first one."""
 
     output: Path
     record: Path | None
     sheet: Path | None
     stages: Path | None
     as_json: bool
+    by_seam: bool = False
 
 
 def run(
@@ -75,6 +78,8 @@ def run(
         raise typer.Exit(WRONG_USE) from None
     folder = data_folder_of(data)
     outcome = run_job(runner_of(folder, local=local), job, quiet=into.as_json)
+    if into.by_seam:
+        outcome = outcome.by_seam()
     made = Outputs(folder)
     files = _write(outcome, into.output, job.files.get("source"), made)
     if into.record:
@@ -96,6 +101,10 @@ def _job(
     if into.record:
         outputs.check(into.record)
     job = job_of(given, steering, inputs, from_record)
+    if into.by_seam and job.request["mode"] != Mode.INPAINT:
+        raise BadInput(
+            "bad_request", "--by-seam compares the edges of a selection.", "Give a --mask."
+        )
     pictures.check_output(into.output, int(job.request.get("count", 1)))
     return job
 
@@ -180,6 +189,9 @@ def _tell(outcome: Outcome, files: list[Path], shown: list[Path], *, as_json: bo
             answer["stages"] = [str(file) for file in shown]
         if any(outcome.drawn):
             answer["prompts"] = outcome.drawn
+        if any("seam" in facts for facts in outcome.facts):
+            answer["seeds"] = [outcome.seed_of(number) for number in range(len(files))]
+            answer["seams"] = [facts.get("seam") for facts in outcome.facts]
         typer.echo(json.dumps(answer, indent=2))
         return
     for notice in outcome.record["facts"].get("notices", ()):
@@ -195,8 +207,11 @@ def _about(outcome: Outcome, index: int) -> str:
     facts = outcome.facts[index] if outcome.facts else {}
     if "layer" in facts:
         return f" ({facts['layer']})"
-    seed = outcome.record["request"].get("seed")
-    return "" if seed is None else f" (seed {seed + index})"
+    if outcome.record["request"].get("seed") is None:
+        return ""
+    seam = facts.get("seam") if outcome.order else None
+    known = "" if seam is None else f", seam {seam:.2f}"
+    return f" (seed {outcome.seed_of(index)}{known})"
 
 
 def complain(error: PentimentoError) -> None:
@@ -208,13 +223,34 @@ def complain(error: PentimentoError) -> None:
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """`pictures` are `(h, w, 4)` in the source's depth; `record` runs the job again. `drawn` has
-    the prompt of each picture, empty where it is the request's."""
+    the prompt of each picture, empty where it is the request's, `order` which of the job's each
+    is."""
 
     pictures: list[np.ndarray]
     record: dict[str, Any] = field(default_factory=dict)
     stages: list[Frame] = field(default_factory=list)
     drawn: list[str] = field(default_factory=list)
     facts: list[dict[str, Any]] = field(default_factory=list)  # of each picture
+    order: list[int] = field(default_factory=list)  # empty: as they were made
+
+    def by_seam(self) -> Outcome:
+        """The picture whose edge shows least first; those of which it is not known last."""
+        seams = [facts.get("seam", math.inf) for facts in self.facts]
+        order = sorted(range(len(seams)), key=seams.__getitem__)
+        if len(order) != len(self.pictures):  # strength 0: all are the source
+            return self
+        drawn = [self.drawn[number] for number in order] if self.drawn else []
+        return replace(
+            self,
+            pictures=[self.pictures[number] for number in order],
+            drawn=drawn,
+            facts=[self.facts[number] for number in order],
+            order=order,
+        )
+
+    def seed_of(self, number: int) -> int:
+        """Of a picture, by its place among them."""
+        return int(self.record["request"]["seed"]) + (self.order or range(number + 1))[number]
 
 
 class Runner(Protocol):

@@ -24,8 +24,7 @@ FILE = Path(__file__).with_name("catalogue.toml")
 OWN_FILE = "catalogue.toml"  # in the data folder
 TIERS = (4, 6, 8, 12, 16, 24)  # GB of video memory
 PATH = r"[A-Za-z0-9._*?\[\]|/ -]+"
-USABLE_ROLES = ("model", "lora", "controlnet", "vae", "tiny-vae", "ip-adapter", "annotator")
-PLACES = {  # role -> folder in the data folder; LoRAs are single files, all others folders
+PLACES = {  # role -> folder in the data folder
     "model": "models",
     "controlnet": "controlnets",
     "lora": "loras",
@@ -33,12 +32,16 @@ PLACES = {  # role -> folder in the data folder; LoRAs are single files, all oth
     "tiny-vae": "vaes",
     "ip-adapter": "ip_adapters",
     "annotator": "annotators",
+    "upscaler": "upscalers",
 }
+SINGLE = ("lora", "upscaler")  # roles that are one file each; all others are folders
 
 SLACK = 0.6  # GB that a card of a size lacks: drivers and displays take some
 RAM_OVER = 1.3  # memory that a model needs on a processor, over its size in half precision
 
-Role = Literal["model", "controlnet", "lora", "vae", "tiny-vae", "ip-adapter", "annotator"]
+Role = Literal[
+    "model", "controlnet", "lora", "vae", "tiny-vae", "ip-adapter", "annotator", "upscaler"
+]
 Tier = Literal["cpu", "4", "6", "8", "12", "16", "24"]
 
 
@@ -47,7 +50,8 @@ class Data(BaseModel):
 
 
 class CatalogueEntry(Data):
-    """One model. `bytes` is about what comes; `files` are patterns of paths in the repository."""
+    """One model. `bytes` is about what comes; `files` are patterns of paths in the repository;
+    `pickles` the names under which the same weights go around as pickles."""
 
     id: Annotated[str, Field(pattern=MODEL_ID)]
     title: str
@@ -66,6 +70,7 @@ class CatalogueEntry(Data):
     vram: Literal[4, 6, 8, 12, 16, 24]
     cpu: bool = False
     best_for: tuple[Tier, ...] = ()
+    pickles: tuple[str, ...] = ()
     use: str
 
     @property
@@ -75,11 +80,11 @@ class CatalogueEntry(Data):
             return architectures.of_pipeline(self.pipeline) is not None
         if self.role == "controlnet":
             return self.pipeline in ("", *control_types.CLASSES)
-        return self.role in USABLE_ROLES
+        return True
 
     def place(self, data_dir: Path) -> Path:
         """Where it is when it is installed."""
-        name = f"{self.id}.safetensors" if self.role == "lora" else self.id
+        name = f"{self.id}.safetensors" if self.role in SINGLE else self.id
         return data_dir / PLACES[self.role] / name
 
     def on(self, machine: Machine) -> Fits:
@@ -139,6 +144,12 @@ class Catalogue:
                 "yourself, then `pentimento models add FOLDER`.",
             ) from None
 
+    def twins(self) -> dict[str, str]:
+        """The id of the entry with the same weights, by a pickle's name in small letters."""
+        return {
+            name.casefold(): entry.id for entry in self.entries.values() for name in entry.pickles
+        }
+
     def licence(self, entry: CatalogueEntry) -> Licence:
         return self._licences[entry.licence]
 
@@ -155,8 +166,8 @@ class _Whole(Contents):
         for entry in self.entry:
             if entry.licence not in self.licences:
                 raise ValueError(f"{entry.id} has a licence that is not listed")
-            if entry.role == "lora" and len(entry.files) != 1:
-                raise ValueError(f"{entry.id} is a LoRA and must be one file")
+            if entry.role in SINGLE and len(entry.files) != 1:
+                raise ValueError(f"{entry.id} must be one file, as each {entry.role} is")
         return self
 
 

@@ -1,9 +1,11 @@
 """Expand and Upscale in real GIMP, at several depths and in several ways."""
 
+import os
+
 import batch
 from actions_common import place_of
 from batch import record_of
-from gi.repository import Gimp
+from gi.repository import Gimp, Gio
 
 DEPTHS = {
     "8 bits": Gimp.Precision.U8_NON_LINEAR,
@@ -99,7 +101,49 @@ def upscaled(precision, **options):
     }
 
 
-found = {}
+def saved(folder, number):
+    """A picture as a file."""
+    image = batch.new_image(*SIZE)
+    batch.add_layer(image, 0, 0, *SIZE, alpha=False, seed=20 + number)
+    file = os.path.join(folder, f"{number} “图” é.png")
+    Gimp.file_save(Gimp.RunMode.NONINTERACTIVE, image, Gio.File.new_for_path(file))
+    image.delete()
+    return file
+
+
+def loaded(file):
+    return Gimp.file_load(Gimp.RunMode.NONINTERACTIVE, Gio.File.new_for_path(file))
+
+
+def batched():
+    """The job of a result layer over a folder in which one file is none, twice."""
+    folder, output = (os.path.join(batch.WORK, name) for name in ("Bilder “é”", "out 出"))
+    os.mkdir(folder)
+    files = [saved(folder, number) for number in range(3)]
+    with open(os.path.join(folder, "broken.png"), "wb") as broken:
+        broken.write(b"\x89PNG nothing")
+    image = loaded(files[0])
+    asked = {**FIXED, "strength": 0.4}
+    del asked["feather"]
+    values = batch.call("img2img", image, image.get_layers(), **asked)[2]
+    result, runs = values["layer"], []
+    for _number in range(2):
+        told = batch.call("batch", image, [result], folder=folder, output=output)
+        made = [os.path.join(output, os.path.basename(file)) for file in files]
+        runs.append([*told[:2], {**told[2]}, [os.stat(file).st_mtime_ns for file in made]])
+    other = loaded(files[2])
+    single = batch.call("img2img", other, other.get_layers(), **asked)[2]["layer"]
+    pairs = ((made[0], result), (made[2], single))
+    same = [
+        bytes(batch.read(loaded(file).get_layers()[0])) == bytes(batch.read(layer))
+        for file, layer in pairs
+    ]
+    nothing = batch.call("batch", image, [result], folder=folder + "?", output=output)[1]
+    no_layer = batch.call("batch", folder=folder, output=output)[1]
+    return {"runs": runs, "same": same, "nothing": nothing, "no layer": no_layer}
+
+
+found = {"batch": batched()}
 for name, precision in DEPTHS.items():
     found[f"left, {name}"] = expanded(precision, left=25.0)
     found[f"corner, {name}"] = expanded(precision, grow_by="px", left=24.0, bottom=17.0, feather=4)

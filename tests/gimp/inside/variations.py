@@ -89,6 +89,43 @@ def tries():
     }
 
 
+def by_seam():
+    """Four of a selection with somebody's own layer among them, sorted; and some of which no edge
+    is known."""
+    image, drawables = scenes.full()
+    image.select_ellipse(Gimp.ChannelOps.REPLACE, 6, 5, 24, 18)
+    _status, error, values = batch.call(
+        "regenerate-selection", image, drawables, count=4, **{**FIXED, "strength": 1.0}
+    )
+    made = values["layers"]
+    group = made[0].get_parent()
+    own = batch.add_layer(image, 0, 0, 8, 8, parent=group, name="own")
+    image.reorder_item(own, group, 2)
+    words = [layer.get_name() for layer in made]
+    _status, told, values = batch.call("sort-variations", image, [made[3]])
+    order = values["layers"]
+    found = {
+        "error": error + told,
+        "seams": [record_of(layer)["seam"] for layer in order],
+        "as they were": [record_of(layer)["seam"] for layer in made],
+        "stack": [layer.get_name() for layer in group.get_children()],
+        "order": [layer.get_name() for layer in order],
+        "names": [layer.get_name() for layer in made] == words,
+        "seen": seen(order),
+        "selected": image.get_selected_layers() == order[:1],
+    }
+    walk = []
+    for _number in order:
+        values = batch.call("next-variation", image, image.get_selected_layers())[2]
+        walk.append(order.index(values["layer"]))
+    _status, error, values = batch.call("change-result", image, [order[1]], seed=9)
+    _status, told, values = batch.call("sort-variations", image, image.get_selected_layers())
+    again = [record_of(layer)["seam"] for layer in values["layers"]]
+    whole = three(False)
+    unknown = batch.call("sort-variations", whole[0], whole[1][:1])[1]
+    return {**found, "walk": walk, "again": [error + told, again], "unknown": unknown}
+
+
 def one_try(image, drawables, strength, action="img2img"):
     asked = {**FIXED, "strength": strength}
     _status, error, values = batch.call(action, image, drawables, **asked)
@@ -148,5 +185,6 @@ batch.answer(
         "by the group": walked(True, by_group=True),
         "not ours": not_ours(),
         "tries": tries(),
+        "by seam": by_seam(),
     }
 )

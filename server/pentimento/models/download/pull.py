@@ -148,7 +148,7 @@ class Pull:
     def _install(self, plan: DownloadPlan) -> None:
         files = self._folder / FILES
         source = files
-        if self.entry.role == "lora":
+        if self.entry.role in catalogues.SINGLE:
             source = files / plan.files[0].stored
         else:
             sums = {f.stored: f.sha256 for f in plan.files if f.stored.endswith(plans.WEIGHTS)}

@@ -9,15 +9,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 
 from pentimento.core import plain_files
 from pentimento.core.errors import BadInput, NotFound, field_error
+from pentimento.models.catalogue import load
 from pentimento.models.library.inventory import Inventory, Item
 from pentimento.models.library.model import ModelInfo
 from pentimento.models.weights.check import check_component
-from pentimento.models.weights.header import Damaged
+from pentimento.models.weights.header import PICKLE_SUFFIXES, Damaged
 from pentimento.schema.answers import FileEntry
 from pentimento.schema.job import AUTO, PLAIN, JobRequest
 
@@ -60,7 +61,8 @@ class Upscalers:
     """As the registry of models: each call looks at the disk, and opens what changed."""
 
     def __init__(self, data_dir: Path, inventory: Inventory, shipped: Path = SHIPPED) -> None:
-        self._folder = Path(data_dir) / "upscalers"
+        self._data_dir = Path(data_dir)
+        self._folder = self._data_dir / "upscalers"
         self._inventory, self._shipped = inventory, shipped
         self._look = inventory.look
 
@@ -68,7 +70,7 @@ class Upscalers:
         outside = self._inventory.outside()
         items = [item for item in self._inventory.own() if _is_upscaler(item)]
         items += self._look.derived(ROLE, outside, lambda: [*filter(_is_upscaler, outside)])
-        own = [_of_item(item) for item in items]
+        own = [_of_item(item, self._twin(item)) for item in items]
         folders = [
             self._look.read(ROLE, path, partial(_of_folder, path), sure=True)
             for path in self._look.entries(self._folder)
@@ -77,6 +79,15 @@ class Upscalers:
         shipped = Upscaler(SHIPPED_ID, "Compact Photo", self._shipped, "Compact", "fp16")
         there = [shipped] if plain_files.is_folder(self._shipped) else []
         return [*own, *folders, *there]
+
+    def _twin(self, item: Item) -> str:
+        """What can be fetched in place of a pickle; empty where nothing is known to be the same."""
+        pickled = not item.ok and item.place.path.suffix in PICKLE_SUFFIXES
+        return self._twins.get(item.place.path.name.casefold(), "") if pickled else ""
+
+    @cached_property
+    def _twins(self) -> dict[str, str]:
+        return load(self._data_dir).twins()
 
     def chosen(self, name: str) -> Upscaler | None:
         """None for arithmetic alone, also where nothing else can be used. Raises NotFound, and
@@ -116,8 +127,9 @@ def _is_upscaler(item: Item) -> bool:
     return item.role == ROLE or (item.role == "unknown" and item.place.role == ROLE)
 
 
-def _of_item(item: Item) -> Upscaler:
+def _of_item(item: Item, twin: str) -> Upscaler:
     told = item.told
+    fetch = f" `pentimento models pull {twin}` fetches the same weights as safetensors."
     return Upscaler(
         item.id,
         item.place.title,
@@ -126,7 +138,7 @@ def _of_item(item: Item) -> Upscaler:
         told.precision if told else "unknown",
         item.place.source,
         item.ok,
-        item.problem,
+        item.problem + (fetch if twin else ""),
     )
 
 

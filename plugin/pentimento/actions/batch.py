@@ -1,0 +1,88 @@
+"""Batch: one recipe over a folder of pictures, for scripts. The command `pentimento batch` does it,
+which goes on where it was after whatever happens; here it is only called."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import tempfile
+
+import server
+import texts
+from actions import generate_again
+from errors import NotPossible, PluginError
+from gimpio.progress import Progress
+from i18n import _
+
+
+def run(context):
+    values, command = context.values, _command()
+    recipe, drafted = values["recipe"], ""
+    if not recipe:
+        recipe = drafted = _recipe_of(context)
+    asked = {
+        "--recipe": recipe,
+        "--output": values["output"],
+        "--mask": values["masks"],
+        "--suffix": values["ending"],
+        "--data-dir": server.data_dir(),
+    }
+    command += ["batch", values["folder"], "--json", *(f"{k}={v}" for k, v in asked.items())]
+    progress = Progress(_("Batch"))
+    try:
+        found = progress.wait_for(
+            lambda: subprocess.run(
+                command,
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                env=server.clean_environment(),
+                check=False,
+            )
+        )
+        progress.end()
+    finally:
+        if drafted:
+            os.unlink(drafted)
+    return _told(found)
+
+
+def _command():
+    """`pentimento` as install.sh has put it. Raises NotPossible."""
+    place = server.address()
+    if place is not None and place.origin != server.OWN:
+        raise NotPossible(
+            _("A batch needs this computer's own server, and GIMP uses the one at {url}.").format(
+                url=place.url
+            ),
+            _("Run “pentimento batch” on the computer of that server."),
+            "batch_elsewhere",
+        )
+    command = server.command()
+    if not command or server.sandbox():
+        raise NotPossible(
+            _("The command “pentimento” can't be called from here."),
+            _("Run “pentimento batch” in a terminal."),
+            "no_command",
+        )
+    return command
+
+
+def _recipe_of(context) -> str:
+    """A file with the job that the selected result layer carries. Raises NotPossible."""
+    _layer, record = generate_again.result_layer(context.drawables)
+    handle, path = tempfile.mkstemp(prefix="pentimento-recipe-", suffix=".json")
+    with os.fdopen(handle, "wb") as file:
+        file.write(json.dumps(record["record"]).encode())
+    return path
+
+
+def _told(found):
+    """The return values. Raises PluginError where the batch could not begin."""
+    try:
+        report = json.loads(found.stdout)
+        counts = {name: int(report[name]) for name in ("done", "failed", "left")}
+    except (ValueError, KeyError, TypeError):
+        words = texts.readable(found.stderr.decode("utf-8", "replace").strip())
+        raise PluginError(words or _("The batch said nothing."), "", "batch_failed") from None
+    return {**counts, "report": texts.readable(found.stdout.decode("utf-8"))}

@@ -85,6 +85,8 @@ def resolve(request: JobRequest, registry: Registry, source_size: Size | None) -
     refuse_mode(request.mode)
     request = identity.present(request, registry)
     model = edit_model(request, registry)
+    if request.mode is Mode.UPSCALE:
+        request = upscaling.guided(request, model, registry)
     size = source_size or Size(
         request.width or model.native_size, request.height or model.native_size
     )

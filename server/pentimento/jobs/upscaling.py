@@ -8,10 +8,12 @@ from pentimento.core.errors import BadInput, field_error
 from pentimento.core.geometry import Size
 from pentimento.imaging import sizing
 from pentimento.jobs.resolve import seed_of
+from pentimento.models.library.model import ModelInfo
 from pentimento.models.library.parts.upscaler import Upscaler
 from pentimento.models.library.registry import Registry
-from pentimento.schema.job import PLAIN, JobRequest, Mode, Rect
+from pentimento.schema.job import PLAIN, Control, JobRequest, Mode, Rect
 from pentimento.schema.plan import Button, Pass, Plan, PlanRequest, SizeOut
+from pentimento.schema.vocabulary import ControlType
 
 DEFAULT_SCALE = 2.0
 LEAST_STRENGTH, MOST_STRENGTH = 0.1, 0.6  # of the pass that paints detail
@@ -37,6 +39,22 @@ def resolve(request: JobRequest, registry: Registry, size: Size | None) -> JobRe
         "made_with": request.made_with if refined else {},
     }
     return request.model_copy(update=chosen)
+
+
+def guided(request: JobRequest, model: ModelInfo, registry: Registry) -> JobRequest:
+    """With a ControlNet of the kind tile, where one is installed for the model and no control is
+    asked for: what is painted then keeps to what was enlarged, the more the more faithful it is to
+    be. Weight and end go over the ranges that InvokeAI's upscaling has for its creativity and
+    structure (facts from its documentation)."""
+    if request.controls or registry.addons.control_for(model, ControlType.TILE) is None:
+        return request
+    tile = Control(
+        type=ControlType.TILE,
+        preprocess=True,
+        weight=round(0.3 + 0.65 * request.faithfulness, 3),
+        end=round(0.3 + 0.5 * request.faithfulness, 3),
+    )
+    return request.model_copy(update={"controls": [tile]})
 
 
 def strength_of(detail: float) -> float:

@@ -410,8 +410,10 @@ def _check_upscale(request: JobRequest) -> None:
         if request.scale is not None or request.detail or request.upscaler != AUTO:
             raise ValueError("scale, upscaler and detail belong to the mode upscale")
         return
-    if request.mask or request.controls or request.references or request.regions:
-        raise ValueError("mode upscale takes no picture but its source")
+    if request.mask:
+        raise ValueError("mode upscale takes no mask: it enlarges all of its source")
+    if not request.detail and (request.controls or request.references or request.regions):
+        raise ValueError("without detail, mode upscale takes no picture but its source")
     if request.count != 1:
         raise ValueError("mode upscale makes one picture")
     if request.observe:

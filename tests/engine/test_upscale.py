@@ -188,6 +188,21 @@ def test_a_job_writes_the_whole_result_and_tells_its_tiles(tmp_path: Path) -> No
     np.testing.assert_array_equal(again.pixels(), made.pixels())
 
 
+def test_parts_are_not_seen_where_the_network_is_used_twice(tmp_path: Path) -> None:
+    source = photo(180, 95)
+    made = run(job(source, tmp_path, SHIPPED, scale=3.0)).pixels()
+    loaded = loading.load(SHIPPED, 3.0)
+
+    @torch.inference_mode()
+    def twice(seen: np.ndarray) -> np.ndarray:
+        picture = torch.from_numpy(seen).permute(2, 0, 1)[None]
+        larger = loaded(loaded(picture).clamp(0, 1))
+        return larger[0].permute(1, 2, 0).numpy()
+
+    at_once = whole(source, 3.0, Learned(twice, loaded.scale**2, 0, loaded.multiple, 4096))
+    assert np.abs(made.astype(int) - at_once).max() <= 1
+
+
 def test_cancelling_within_a_tile_leaves_nothing_behind(tmp_path: Path) -> None:
     stop = StopFlag()
     asked = job(photo(700, 600), tmp_path, SHIPPED, scale=2.0)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pentimento.imaging import seam
+from pentimento.imaging import masks, pixels, seam
 
 
 def picture(seed: int = 0) -> np.ndarray:
@@ -45,6 +45,16 @@ def test_the_more_colours_differ_the_more_the_edge_shows() -> None:
     assert edges[0] < edges[1] < edges[2]
     assert errors[0] < errors[1] < errors[2]
     assert errors[2] - errors[0] > 20 / 255 / 2
+
+
+@pytest.mark.parametrize("depth", [np.uint8, np.uint16, np.float32])
+@pytest.mark.parametrize("soft", [False, True])
+def test_what_is_laid_in_later_is_judged_as_it_will_be(depth: type, soft: bool) -> None:
+    mask, source = disc(soft), pixels.to_depth(pixels.to_float(picture()), depth)
+    new = pixels.to_depth(np.clip(pixels.to_float(picture(3)) + 0.1, 0, 1), depth)
+    laid = seam.measure(masks.blend(source, new, mask), mask)
+    assert seam.measure(new, mask, source) == laid
+    assert seam.measure(new, mask) != laid
 
 
 def test_a_soft_edge_shows_less_than_a_hard_one() -> None:

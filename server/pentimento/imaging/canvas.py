@@ -174,9 +174,11 @@ class Canvas:
             return values
         return np.pad(values, ((0, below), (0, right), (0, 0))[: values.ndim], "symmetric")
 
-    def finish(self, made: np.ndarray, *, blend: bool) -> tuple[np.ndarray, dict[str, Any]]:
+    def finish(
+        self, made: np.ndarray, *, blend: bool, judged: bool = True
+    ) -> tuple[np.ndarray, dict[str, Any]]:
         """The generated `(h, w, 3)` 0..1 at the result's size, in the source's depth and profile,
-        and facts.
+        and facts, among them how much the mask's edge shows if it is `judged`.
 
         Colours are matched and soft edges mixed in floating point; the result is rounded once.
         """
@@ -207,8 +209,8 @@ class Canvas:
                 result[place] = masks.blend(source, layered, mask[place])
         if lacking:
             facts["grain_added"] = round(lacking.mean, 5)
-        if self.mask is not None and blend:
-            found = seam.measure(result, self.mask)
+        if self.mask is not None and judged:
+            found = seam.measure(result, self.mask, None if blend else self.source)
             facts |= found.facts() if found else {}
         return result, facts
 

@@ -1,6 +1,6 @@
 """How well a result sits in its source, in three numbers that need nobody to look.
 
-- `measure(result, mask) -> Seam | None`
+- `measure(result, mask, below) -> Seam | None`
 
 Neither says that a picture is good; but of several variations the one whose edge shows least comes
 first.
@@ -45,9 +45,10 @@ class Seam:
         }
 
 
-def measure(result: np.ndarray, mask: np.ndarray) -> Seam | None:
+def measure(result: np.ndarray, mask: np.ndarray, below: np.ndarray | None = None) -> Seam | None:
     """Of a finished `(h, w, 4)` picture in any depth and the `(h, w)` mask 0..255 it was put in
-    with; None without an edge inside the picture."""
+    with; None without an edge inside the picture. With `below`, the source in the same depth, the
+    picture was not laid into it yet: it is measured as it will be with this mask."""
     bounds = masks.bounds(mask)
     if bounds is None:
         return None
@@ -58,7 +59,10 @@ def measure(result: np.ndarray, mask: np.ndarray) -> Seam | None:
         around = block.pad(HALO).clamp(near)
         inner = block.to_inner(around)
         rows, columns = slice(around.y, around.bottom), slice(around.x, around.right)
-        colours = np.clip(to_float(result[rows, columns])[..., :3], 0, 1)
+        seen = result[rows, columns]
+        if below is not None:
+            seen = masks.blend(below[rows, columns], seen, mask[rows, columns])
+        colours = np.clip(to_float(seen)[..., :3], 0, 1)
         new = mask[rows, columns] > 0
         own = np.zeros_like(new)
         own[inner.y : inner.bottom, inner.x : inner.right] = True

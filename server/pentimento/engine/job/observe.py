@@ -108,9 +108,9 @@ class Observer:
     def finished(self, canvas: Canvas, picture: np.ndarray, *, matched: bool) -> None:
         """`picture` is what `canvas.finish` gets; the last stages have the size of the result."""
         if matched:
-            self._tell_final("color_match", canvas.finish(picture, blend=False)[0])
+            self._tell_final("color_match", canvas.finish(picture, blend=False, judged=False)[0])
         last = "result" if canvas.mask is None else "composite"
-        self._tell_final(last, canvas.finish(picture, blend=True)[0])
+        self._tell_final(last, canvas.finish(picture, blend=True, judged=False)[0])
 
     def _tell_latents(self, kept: _KeptStage) -> None:
         picture = self._draw(kept.latents)

@@ -15,6 +15,9 @@ from errors import NotPossible, PluginError
 from gimpio.progress import Progress
 from i18n import _
 
+FRAME = " ╭╮╰╯─│"
+BESIDE = ("Usage: ", "Try '", "Error")  # that a command says along with it
+
 
 def run(context):
     values, command = context.values, _command()
@@ -71,7 +74,7 @@ def _command():
 def _recipe_of(context) -> str:
     """A file with the job that the selected result layer carries. Raises NotPossible."""
     _layer, record = generate_again.result_layer(context.drawables)
-    handle, path = tempfile.mkstemp(prefix="pentimento-recipe-", suffix=".json")
+    handle, path = tempfile.mkstemp(prefix="recipe-", suffix=".json", dir=server.data_dir())
     with os.fdopen(handle, "wb") as file:
         file.write(json.dumps(record["record"]).encode())
     return path
@@ -83,6 +86,13 @@ def _told(found):
         report = json.loads(found.stdout)
         counts = {name: int(report[name]) for name in ("done", "failed", "left")}
     except (ValueError, KeyError, TypeError):
-        words = texts.readable(found.stderr.decode("utf-8", "replace").strip())
+        words = _without_frame(found.stderr.decode("utf-8", "replace"))
         raise PluginError(words or _("The batch said nothing."), "", "batch_failed") from None
     return {**counts, "report": texts.readable(found.stdout.decode("utf-8"))}
+
+
+def _without_frame(said: str) -> str:
+    """What a command has said of wrong arguments, without the frame around it and how to use it."""
+    lines = [line.strip(FRAME) for line in texts.readable(said).splitlines()]
+    told = [line for line in lines if line and not line.startswith(BESIDE)]
+    return " ".join(told)

@@ -130,7 +130,13 @@ def batched():
     for _number in range(2):
         told = batch.call("batch", image, [result], folder=folder, output=output)
         made = [os.path.join(output, os.path.basename(file)) for file in files]
-        runs.append([*told[:2], {**told[2]}, [os.stat(file).st_mtime_ns for file in made]])
+        runs.append(
+            [
+                *told[:2],
+                {**told[2]},
+                [os.stat(file).st_mtime_ns for file in made if os.path.exists(file)],
+            ]
+        )
     other = loaded(files[2])
     single = batch.call("img2img", other, other.get_layers(), **asked)[2]["layer"]
     pairs = ((made[0], result), (made[2], single))

@@ -5,6 +5,8 @@ dialogs that test_screens.py also tabs through are looked at there."""
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from tests.gui.screens import (
     PAIRWISE,
@@ -36,7 +38,6 @@ DIALOGS = {  # the menu's label: the title of the window
 }
 OF_A_RESULT = ("Change Result", "X/Y Plot")
 SERVICE = "AI Horde"
-BUTTON = "button|push button"
 TOP = "image.get_layers()[0]"
 SEEN = f"[one.get_visible() for one in {TOP}.get_children()]"
 
@@ -51,13 +52,19 @@ def test_every_dialog_fits_and_speaks_the_language(screen):
 
 
 def test_what_is_done_with_results_fits_and_works_from_the_menu(screen):
-    gui, words = screen.gui, "红 “red” é"
-    run(screen, "regenerate-selection", prompt=words, count=2, steps=1)
+    gui, said, words = screen.gui, screen.said, "红 “red” é"
+
+    def status(title):
+        return gui.group_text(title, said("What will happen"))
+
+    seed = {"random-seed": False, "seed": 4294967280}  # as many digits as there can be
+    run(screen, "regenerate-selection", prompt=words, count=2, steps=1, **seed)
     wait(lambda: screen.read(SEEN) == [True, False], 30, "two variations")
     for name in OF_A_RESULT:
         title = opened(screen, name)
         unfold_everything(screen, title)
-        wait(lambda title=title: gui.sensitive(title, gui.begins(title), BUTTON), 60, "the plan")
+        wait(lambda title=title: said("Asking the server…") not in status(title), 60, "the plan")
+        assert not re.search(r"[,，、] *·", status(title)), "a comma with nothing after it"
         check(screen, title, name)
         close(screen, title)
     for entry, seen in (

@@ -10,6 +10,7 @@ gi.require_version("Atspi", "2.0")
 from gi.repository import Atspi, GLib
 
 STATES = Atspi.StateType
+STEPPER = 34  # px of each of the two buttons of a number
 
 
 def walk(node, depth=40):
@@ -160,14 +161,14 @@ def places(root, role):
 
 
 def cut(root):
-    """Numbers whose last digit lies under the buttons beside them, and labels beyond the edge of
-    their window."""
+    """Numbers whose last digit lies under the two buttons beside them, and labels beyond the edge
+    of their window."""
     window, found = extents(root), []
     for node in walk(root):
         with suppress(GLib.Error):
             if matches(node, "spin button", None, True):
                 box, end = extents(node), last_character(node)
-                if end > box.x + box.width - box.height:
+                if end > box.x + box.width - 2 * min(box.height, STEPPER):
                     found.append((node.get_name(), text(node)))
             elif matches(node, "label", None, True):
                 box = extents(node)

@@ -15,6 +15,7 @@ LINE_HEIGHT = 20  # px, at GIMP's default font; the view grows with its text fro
 NUMBER_CHARACTERS = 9  # the same for all so that they align
 SHORT_CHARACTERS = 5
 SLIDER_WIDTH = 200  # px
+MARKED_WIDTH = 400  # px, so that the words at 0.8 and 1 do not run into each other
 STEPS_OF_INT, STEPS_OF_DOUBLE = (1, 10, 0), (0.1, 1, 2)  # a key, a page, digits shown
 ZERO_IS_AUTOMATIC = ("steps", "guidance", "width", "height")
 BOTH = GObject.BindingFlags.SYNC_CREATE | GObject.BindingFlags.BIDIRECTIONAL
@@ -74,7 +75,8 @@ class Fields:
         spin = GimpUi.prop_spin_button_new(self.config, name, 0.01, 0.1, 2)
         spin.set_width_chars(SHORT_CHARACTERS)
         slider = Gtk.Scale(adjustment=spin.get_adjustment(), draw_value=False, digits=2)
-        slider.set_size_request(SLIDER_WIDTH, -1)
+        marks = list(marks)
+        slider.set_size_request(MARKED_WIDTH if marks else SLIDER_WIDTH, -1)
         for mark in marks:
             text = f"<small>{GLib.markup_escape_text(_(mark.label))}</small>"
             slider.add_mark(mark.value, Gtk.PositionType.BOTTOM, text)

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     pass
 
 SEPARATOR = " · "
+COMMAS = " ,，、"
 BUTTONS = {  # by the code of the plan's button
     "paint": N_("_Paint picture"),
     "repaint": N_("_Generate"),
@@ -105,6 +106,12 @@ def sent(sends: Mapping[str, Any]) -> str:
 
 
 def _what(plan: Mapping[str, Any], source: str) -> str:
+    """Without the comma before the source where none is named, as in Change Result."""
+    parts = (_extent(plan, source).rstrip(COMMAS), _reach(plan))
+    return SEPARATOR.join(part for part in parts if part)
+
+
+def _extent(plan: Mapping[str, Any], source: str) -> str:
     size = _size(plan["box"])
     if plan["mode"] == "txt2img":
         return _("New picture, {size} px").format(size=size)
@@ -114,8 +121,7 @@ def _what(plan: Mapping[str, Any], source: str) -> str:
     if plan["mode"] == "outpaint":
         return _("the canvas becomes {size} px").format(size=size)
     if plan["mode"] == "inpaint":
-        what = _("{size} px around the selection, {source}").format(size=size, source=source)
-        return SEPARATOR.join(part for part in (what, _reach(plan)) if part)
+        return _("{size} px around the selection, {source}").format(size=size, source=source)
     return _("{size} px {source}").format(size=size, source=source)
 
 
@@ -130,7 +136,7 @@ def _work(plan: Mapping[str, Any]) -> List[str]:
 def _reach(plan: Mapping[str, Any]) -> str:
     """How far beyond the selection the result goes."""
     reach = int(plan.get("reach") or 0)
-    if not reach:
+    if not reach or plan["mode"] != "inpaint":
         return ""
     text = ngettext(
         "the result reaches {n} px beyond the selection",

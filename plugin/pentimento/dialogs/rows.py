@@ -49,6 +49,7 @@ def seeds(fields: Fields) -> Gtk.Box:
     fields.config.bind_property("random-seed", check, "active", OPPOSITE_BOTH)
     # ProcedureDialog has no widget for unsigned numbers; bindings convert them to double.
     seed = Gtk.SpinButton.new_with_range(value.minimum or 0, value.maximum or 0, 1)
+    seed.set_width_chars(native.widest(seed))
     fields.name(seed, value)
     fields.config.bind_property("seed", seed, "value", BOTH)
     fields.config.bind_property("random-seed", seed, "sensitive", OPPOSITE)

@@ -24,7 +24,7 @@ PHOTO, CUP = (REPO / "examples" / name for name in ("photo.jpg", "coffee.jpg"))
 GAP = 12  # px between pictures
 PART = 290, 190, 440, 340  # px of the cup's photograph: the spoon and the edge of the cup
 ZOOM = 2  # of that, to be seen
-WORDS = "a rocket at a launch pad, evening sky"
+WORDS = "a dark blue sky at night"
 
 
 def command(server: Companion, *arguments: object) -> None:
@@ -55,7 +55,7 @@ def expanded(server: Companion, folder: Path) -> None:
     """The photograph, and the same continued at two sides and the corner between them."""
     photo, wide = folder / "photo.png", folder / "wide.png"
     opened(PHOTO).resize((480, 320), Image.Resampling.LANCZOS).save(photo)
-    sides = ("--left", "35%", "--top", "30%", "--feather", 12)
+    sides = ("--left", "25%", "--top", "20%", "--feather", 12)
     command(server, "expand", photo, *sides, "--prompt", WORDS, "--seed", 3, "-o", wide)
     beside([opened(photo), opened(wide)], "expanded")
 

@@ -15,12 +15,12 @@ from actions import xy_plot
 from context import values_of
 from dialogs.fields import BOTH
 from dialogs.planned_dialog import PlannedDialog
-from errors import PluginError
 from i18n import _, ngettext
 
 
 class PlotDialog(PlannedDialog):
     stays = False
+    count = 0  # pictures, once it is known
 
     def __init__(self, procedure: Any, config: Any, context: Any) -> None:
         super().__init__(procedure, config, context, _("_Plot"))
@@ -34,12 +34,17 @@ class PlotDialog(PlannedDialog):
         self._handlers.append(config.connect("notify", lambda *_args: self.status.update()))
 
     def plan_request(self) -> Dict[str, Any]:
-        return xy_plot.plan_request(self.context, values_of(self.context.action, self.config))
+        values = values_of(self.context.action, self.config)
+        self.count = len(xy_plot.cells(values))
+        return xy_plot.plan_request(self.context, values)
+
+    def plan(self, client: Any, request: Dict[str, Any]) -> Dict[str, Any]:
+        """Of one picture, with the time that all of them take."""
+        plan: Dict[str, Any] = super().plan(client, request)
+        if plan.get("seconds") is None:
+            return plan
+        return {**plan, "seconds": plan["seconds"] * self.count}
 
     def notes(self) -> List[str]:
-        found = super().notes()
-        try:
-            count = len(xy_plot.cells(values_of(self.context.action, self.config)))
-        except PluginError:
-            return found
-        return [*found, ngettext("{n} picture", "{n} pictures", count).format(n=count)]
+        words = ngettext("{n} picture", "{n} pictures", self.count)
+        return [*super().notes(), *([words.format(n=self.count)] if self.count else [])]

@@ -33,7 +33,7 @@ def test_a_result_is_opened_with_its_values_and_changed_in_one_step(gimp):
     gimp.open_dialog(TITLE)
     gimp.wait_for_status(TITLE, "step")
     assert gui.nameless(TITLE) == []
-    assert gui.text(TITLE, "Prompt") == WORDS
+    assert gui.text(TITLE, "Prompt", "text") == WORDS
     assert gui.value(TITLE, "Strength") == 0.5
     assert gui.value(TITLE, "Steps") == 1
     gui.set_value(TITLE, "Strength", 0.9)

@@ -20,6 +20,18 @@ from PIL import Image
 REPO = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(REPO))
 
+from growing_screenshots import growing, results
+from shooting import (
+    DESELECT,
+    IMAGES,
+    REDRAW_SECONDS,
+    TOP,
+    begin,
+    beside,
+    shoot,
+    shoot_gimp,
+    take,
+)
 from tests.gui.gui import HOST, roots
 from tests.gui.parts import write_parts
 from tests.gui.session import CLOSE_ALL, Session, wait
@@ -29,9 +41,6 @@ from tests.models.hub.test_pull import safetensors
 from tests.remote.standins.horde import Horde
 from tests.support.tiny_flow_models import write_flux2_klein
 
-GAP = 16  # px between two dialogs on one picture
-IMAGES = REPO / "docs" / "images"
-TOP = 30  # px from the upper edge of the screen, where a dialog has room to grow
 PHOTO = REPO / "examples" / "photo.jpg"
 OPEN = """
 from gi.repository import Gegl, Gio
@@ -45,11 +54,6 @@ image.select_ellipse(Gimp.ChannelOps.REPLACE, *[round(v) for v in (
     width * 0.55, height * 0.1, width * 0.3, height * 0.35)])
 Gimp.Selection.feather(image, width / 40)
 image.set_selected_layers(image.get_layers()[-1:])
-Gimp.displays_flush()
-"""
-DESELECT = """
-Gimp.Selection.none(image)
-image.set_selected_layers(image.get_layers()[:1])
 Gimp.displays_flush()
 """
 AROUND_ROCKET = """
@@ -78,7 +82,6 @@ Gimp.displays_flush()
 CANVAS = (312, 209, 952, 636)  # of GIMP's window: where the photograph is seen
 STAND_IN = {"title": "FLUX.2 Klein 4B", "default_steps": 4, "default_guidance": 1}
 SHOWN, BESIDE = [(252, 100), (270, 200), (294, 346)], (290, 240)  # px of the dialog's picture
-REDRAW_SECONDS = 3  # until the canvas has caught up; nothing tells of it
 COUNT = "sum(1 + len(i.get_children() if i.is_group() else ()) for i in image.get_layers())"
 SELECTED = "image.get_selected_layers()[0].get_name()"
 OPEN_STORY = """
@@ -97,47 +100,11 @@ image.remove_layer(result)
 image.set_selected_layers(image.get_layers()[:1])
 Gimp.displays_flush()
 """
-OPEN_PLOT = """
-plot = next(item for item in image.get_layers() if item.get_name().startswith("X/Y"))
-plot.set_expanded(True)
-image.set_selected_layers(plot.get_children()[:1])
-Gimp.displays_flush()
-"""
 INDEXED = """
 image.flatten()
 image.convert_indexed(
     Gimp.ConvertDitherType.NONE, Gimp.ConvertPaletteType.GENERATE, 64, False, False, "")
 """
-
-
-def take(session: Session, title: str, name: str) -> None:
-    """Takes the picture of a dialog, wholly on the screen."""
-    shoot(session, title, IMAGES / f"{name}.png")
-
-
-def shoot(session: Session, title: str, file: Path) -> None:
-    place = session.gui.geometry(title)
-    session.gui.place(title, place["X"], TOP, place["WIDTH"], place["HEIGHT"])
-    session.gui.shot(file, title)
-
-
-def shoot_gimp(session: Session, name: str) -> None:
-    """Takes the picture of GIMP's window, in as many colors as make a small file."""
-    file = IMAGES / f"{name}.png"
-    session.gui.shot(file, "– GIMP")
-    Image.open(file).convert("RGB").quantize(256).save(file, optimize=True)
-
-
-def beside(shots: list[Path], file: Path) -> None:
-    """Pictures of dialogs side by side on one."""
-    pictures = [Image.open(shot).convert("RGB") for shot in shots]
-    width = sum(picture.width for picture in pictures) + GAP * (len(pictures) - 1)
-    sheet = Image.new("RGB", (width, max(picture.height for picture in pictures)), "white")
-    left = 0
-    for picture in pictures:
-        sheet.paste(picture, (left, 0))
-        left += picture.width + GAP
-    sheet.save(file)
 
 
 def generate(
@@ -161,12 +128,6 @@ def generate(
     begin(session, title)
     session.wait_for_layers(layers)
     closed(session, title)
-
-
-def begin(session: Session, title: str) -> None:
-    """Presses Generate once it is live: after each change it waits for the server's plan."""
-    wait(lambda: session.gui.sensitive(title, "Generate"), 60, "the button")
-    session.gui.press(title, "Generate")
 
 
 def closed(session: Session, title: str) -> None:
@@ -283,50 +244,6 @@ def map_layer(session: Session) -> None:
     take(session, title, "make-control-layer")
     gui.keys(title, "Escape")
     gui.gone(title)
-
-
-def growing(session: Session) -> None:
-    """Takes the pictures of Expand and of Upscale."""
-    gui, title = session.gui, session.open_dialog("Expand")
-    gui.set_text(title, "Prompt", "a harbor at night")
-    gui.set_value(title, "Left", 25)
-    gui.set_value(title, "Right", 25)
-    session.wait_for_status(title, "the canvas becomes")
-    take(session, title, "expand")
-    gui.keys(title, "Escape")
-    gui.gone(title)
-    session.open_dialog("Upscale")
-    session.wait_for_status("Upscale", "becomes")
-    take(session, "Upscale", "upscale")
-    gui.keys("Upscale", "Escape")
-    gui.gone("Upscale")
-
-
-def results(session: Session) -> None:
-    """Takes the pictures of Change Result and X/Y Plot, and of the group that a plot becomes."""
-    gui = session.gui
-    gui.python("image.set_selected_layers(image.get_layers()[-2:-1])")  # of Image to Image
-    title = session.open_dialog("Change Result")
-    session.wait_for_status(title, "steps")
-    take(session, title, "change-result")
-    gui.keys(title, "Escape")
-    gui.gone(title)
-    title = session.open_dialog("X/Y Plot")
-    gui.set_text(title, "Values down", "1, 2")
-    session.wait_for_status(title, "6 pictures")
-    take(session, title, "xy-plot")
-    before = len(session.layers())
-    wait(lambda: gui.sensitive(title, "Plot", "button|push button"), 30, "the button")
-    gui.press(title, "Plot", "button|push button")
-    session.wait_for_layers(before + 1)
-    gui.gone(title, 60)
-    gui.place("– GIMP", 0, 0, 1390, 865)
-    gui.python(OPEN_PLOT)
-    time.sleep(REDRAW_SECONDS)
-    shoot_gimp(session, "xy-plot-group")
-    gui.python("image.remove_layer(plot)\nGimp.displays_flush()")
-    gui.python(DESELECT)
-    gui.place("– GIMP", 0, 0, 1390, 760)
 
 
 def cut_out(session: Session) -> None:

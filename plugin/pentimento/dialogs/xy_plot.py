@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, Dict, List
+from typing import TYPE_CHECKING, Any, Dict, List
 
 import dialogs.native as native
+
+if TYPE_CHECKING:
+    from answers import Plan
 
 native.start()
 
@@ -38,12 +41,12 @@ class PlotDialog(PlannedDialog):
         self.count = len(xy_plot.cells(values))
         return xy_plot.plan_request(self.context, values)
 
-    def plan(self, client: Any, request: Dict[str, Any]) -> Dict[str, Any]:
+    def plan(self, client: Any, request: Dict[str, Any]) -> Plan:
         """Of one picture, with the time that all of them take."""
-        plan: Dict[str, Any] = super().plan(client, request)
-        if plan.get("seconds") is None:
-            return plan
-        return {**plan, "seconds": plan["seconds"] * self.count}
+        plan = super().plan(client, request)
+        if plan.get("seconds") is not None:
+            plan["seconds"] = (plan["seconds"] or 0) * self.count
+        return plan
 
     def notes(self) -> List[str]:
         words = ngettext("{n} picture", "{n} pictures", self.count)

@@ -189,7 +189,7 @@ def _tell(outcome: Outcome, files: list[Path], shown: list[Path], *, as_json: bo
             answer["stages"] = [str(file) for file in shown]
         if any(outcome.drawn):
             answer["prompts"] = outcome.drawn
-        if any("seam" in facts for facts in outcome.facts):
+        if "seed" in outcome.record["request"] and any("seam" in one for one in outcome.facts):
             answer["seeds"] = [outcome.seed_of(number) for number in range(len(files))]
             answer["seams"] = [facts.get("seam") for facts in outcome.facts]
         typer.echo(json.dumps(answer, indent=2))

@@ -11,12 +11,12 @@ from tests.cli.shell import Shell, photo
 from tests.support import awkward, awkward_pictures
 from tests.support.awkward_pictures import FEW, GREY_18, PICTURES, Sample
 
-from pentimento.imaging import decode, opened_file, pixels
+from pentimento.imaging import decode, file_header, pixels
 
 
 def as_seen(data: bytes) -> np.ndarray:
     """What a viewer makes of a file that knows profiles and no orientation."""
-    header = opened_file.header(data)
+    header = file_header.header(data)
     assert not header.turned
     return pixels.to_float(decode.srgb(decode.decode(data, header.size)))
 
@@ -36,7 +36,7 @@ def check(sample: Sample, data: bytes, said: str) -> None:
     assert np.abs(found - sample.seen)[visible].max() <= sample.exact
     assert sample.notice in said
     if sample.stored is not None:
-        header = opened_file.header(data)
+        header = file_header.header(data)
         values = decode.decode(data, header.size).values
         assert values.dtype == sample.stored.dtype
         assert np.array_equal(values, sample.stored)
@@ -62,7 +62,7 @@ def test_strength_zero_keeps_them_without_a_server_too(shell: Shell, sample: Sam
 def test_every_kind_of_picture_is_repainted(served: Shell, sample: Sample) -> None:
     """It keeps its size, its transparency, its depth and, where that can be, its profile."""
     data, said = run(served, sample, "--strength", "0.6", "--steps", "2", "--seed", "1")
-    header = opened_file.header(data)
+    header = file_header.header(data)
     decoded = decode.decode(data, header.size)
     height, width = sample.seen.shape[:2]
     assert (header.size.width, header.size.height) == (width, height)
@@ -100,7 +100,7 @@ def test_what_is_not_painted_keeps_the_files_own_numbers(served: Shell) -> None:
     mask[8:24, 10:30] = 255
     Image.fromarray(mask).save(served.folder / "m.png")
     data, _ = run(served, sample, "--mask", "m.png", "--steps", "2", "--prompt", "a ball")
-    values = decode.decode(data, opened_file.header(data).size).values
+    values = decode.decode(data, file_header.header(data).size).values
     assert values.dtype == np.uint16
     assert sample.stored is not None
     assert np.array_equal(values[mask == 0], sample.stored[mask == 0])
@@ -147,7 +147,7 @@ def test_a_deep_ramp_is_a_soft_mask_and_a_control_map(served: Shell, name: str) 
     assert done.returncode == 0, done.stderr
     found = pixels.to_float(
         decode.decode(
-            (data := (served.folder / "b.png").read_bytes()), opened_file.header(data).size
+            (data := (served.folder / "b.png").read_bytes()), file_header.header(data).size
         ).values
     )
     moved = np.abs(found[..., ::-1][..., :3] - source / 65535).mean(axis=-1)

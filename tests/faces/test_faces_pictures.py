@@ -23,7 +23,7 @@ from tests.server.front import Front
 from tests.support import awkward, awkward_pictures
 from tests.support.awkward_pictures import BOMBS, DAMAGED, PICTURES, Sample
 
-from pentimento.imaging import decode, opened_file, pixels
+from pentimento.imaging import decode, file_header, pixels
 
 TAKEN = (
     *("jpg_on_6", "png_on_5", "png16_on_8", "webp_on_3", "mpo", "jpeg_cmyk", "icc_swapped_8"),
@@ -34,7 +34,7 @@ PARAMETERS = "old words\nSteps: 3, Sampler: Euler, CFG scale: 7, Seed: 1, Size: 
 
 
 def as_seen(data: bytes) -> np.ndarray:
-    header = opened_file.header(data)
+    header = file_header.header(data)
     assert not header.turned
     return pixels.to_float(decode.srgb(decode.decode(data, header.size)))
 
@@ -133,7 +133,7 @@ def test_only_masked_keeps_the_numbers_and_the_profile_of_the_rest(
     changes = {"denoising_strength": 0.6, "mask_blur": 0}
     (made,) = repaint(front, text_of(sample.data), mask=mask, **changes)["images"]
     data = base64.b64decode(made)
-    decoded = decode.decode(data, opened_file.header(data).size)
+    decoded = decode.decode(data, file_header.header(data).size)
     assert decoded.profile is not None
     assert decoded.profile.data == sample.profile
     assert sample.stored is not None

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from pentimento.core.geometry import Size, Work
-from pentimento.imaging import canvas, colour, detail, masks, model_input, pixels, resize
+from pentimento.imaging import colour, detail, masks, model_input, pixels, resize, saved_pictures
 from pentimento.imaging.canvas import Canvas
 from pentimento.schema.job import PixelFormat
 
@@ -150,7 +150,7 @@ def test_files_are_the_picture_converted_at_once(format: PixelFormat, tmp_path) 
     picture = source("u2", clear=True)
     pixels.store(picture, format, tmp_path / "a.raw")
     held = Canvas(Size(WIDTH, HEIGHT), Work.whole(Size(WIDTH, HEIGHT)), format)
-    canvas.save(tmp_path, 0, held, picture)
+    saved_pictures.save(tmp_path, 0, held, picture)
     expected = pixels.convert(picture, format).tobytes()
     assert (tmp_path / "a.raw").read_bytes() == expected
     assert (tmp_path / "0.raw").read_bytes() == expected

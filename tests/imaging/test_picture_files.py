@@ -13,12 +13,12 @@ from tests.support.awkward_pictures import DAMAGED, PICTURES, Sample
 
 from pentimento.core.errors import BadInput
 from pentimento.core.geometry import Size
-from pentimento.imaging import bands, decode, opened_file, pixels, png, profiles
+from pentimento.imaging import bands, decode, file_header, pixels, png, profiles
 from pentimento.schema.task import PixelFile
 
 
 def read(data: bytes) -> decode.Decoded:
-    return decode.decode(data, opened_file.header(data, any_kind=True).size, any_kind=True)
+    return decode.decode(data, file_header.header(data, any_kind=True).size, any_kind=True)
 
 
 def difference(found: np.ndarray, seen: np.ndarray) -> float:
@@ -60,7 +60,7 @@ def test_no_damage_does_more_than_refuse(name: str, place: float, change: bytes,
     data[at : at + len(change)] = change
     whole = bytes(data[:at]) if cut else bytes(data)
     try:
-        size = opened_file.header(whole, any_kind=True).size
+        size = file_header.header(whole, any_kind=True).size
         if size.pixels < 1_000_000:
             decode.decode(whole, size, any_kind=True)
     except BadInput:
@@ -122,7 +122,7 @@ def test_a_profile_of_light_does_not_change_a_mask(tmp_path: Path) -> None:
 def test_the_size_is_upright_before_a_pixel_is_decoded() -> None:
     for name, sample in PICTURES.items():
         height, width = sample.seen.shape[:2]
-        assert opened_file.header(sample.data, any_kind=True).size == Size(width, height), name
+        assert file_header.header(sample.data, any_kind=True).size == Size(width, height), name
 
 
 def test_a_chunk_behind_the_pixels_that_claims_gigabytes_is_not_believed() -> None:

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from pentimento.core.geometry import Size, Work
-from pentimento.imaging import canvas, masks, model_input, pixels
+from pentimento.imaging import masks, model_input, pixels, saved_pictures
 from pentimento.imaging.canvas import Canvas
 from pentimento.schema.job import PixelFormat
 
@@ -229,7 +229,7 @@ def test_bits_are_what_they_were(name: str, found: dict[str, str]) -> None:
 def test_saved_bytes_are_the_converted_picture(tmp_path) -> None:
     picture = source("u2", "transparent")
     held = Canvas(SIZE, Work.whole(SIZE), PixelFormat.RGBA_U16, picture)
-    file = canvas.save(tmp_path, 0, held, picture)
+    file = saved_pictures.save(tmp_path, 0, held, picture)
     assert file.path.read_bytes() == picture.astype("<u2").tobytes()
 
 

@@ -21,8 +21,8 @@ from pentimento.core.geometry import Size
 from pentimento.imaging import (
     bands,
     decode,
+    file_header,
     model_input,
-    opened_file,
     pixels,
     png,
     png_bands,
@@ -119,7 +119,7 @@ def test_text_and_profile_go_along():
 
 @pytest.mark.parametrize("sample", SENT.values(), ids=SENT)
 def test_every_awkward_picture_is_the_same_in_bands(sample, tmp_path):
-    header = opened_file.header(sample.data)
+    header = file_header.header(sample.data)
     whole = decode.decode(sample.data, header.size)
     found = bands.of_data(sample.data, header.size)
     assert np.array_equal(joined(found), whole.values)

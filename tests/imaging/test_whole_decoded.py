@@ -14,7 +14,7 @@ from tests.support.large_pictures import as_png, by_pillow
 
 from pentimento.core.errors import TooLarge
 from pentimento.core.geometry import Size
-from pentimento.imaging import bands, decode, opened_file, pixels
+from pentimento.imaging import bands, decode, file_header, pixels
 
 SIZE = (70, 90)
 NOISE = np.random.default_rng(3).integers(0, 255, (SIZE[1], SIZE[0], 4), np.uint8)
@@ -48,7 +48,7 @@ def test_bands_of_the_decoders_own_copy_are_the_picture(
     orientation: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name, data in _files(orientation).items():
-        size = opened_file.header(data).size
+        size = file_header.header(data).size
         expected = decode.decode(data, size)
         monkeypatch.setattr(bands, "LARGE", 0)
         made = bands.of_data(data, size)

@@ -18,7 +18,7 @@ from tests.support import awkward
 
 from pentimento.core.errors import BadInput, JobFailed, NotFound
 from pentimento.jobs.plan import make_plan, resolve
-from pentimento.models.library import identity
+from pentimento.models.library import made_with
 from pentimento.models.library.ids import Listing, NamedPlace, Rank, id_of, ids_of
 from pentimento.models.library.registry import Registry
 from pentimento.schema.job import MODEL_ID, JobRequest
@@ -236,10 +236,10 @@ def test_a_job_that_waits_is_not_computed_with_other_weights(
 ) -> None:
     write_lora(data / "loras", "ink")
     waiting = asked(registry, loras=[{"id": "ink"}])
-    identity.check_waiting(waiting, registry)
+    made_with.check_waiting(waiting, registry)
     write_lora(data / "loras", "ink", size=640)
     with pytest.raises(JobFailed, match="is not the one that this was made with"):
-        identity.check_waiting(waiting, registry)
+        made_with.check_waiting(waiting, registry)
 
 
 def test_a_replaced_model_and_embedding_are_noticed(data: Path, registry: Registry) -> None:

@@ -12,7 +12,7 @@ from tests.server.front import Front
 from tests.support import awkward
 from tests.support.awkward_pictures import BOMBS, DAMAGED, PICTURES, TRAVELLING, Sample
 
-from pentimento.imaging import decode, opened_file, pixels, png
+from pentimento.imaging import decode, file_header, pixels, png
 
 
 def sent(front: Front, sample: Sample) -> dict[str, str]:
@@ -35,7 +35,7 @@ def kept(front: Front, source: dict[str, str]) -> bytes:
 
 def as_seen(data: bytes) -> np.ndarray:
     """What a viewer makes of it that knows profiles and no orientation, so that none is left."""
-    header = opened_file.header(data)
+    header = file_header.header(data)
     assert not header.turned
     return pixels.to_float(decode.srgb(decode.decode(data, header.size)))
 

@@ -11,7 +11,7 @@ from pentimento.core.errors import Cancelled, JobFailed, PentimentoError
 from pentimento.core.settings import EngineOptions
 from pentimento.engine_ipc.host import EngineChild, Patience
 from pentimento.engine_ipc.messages import EngineJob, Extras, ModelSpec
-from pentimento.models.library import identity
+from pentimento.models.library import made_with
 from pentimento.models.library.model import ModelInfo
 from pentimento.models.library.registry import Registry
 from pentimento.schema.answers import EngineCondition, EngineState
@@ -65,7 +65,7 @@ class LocalBackend:
 
     def _job(self, task: Task) -> EngineJob:
         registry = self._registry.snapshot()
-        identity.check_waiting(task.request, registry)
+        made_with.check_waiting(task.request, registry)
         drawn = [name for words in task.words for name, _ in words.loras]
         addons = registry.addons.places(task.request, drawn)
         addons |= registry.annotators.places(task.request)

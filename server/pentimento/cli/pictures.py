@@ -18,7 +18,7 @@ from pentimento.cli.client import Client
 from pentimento.cli.outputs import Outputs
 from pentimento.core.errors import BadInput
 from pentimento.core.geometry import Size
-from pentimento.imaging import decode, opened_file, pixels
+from pentimento.imaging import decode, file_header, pixels
 from pentimento.imaging import stages as contact_sheet
 from pentimento.imaging.sizing import refuse_huge
 from pentimento.imaging.stages import EQUAL, NO_LEVEL, Frame
@@ -57,7 +57,7 @@ def read_input(path: Path) -> InputPicture:
     their depth, upright and with their profile. Raises BadInput."""
     data = _bytes(path)
     try:
-        header = opened_file.header(data, any_kind=True)
+        header = file_header.header(data, any_kind=True)
         refuse_huge(header.size)
         decoded = decode.decode(data, header.size, any_kind=True)
     except BadInput as error:
@@ -72,7 +72,7 @@ def read_input(path: Path) -> InputPicture:
 def read_unchanged(path: Path) -> Picture:
     """The file's own pixels, upright, and its profile, as a result at strength 0 has them."""
     data = _bytes(path)
-    size = opened_file.header(data, any_kind=True).size
+    size = file_header.header(data, any_kind=True).size
     decoded = decode.decode(data, size, any_kind=True)
     profile = decoded.profile
     if profile is None:

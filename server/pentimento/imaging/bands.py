@@ -21,7 +21,7 @@ import numpy as np
 
 from pentimento.core import files
 from pentimento.core.geometry import Size
-from pentimento.imaging import decode, model_input, opened_file, pixels, png_bands, resize
+from pentimento.imaging import decode, file_header, model_input, pixels, png_bands, resize
 from pentimento.imaging.decode import Decoded, Own
 from pentimento.imaging.pixels import FULL, LAYOUT
 from pentimento.imaging.resize import Way
@@ -86,7 +86,7 @@ def of(file: PixelFile) -> Bands:
     stored, channels = LAYOUT[file.format]
     found, wanted = file.path.stat().st_size, size.pixels * channels * stored.itemsize
     if found != wanted:
-        raise opened_file.damaged(f"it has {found} bytes, not what its size needs")
+        raise file_header.damaged(f"it has {found} bytes, not what its size needs")
     path = file.path
     return Bands(
         *(size, channels, stored.newbyteorder("=")),
@@ -96,7 +96,7 @@ def of(file: PixelFile) -> Bands:
 
 def of_data(data: bytes, size: Size) -> Bands:
     """Of an encoded picture; `size` is what was announced and must hold."""
-    file = opened_file.opened(data)
+    file = file_header.opened(data)
     if file.chunks is None or file.orientation != 1 or not png_bands.can_read(data):
         if size.pixels <= LARGE:
             return of_values(decode.decoded(file, size))
@@ -114,7 +114,7 @@ def of_data(data: bytes, size: Size) -> Bands:
     )
 
 
-def _of_parts(file: opened_file.OpenedFile, size: Size) -> Bands:
+def _of_parts(file: file_header.OpenedFile, size: Size) -> Bands:
     file.refuse_other(size)
     part = decode.parts(file)
 
@@ -313,7 +313,7 @@ def _png(data: bytes, transparent: tuple[int, ...] | None) -> Iterator[np.ndarra
         for rows in png_bands.read(data):
             yield rows if transparent is None else decode.with_clear(rows, transparent)
     except ValueError as error:
-        raise opened_file.damaged("it is cut short or damaged") from error
+        raise file_header.damaged("it is cut short or damaged") from error
 
 
 def _fill(target: np.ndarray, parts: Iterator[np.ndarray]) -> None:

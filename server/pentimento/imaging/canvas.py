@@ -1,16 +1,14 @@
-"""The pictures of a job: read, brought to the model's size and back, composited, saved."""
+"""The pictures of a job: read, brought to the model's size and back, composited."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import cv2
 import numpy as np
 
-from pentimento.core import files
 from pentimento.core.geometry import Box, Size, Work
 from pentimento.imaging import (
     bands,
@@ -26,7 +24,7 @@ from pentimento.imaging import (
 )
 from pentimento.imaging.context_box import automatic_edge
 from pentimento.schema.job import JobRequest, MaskOptions, Mode, PixelFormat
-from pentimento.schema.task import PixelFile, Result, Task
+from pentimento.schema.task import PixelFile, Task
 
 if TYPE_CHECKING:
     from pentimento.imaging.profiles import Profile
@@ -328,33 +326,6 @@ def _mask_options(request: JobRequest, mask: np.ndarray, native: int) -> MaskOpt
     return MaskOptions(grow=edge.grow, feather=edge.feather)
 
 
-def save(directory: Path, index: int, canvas: Canvas, picture: np.ndarray) -> PixelFile:
-    path = directory / f"{index}.raw"
-    if canvas.profile is not None:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        pixels.profile_file(path).write_bytes(canvas.profile.data)
-    return _write(path, picture, canvas.format)
-
-
-def save_mask(directory: Path, mask: np.ndarray, seed: int) -> Result:
-    file = _write(directory / "mask.raw", masks.rounded(mask)[..., None], PixelFormat.Y_U8)
-    return Result(0, file, seed, kind="mask")
-
-
-def save_stage(
-    directory: Path,
-    index: int,
-    code: str,
-    values: np.ndarray,
-    format: PixelFormat,
-    seed: int,
-    facts: dict[str, Any],
-) -> Result:
-    """`values` are `(h, w, c)` as the format lays them out."""
-    file = _write(directory / f"stage-{index}.raw", values, format)
-    return Result(index, file, seed, facts, kind="stage", name=code)
-
-
 def _input(task: Task, name: str) -> PixelFile:
     reference: Any = getattr(task.request, name)
     return task.inputs[reference.blob]
@@ -363,11 +334,3 @@ def _input(task: Task, name: str) -> PixelFile:
 def _format_for(source: np.ndarray, *, opaque: bool) -> PixelFormat:
     """The raw format that keeps what a PNG, JPEG or WebP file held."""
     return pixels.smallest_format(source.dtype, lambda: opaque or pixels.is_opaque(source))
-
-
-def _write(path: Path, values: np.ndarray, format: PixelFormat) -> PixelFile:
-    """The file has its final name only once it is whole and on the disk."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with files.whole(path, lasting=True) as stream:
-        pixels.write(values, format, stream)
-    return PixelFile(path, values.shape[1], values.shape[0], format)

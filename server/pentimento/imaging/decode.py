@@ -21,7 +21,7 @@ from PIL import Image
 from pentimento.core.errors import BadInput, TooLarge
 from pentimento.core.geometry import Box, Size
 from pentimento.imaging import png, tiff
-from pentimento.imaging.opened_file import (
+from pentimento.imaging.file_header import (
     DEEP_BITS,
     FIRST_ONLY,
     OpenedFile,

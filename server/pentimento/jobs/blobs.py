@@ -274,12 +274,12 @@ class Blobs:
 
     def _decode(self, part: Path, kind: BlobType) -> tuple[tuple[int, int], tuple[str, ...]]:
         # Pillow and numpy: not before the first picture
-        from pentimento.imaging import bands, opened_file
+        from pentimento.imaging import bands, file_header
 
         data = part.read_bytes()
-        header = opened_file.header(data)
+        header = file_header.header(data)
         if header.kind != kind.kind:
-            raise opened_file.damaged(f"it was announced as {kind.kind} but is {header.kind}")
+            raise file_header.damaged(f"it was announced as {kind.kind} but is {header.kind}")
         self._refuse_huge(header.size)
         picture = bands.of_data(data, header.size)
         for _ in picture:  # it has to be whole

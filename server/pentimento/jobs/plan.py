@@ -27,7 +27,7 @@ from pentimento.jobs.resolve import (
     taken_out,
     timed_as,
 )
-from pentimento.models.library import identity, vocabulary
+from pentimento.models.library import made_with, vocabulary
 from pentimento.models.library.model import ModelInfo
 from pentimento.models.library.registry import Registry
 from pentimento.models.tables.architectures import FAMILIES, second_pass, work_in
@@ -83,7 +83,7 @@ def resolve(request: JobRequest, registry: Registry, source_size: Size | None) -
         if not request.detail:
             return request
     refuse_mode(request.mode)
-    request = identity.present(request, registry)
+    request = made_with.present(request, registry)
     model = edit_model(request, registry)
     if request.mode is Mode.UPSCALE:
         request = upscaling.guided(request, model, registry)
@@ -119,8 +119,8 @@ def resolve(request: JobRequest, registry: Registry, source_size: Size | None) -
     else:
         chosen |= appearance(request, strength)
     request = request.model_copy(update=chosen)
-    identity.check_embeddings(request, registry)
-    return request.model_copy(update={"made_with": identity.recorded(request, registry)})
+    made_with.check_embeddings(request, registry)
+    return request.model_copy(update={"made_with": made_with.recorded(request, registry)})
 
 
 def make_plan(request: PlanRequest, registry: Registry, timings: Timings | None = None) -> Plan:

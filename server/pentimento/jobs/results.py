@@ -356,7 +356,7 @@ def _unchanged(source: PixelFile, folder: Path) -> Stored:
     if format:
         _link(source.path, raw)
     else:
-        from pentimento.imaging import bands, opened_file, pixels
+        from pentimento.imaging import bands, file_header, pixels
 
         picture = bands.of(source)
         format = pixels.smallest_format(picture.dtype, picture.is_opaque)
@@ -364,7 +364,7 @@ def _unchanged(source: PixelFile, folder: Path) -> Stored:
         bands.write_raw((own.picture for own in picture.own()), format, raw)
         if first.profile is not None:
             pixels.profile_file(raw).write_bytes(first.profile.data)
-        told = opened_file.header(source.path.read_bytes())
+        told = file_header.header(source.path.read_bytes())
         if told.kind == "PNG" and not told.turned:
             png = "0.png"
             _link(source.path, folder / png)

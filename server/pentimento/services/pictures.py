@@ -15,7 +15,14 @@ import numpy as np
 from pentimento.core.errors import BadInput
 from pentimento.core.geometry import Size, Work
 from pentimento.imaging import canvas as pictures
-from pentimento.imaging import control_maps, decode, model_input, opened_file, pixels
+from pentimento.imaging import (
+    control_maps,
+    decode,
+    file_header,
+    model_input,
+    pixels,
+    saved_pictures,
+)
 from pentimento.imaging.canvas import Canvas
 from pentimento.imaging.resize import fit
 from pentimento.schema.job import Control, JobRequest
@@ -103,18 +110,18 @@ def place(prepared: Prepared, answer: bytes, request: JobRequest) -> tuple[np.nd
 
 
 def save(task: Task, index: int, prepared: Prepared, picture: np.ndarray) -> PixelFile:
-    return pictures.save(task.output_dir, index, prepared.canvas, picture)
+    return saved_pictures.save(task.output_dir, index, prepared.canvas, picture)
 
 
 def save_mask(task: Task, prepared: Prepared, seed: int) -> Result:
     """The effective mask, as a job on this machine keeps it."""
     assert prepared.canvas.mask is not None, "only inpainting has a mask"
-    return pictures.save_mask(task.output_dir, prepared.canvas.mask, seed)
+    return saved_pictures.save_mask(task.output_dir, prepared.canvas.mask, seed)
 
 
 def _decoded(answer: bytes) -> np.ndarray:
     """`(h, w, 3)` float32 0..1."""
-    size = opened_file.header(answer).size
+    size = file_header.header(answer).size
     if size.pixels > MOST_PIXELS:
         raise BadInput("bad_image", "The picture is too large.")
     rgba = decode.srgb(decode.decode(answer, size))

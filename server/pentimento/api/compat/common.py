@@ -114,9 +114,9 @@ async def receive(server: Services, data: bytes) -> Blob:
 def _kind(data: bytes) -> str:
     # Pillow and OpenCV: not before the first picture, and not on the event loop, which would
     # stand still for as long as they take to load
-    from pentimento.imaging import opened_file
+    from pentimento.imaging import file_header
 
-    return opened_file.header(data).kind
+    return file_header.header(data).kind
 
 
 async def keep(server: Services, picture: np.ndarray) -> BlobRef:

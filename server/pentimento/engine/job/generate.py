@@ -30,7 +30,7 @@ from pentimento.engine.sampling.inpaint import latent_mask
 from pentimento.engine.sampling.schedulers import SAMPLERS
 from pentimento.engine_ipc.messages import EngineJob
 from pentimento.imaging import canvas as pictures
-from pentimento.imaging import masks, prefill, resize
+from pentimento.imaging import masks, prefill, resize, saved_pictures
 from pentimento.imaging.canvas import Canvas
 from pentimento.imaging.context_box import second_box
 from pentimento.imaging.noise_levels import strength_at
@@ -90,7 +90,9 @@ class Generation:
             coder.forget_seen()
         if canvas.mask is not None:
             directory = self._job.task.output_dir
-            self._emit(pictures.save_mask(directory, canvas.mask, int(self._request.seed or 0)))
+            self._emit(
+                saved_pictures.save_mask(directory, canvas.mask, int(self._request.seed or 0))
+            )
         observer = self._observer(model, canvas, plan, begun) if self._request.observe else None
         for image in range(self._request.count):
             self._picture(model, canvas, plan, image, observer if image == 0 else None, begun)
@@ -298,7 +300,7 @@ class Generation:
                 observer.decoded(made)
                 observer.finished(finished, picture, matched="color_match" in corrections)
         with self._clock.phase("save"):
-            file = pictures.save(self._job.task.output_dir, image, canvas, result)
+            file = saved_pictures.save(self._job.task.output_dir, image, canvas, result)
             size = plan.work.content
             facts = {
                 "strength": self._strength,

@@ -22,8 +22,7 @@ from pentimento.engine.loading.model import LoadedModel, Shared
 from pentimento.engine.sampling import latents
 from pentimento.engine.sampling.schedulers import Levels
 from pentimento.engine_ipc.messages import EngineJob
-from pentimento.imaging import canvas as pictures
-from pentimento.imaging import pixels, resize, stages
+from pentimento.imaging import pixels, resize, saved_pictures, stages
 from pentimento.imaging.canvas import Canvas
 from pentimento.imaging.stages import NO_LEVEL
 from pentimento.schema.job import PixelFormat
@@ -153,7 +152,7 @@ class Observer:
         psnr: float | None,
     ) -> None:
         request, directory = self._job.task.request, self._job.task.output_dir
-        stage = pictures.save_stage(
+        stage = saved_pictures.save_stage(
             directory,
             *(self._told, code, values, format, int(request.seed or 0)),
             self._timed({}) | facts | {"psnr": psnr},

@@ -56,10 +56,10 @@ class Paste:
     def _pasted(
         self, server: Services, data: bytes, file: PixelFile, form: common.Form
     ) -> jsontext.Base64:
-        from pentimento.imaging import bands, opened_file
+        from pentimento.imaging import bands, file_header
 
         part = bands.load(file)
-        sent = bands.of_data(data, opened_file.header(data).size)
+        sent = bands.of_data(data, file_header.header(data).size)
         profile = next(sent.own()).profile
         whole = bands.Bands(
             *(sent.size, 4, part.dtype), lambda: self._rows(sent, part), None, sent.notices

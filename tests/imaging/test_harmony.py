@@ -198,3 +198,20 @@ def test_a_large_picture_is_worked_on_in_parts(monkeypatch) -> None:
     parts = harmony_layers.of(source, mask, relit(source, mask))
     for name in harmony_layers.NAMES:
         assert np.array_equal(getattr(whole, name), getattr(parts, name))
+
+
+@pytest.mark.parametrize("depth", DEPTHS)
+def test_a_picture_that_is_looked_at_reduced_comes_back_as_well(depth: str) -> None:
+    """It is larger than the side at which the fields are made."""
+    source, mask = pasted(14, depth)
+    size = (1000, 900)
+    source = cv2.resize(source, size, interpolation=cv2.INTER_LINEAR)
+    mask = cv2.resize(mask, size, interpolation=cv2.INTER_LINEAR)
+    target = source.copy()
+    dark = cv2.GaussianBlur(np.ones(mask.shape, np.float32), (0, 0), 9)
+    dark[600:700, 300:700] = 0.6
+    shaded = pixels.to_float(source[..., :3]) * cv2.GaussianBlur(dark, (0, 0), 40)[..., None]
+    target[..., :3] = pixels.to_depth(shaded, source.dtype)
+    made = harmony_layers.of(source, mask, target)
+    again = harmony_layers.recomposed(source, mask, made)
+    assert np.abs(again - pixels.to_float(target[..., :3])).max() <= LEVEL

@@ -68,7 +68,7 @@ def computed(source: np.ndarray, mask: np.ndarray) -> Fields:
 def read_off(source: np.ndarray, mask: np.ndarray, target: np.ndarray) -> Fields:
     """The fields that come closest to `target` `(h, w, 4)`, the same picture in harmony."""
     seen = _reduced(source, mask)
-    wanted = np.clip(_small(pixels.to_float(target[..., :3]), seen.inside.shape), 0, 1)
+    wanted = np.clip(_small(target[..., :3], seen.inside.shape), 0, 1)
     sigma = max(1.5, KEPT * seen.size)
     change = _smooth(wanted - seen.colours, seen.inside, sigma)
     light = np.clip(_extended(change, seen.inside, 2 * sigma), -FARTHEST, FARTHEST)
@@ -97,17 +97,18 @@ def _reduced(source: np.ndarray, mask: np.ndarray) -> _Seen:
     height, width = mask.shape
     factor = min(1.0, WORKING_SIDE / max(height, width))
     shape = max(1, round(height * factor)), max(1, round(width * factor))
-    share = _small(pixels.to_float(mask), shape)
-    there = _small(pixels.to_float(source[..., 3]), shape) if source.shape[2] == 4 else 1.0
-    colours = np.clip(_small(pixels.to_float(source[..., :3]), shape), 0, 1)
+    share, there = _small(mask, shape), _small(source[..., 3], shape)
+    colours = np.clip(_small(source[..., :3], shape), 0, 1)
     inside = share > 0.995 * max(float(share.max()), 1 / 255)  # as solid as it gets
     return _Seen(colours, inside, (share < 0.005) & (there > 0.995))
 
 
 def _small(picture: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
-    if picture.shape[:2] == tuple(shape[:2]):
-        return picture
-    return cv2.resize(picture, (shape[1], shape[0]), interpolation=cv2.INTER_AREA)
+    """float32 of a picture of any depth, which is made small before it is converted."""
+    if picture.shape[:2] != tuple(shape[:2]):
+        kept = np.ascontiguousarray(picture)
+        picture = cv2.resize(kept, (shape[1], shape[0]), interpolation=cv2.INTER_AREA)
+    return pixels.to_float(picture)
 
 
 def _fitting_light(seen: _Seen) -> np.ndarray:

@@ -34,7 +34,7 @@ class Gui:
     """A GIMP on a screen of its own. Any method of stage.Stage can be called on it."""
 
     def __init__(self, root: Path, data: Path | None = None) -> None:
-        self.folder = tempfile.TemporaryDirectory(prefix="pentimento-gui-", dir="/tmp")
+        self.folder = tempfile.TemporaryDirectory(prefix="小明's “图” ", dir="/tmp")
         self.work = Path(self.folder.name)
         self.data = data or self.work / "data"
         self.process = subprocess.Popen(

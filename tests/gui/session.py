@@ -21,9 +21,10 @@ EVIDENCE = REPO / "tests" / "out" / "gui"
 WATCH = REPO / "tests" / "gui" / "watch"
 SNAPSHOT = REPO / "tests" / "gimp" / "inside" / "snapshot.py"
 RESULT_SECONDS = 120  # for a job of a few steps on a busy machine, the engine's start included
+LAYER = "小明's _风景 <b>“x”</b> & 🌄"  # marks of menus and markup, quotes, letters of any script
 SCENE = """
 image = Gimp.Image.new({width}, {height}, Gimp.ImageBaseType.RGB)
-layer = Gimp.Layer.new(image, "scene", {width}, {height}, Gimp.ImageType.RGB_IMAGE, 100,
+layer = Gimp.Layer.new(image, {name!r}, {width}, {height}, Gimp.ImageType.RGB_IMAGE, 100,
                        Gimp.LayerMode.NORMAL)
 image.insert_layer(layer, None, 0)
 Gimp.context_set_foreground(Gegl.Color.new("rgb(0.20, 0.35, 0.60)"))
@@ -153,7 +154,7 @@ class Session:
 
     def open_scene(self, width: int = 320, height: int = 224, more: str = "") -> None:
         """A two-coloured image on the screen, clean, with an empty undo history but for itself."""
-        self.gui.python(SCENE.format(width=width, height=height, more=more))
+        self.gui.python(SCENE.format(name=LAYER, width=width, height=height, more=more))
         self.gui.window(f"{width}x{height}")
 
     def read(self, expression: str) -> Any:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from tests.gui.session import EVIDENCE, FEATHERED, RESULT_SECONDS, wait
+from tests.gui.session import EVIDENCE, FEATHERED, LAYER, RESULT_SECONDS, wait
 from tests.gui.steps import MASK_DIFFERENCE, fill_in, told, undo, unfold
 
 pytestmark = pytest.mark.gui
@@ -121,7 +121,7 @@ def test_what_is_transparent_can_be_regenerated_without_a_selection(gimp):
     gimp.open_scene(more=HOLE)
     gui, title = gimp.gui, gimp.open_dialog("Regenerate Selection")
     gimp.wait_for_status(title, "Nothing is selected")
-    gui.choose(title, "From", "“scene copy”")
+    gui.choose(title, "From", f"“{LAYER} copy”")
     gui.press(title, EDGES)
     gui.choose(title, "Area", "Transparency")
     fill_in(gimp, title, "a boat", "Repaint")
@@ -142,7 +142,7 @@ def test_transparency_is_offered_only_where_the_source_can_have_it(gimp):
     gui.widget_showing(title, "Under transparency")
     gui.choose(title, "From", "Everything visible")  # has an opaque layer below
     wait(lambda: "Under transparency" not in gui.all_text(title), 5, "end of transparency")
-    gui.choose(title, "From", "“scene copy”")
+    gui.choose(title, "From", f"“{LAYER} copy”")
     gui.widget_showing(title, "Under transparency")
 
 

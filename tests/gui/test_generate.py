@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from tests.gui.session import FEATHERED, RESULT_SECONDS, wait
+from tests.gui.session import FEATHERED, LAYER, RESULT_SECONDS, wait
 from tests.gui.steps import MASK_DIFFERENCE, fill_in, told, undo_and_redo
 
 pytestmark = pytest.mark.gui
@@ -17,7 +17,7 @@ def test_image_to_image_makes_a_layer_at_the_source_and_one_undo_takes_it_back(g
     title = gimp.open_dialog("Image to Image")
     fill_in(gimp, title, "a lighthouse at dusk", "Restyle")
     status = gimp.status_line(title)
-    assert "320 × 224 px from “scene”" in status
+    assert f"320 × 224 px from “{LAYER}”" in status
     gimp.gui.press(title, "Generate")
     made, source = gimp.wait_for_layers(2)
     assert made["name"] == "0.50 · a lighthouse at dusk · 7"

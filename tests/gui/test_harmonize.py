@@ -4,7 +4,7 @@ undo."""
 from __future__ import annotations
 
 import pytest
-from tests.gui.session import RESULT_SECONDS, wait
+from tests.gui.session import LAYER, RESULT_SECONDS, wait
 from tests.gui.steps import undo_and_redo
 
 pytestmark = pytest.mark.gui
@@ -37,7 +37,7 @@ def test_a_pasted_layer_gets_three_layers_in_one_step_of_undo(gimp):
     names = [layer["name"] for layer in gimp.layers()]
     assert names == [
         *("pasted: edge", "pasted: light and color"),
-        *("pasted", "pasted: shadow", "scene"),
+        *("pasted", "pasted: shadow", LAYER),
     ]
     assert gimp.read("[layer.get_name() for layer in image.get_selected_layers()]") == ["pasted"]
     undo_and_redo(gimp, before, 5)

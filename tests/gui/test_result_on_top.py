@@ -4,7 +4,7 @@ group; one undo takes it back."""
 from __future__ import annotations
 
 import pytest
-from tests.gui.session import wait
+from tests.gui.session import LAYER, wait
 from tests.gui.steps import run, undo
 
 pytestmark = pytest.mark.gui
@@ -51,7 +51,7 @@ def test_each_result_of_one_layer_lies_above_the_ones_before_it(gimp):
         repaint(gimp, seed, strength)
         assert is_seen(gimp)
     after_strength = [f"{WORDS} · 3", f"0.70 · {WORDS} · 2", f"0.40 · {WORDS} · 1"]
-    assert names(gimp) == [*after_strength, "scene"]
+    assert names(gimp) == [*after_strength, LAYER]
     run(gimp, "generate-again", "[image.get_layers()[2]]")  # the oldest, under two others
     assert names(gimp)[0].startswith(f"0.40 · {WORDS} · ")
     assert is_seen(gimp)
@@ -61,7 +61,7 @@ def test_a_result_lies_above_a_picture_from_text_and_under_another_layers_result
     gimp.open_scene(64, 64, more=FIGURE)
     repaint(gimp, 1, 0.5, "[figure]")
     repaint(gimp, 2, 0.5)
-    assert names(gimp) == [f"0.50 · {WORDS} · 1", "figure", f"0.50 · {WORDS} · 2", "scene"]
+    assert names(gimp) == [f"0.50 · {WORDS} · 1", "figure", f"0.50 · {WORDS} · 2", LAYER]
     run(gimp, "txt2img", "[figure]", seed=3, width=64, height=64, **FAST)
     assert is_seen(gimp)
     repaint(gimp, 4, 0.5)
@@ -82,7 +82,7 @@ def test_variations_lie_in_one_folded_group_with_one_of_them_to_be_seen(gimp):
     before = gimp.snapshot()
     repaint(gimp, 7, 0.4, count=3)
     variations = [[f"{n}/3 0.40 · {WORDS} · {6 + n}", n == 1] for n in (1, 2, 3)]
-    assert gimp.read(TREE) == [[WORDS, True, variations], "scene"]
+    assert gimp.read(TREE) == [[WORDS, True, variations], LAYER]
     made = "image.get_layers()[0]"
     assert gimp.read(f"[{made}.get_expanded(), image.get_selected_layers() == [{made}]]") == [
         *(False, True)
@@ -91,12 +91,12 @@ def test_variations_lie_in_one_folded_group_with_one_of_them_to_be_seen(gimp):
     undo(gimp, before)
     gimp.gui.keys("GIMP", "ctrl+y")
     wait(lambda: len(gimp.layers()) == 2, 10, "redo")
-    assert gimp.read(TREE) == [[WORDS, True, variations], "scene"]
+    assert gimp.read(TREE) == [[WORDS, True, variations], LAYER]
     run(gimp, "generate-again", f"[{made}]")  # of a group, the one that is seen
     assert len(gimp.read(TREE)[0][2]) == 4
     assert is_seen(gimp, f"{made}.get_children()[0]")
     repaint(gimp, 11, 0.6)
-    assert names(gimp) == [f"0.60 · {WORDS} · 11", WORDS, "scene"]
+    assert names(gimp) == [f"0.60 · {WORDS} · 11", WORDS, LAYER]
 
 
 def test_maps_and_their_group_are_never_what_a_job_starts_from(gimp):
@@ -108,9 +108,9 @@ def test_maps_and_their_group_are_never_what_a_job_starts_from(gimp):
         repaint(gimp, 1, 0.5, "[image.get_layers()[0].get_children()[0]]")
     gimp.gui.python("image.set_selected_layers([image.get_layers()[0]])")
     title = gimp.open_dialog("Image to Image")
-    gimp.wait_for_status(title, "from “scene”")
+    gimp.wait_for_status(title, f"from “{LAYER}”")
     offered = gimp.gui.choices(title, "From")
-    assert offered == ["“scene”", "Selected layers, merged", "Everything visible"]
+    assert offered == [f"“{LAYER}”", "Selected layers, merged", "Everything visible"]
     gimp.gui.python("image.remove_layer(layer)\nGimp.displays_flush()")  # the map stays
     gimp.gui.python("image.set_selected_layers([image.get_layers()[0].get_children()[0]])")
     wait(lambda: "Edges" not in "".join(gimp.gui.choices(title, "From")), 20, "no map")

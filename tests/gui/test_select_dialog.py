@@ -4,7 +4,7 @@ the keyboard on it, and one step of undo."""
 from __future__ import annotations
 
 import pytest
-from tests.gui.session import RESULT_SECONDS, wait
+from tests.gui.session import LAYER, RESULT_SECONDS, wait
 from tests.gui.steps import undo, undo_and_redo
 
 pytestmark = pytest.mark.gui
@@ -109,7 +109,7 @@ def test_the_keyboard_alone_selects_takes_back_and_cuts_out(dialog):
     ready(dialog, "Click where it is wrong")
     confirm(dialog)
     made, _scene = dialog.layers()
-    assert (made["name"], made["mask"]) == ("scene, cut out", True)
+    assert (made["name"], made["mask"]) == (f"{LAYER}, cut out", True)
     undo_and_redo(dialog, before, 2)
 
 
@@ -134,6 +134,6 @@ def test_the_subject_is_cut_out_by_one_action(gimp):
     gimp.wait_for_layers(2)
     wait(lambda: not gimp.read("image.get_layers()[1].get_visible()"), 30, "the layer is hidden")
     made, scene = gimp.layers()
-    assert (made["name"], made["mask"]) == ("scene, cut out", True)
-    assert scene["name"] == "scene"
+    assert (made["name"], made["mask"]) == (f"{LAYER}, cut out", True)
+    assert scene["name"] == LAYER
     undo_and_redo(gimp, before, 2)

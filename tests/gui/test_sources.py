@@ -4,7 +4,7 @@ under what steers it."""
 from __future__ import annotations
 
 import pytest
-from tests.gui.session import FEATHERED, wait
+from tests.gui.session import FEATHERED, LAYER, wait
 from tests.gui.steps import fill_in, told, undo, unfold
 
 pytestmark = pytest.mark.gui
@@ -35,12 +35,12 @@ def test_a_selected_result_stands_for_what_it_was_made_from(gimp):
     gimp.wait_for_layers(2)
     gimp.wait_for_news(TITLE, "Done: hills", 20)
     assert gimp.read(SOURCE) == [background]
-    assert gui.choice(TITLE, "From") == "“scene”"
+    assert gui.choice(TITLE, "From") == f"“{LAYER}”"
     wait(lambda: "“hills · 7”, the result" in gui.choices(TITLE, "From"), 5, "the result")
     gui.press(TITLE, "Close")
     gui.gone(TITLE)
     gimp.open_dialog(TITLE)  # the result is selected now
-    assert gui.choice(TITLE, "From") == "“scene”"
+    assert gui.choice(TITLE, "From") == f"“{LAYER}”"
     gui.choose(TITLE, "From", "“hills · 7”, the result")
     gimp.wait_for_status(TITLE, "from “hills · 7”, the result")
 
@@ -52,7 +52,7 @@ def test_another_layer_is_followed_and_the_status_says_so(gimp):
     )
     gui = gimp.gui
     gimp.open_dialog(TITLE)
-    gimp.wait_for_status(TITLE, "from “scene”")
+    gimp.wait_for_status(TITLE, f"from “{LAYER}”")
     assert "selected now" not in gimp.status_line(TITLE)
     gui.python("image.set_selected_layers([other])")
     gimp.wait_for_status(TITLE, "from “sky”")
@@ -80,13 +80,15 @@ def test_maps_hide_nothing_are_known_and_are_never_a_source(gimp):
     gui, title = gimp.gui, gimp.open_dialog("Make Control Layer")
     gui.press(title, "Create")
     gimp.wait_for_layers(2)
-    wait(lambda: gimp.read(TREE)[0] == ["Control maps", False, ["Edges of scene"]], 20, "the map")
-    assert gimp.read(SELECTED) == ["scene"]
+    wait(
+        lambda: gimp.read(TREE)[0] == ["Control maps", False, [f"Edges of {LAYER}"]], 20, "the map"
+    )
+    assert gimp.read(SELECTED) == [LAYER]
     gui.gone(title)
     gimp.open_dialog(TITLE)
-    assert gui.choice(TITLE, "From") == "“scene”"
+    assert gui.choice(TITLE, "From") == f"“{LAYER}”"
     unfold(gimp, TITLE, "Control and LoRAs", "Control 1")
-    gui.choose(TITLE, "Control layer", "Edges of scene")
+    gui.choose(TITLE, "Control layer", f"Edges of {LAYER}")
     wait(lambda: "Drawn by Pentimento: Edges" in gui.all_text(TITLE), 5, "what it is")
     wait(lambda: gui.checked(TITLE, "Layer already is a control map"), 5, "the mark")
     assert gui.choice(TITLE, "Control 1") == "Edges"
@@ -114,7 +116,7 @@ def test_a_result_lies_above_the_regions_that_guided_it(gimp):
     fill_in(gimp, TITLE, "hills", "Replace", steps=2)
     gui.press(TITLE, "Generate")
     gimp.wait_for_layers(3)
-    assert [layer["name"] for layer in gimp.layers()] == ["hills · 7", "region: snow", "scene"]
+    assert [layer["name"] for layer in gimp.layers()] == ["hills · 7", "region: snow", LAYER]
 
 
 def test_what_a_model_cannot_be_steered_by_is_gray(gimp):

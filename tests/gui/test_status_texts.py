@@ -4,7 +4,7 @@ language, and a window that stays where it is."""
 from __future__ import annotations
 
 import pytest
-from tests.gui.session import FEATHERED, wait
+from tests.gui.session import FEATHERED, LAYER, wait
 from tests.gui.steps import fill_in, unfold
 
 pytestmark = pytest.mark.gui
@@ -31,7 +31,7 @@ def test_from_cold_start_to_ready_there_is_no_false_alarm(gimp):
     wait(ready, 60, "the plan")
     gimp.adopt_server()
     assert [text for text in said if any(alarm in text for alarm in ALARMS)] == []
-    assert said[-1].startswith("320 × 224 px from “scene”")
+    assert said[-1].startswith(f"320 × 224 px from “{LAYER}”")
 
 
 def test_a_prompt_that_the_model_does_not_read_is_told(gimp):

@@ -7,7 +7,7 @@ import shutil
 
 import pytest
 from tests.gui.parts import write_parts
-from tests.gui.session import wait
+from tests.gui.session import LAYER, wait
 from tests.gui.steps import fill_in, told, undo, unfold
 
 pytestmark = pytest.mark.gui
@@ -80,8 +80,8 @@ def test_a_map_is_made_in_the_dialog_and_a_second_control_is_chosen(gimp):
     gui.set_value(title, "Strong edges from", 40)
     gui.press(title, "Create")
     layers = gimp.wait_for_layers(2)
-    assert [layer["name"] for layer in layers] == ["Control maps", "scene"]
-    assert gimp.read(MAPS) == [["Edges of scene"], False, ["scene"]]
+    assert [layer["name"] for layer in layers] == ["Control maps", LAYER]
+    assert gimp.read(MAPS) == [[f"Edges of {LAYER}"], False, [LAYER]]
     undo(gimp, before)
     title = gimp.open_dialog("Image to Image")
     gui.press(title, STEERING)
@@ -95,9 +95,9 @@ def test_a_map_is_made_in_the_dialog_and_a_second_control_is_chosen(gimp):
     gui.set_value(title, "Control 2 strength", 0.4)
     gui.press(title, "Reference and regions")
     gui.widget_showing(title, "Reference 1", "combo box")
-    assert gui.choices(title, "Reference 1") == ["None", "scene"]
+    assert gui.choices(title, "Reference 1") == ["None", LAYER]
     assert not gui.sensitive(title, "Reference 1 strength", "spin button")
-    gui.choose(title, "Reference 2", "scene")
+    gui.choose(title, "Reference 2", LAYER)
     second = "Reference 2 strength"
     wait(lambda: gui.sensitive(title, second, "spin button"), 5, "the second reference's weight")
     gui.choose(title, "Reference 2", "None")

@@ -6,7 +6,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from tests.gui.session import wait
+from tests.gui.session import LAYER, wait
 from tests.gui.steps import set_steps
 
 pytestmark = pytest.mark.gui
@@ -107,5 +107,5 @@ def test_the_map_that_was_made_is_the_control_layer_once_its_kind_is_chosen(gimp
     gimp.open_dialog(TITLE)
     gui.press(TITLE, "Control and LoRAs")
     gui.choose(TITLE, "Control 1", "Edges")
-    wait(lambda: gui.choice(TITLE, "Control layer") == "Edges of scene", 10, "the map")
+    wait(lambda: gui.choice(TITLE, "Control layer") == f"Edges of {LAYER}", 10, "the map")
     assert gui.checked(TITLE, "Layer already is a control map")

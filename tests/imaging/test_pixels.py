@@ -157,3 +157,11 @@ def test_resizing_keeps_flat_colours_and_range(size: Size) -> None:
     noisy = model_input.model_rgb(picture(np.uint8, 5), size)
     assert noisy.min() >= 0
     assert noisy.max() <= 1
+
+
+@pytest.mark.parametrize("bits", [0x7FA00000, 0x7FC00000, 0xFFC00001, 0xFF800000])
+def test_no_kind_of_nan_is_more_than_black_or_warned_of(bits: int) -> None:
+    """Raw pixels may hold any bits; among them are NaN that signal."""
+    wild = np.full((2, 3, 1), bits, np.uint32).view(np.float32)
+    for depth in (np.uint8, np.uint16):
+        assert not pixels.to_depth(wild, depth).any()

@@ -175,7 +175,7 @@ def test_large_pictures_are_seen_as_small_ones_are(dtype, fill, tmp_path, monkey
     file = PixelFile(path, 300, 300)
     wanted = model_input.seen_u8(picture, fill).astype(int)
     assert np.array_equal(bands.seen_u8(file, fill), wanted)
-    monkeypatch.setattr(bands, "LARGE", 1000)
+    monkeypatch.setattr(bands, "WHOLE", 1000)
     monkeypatch.setattr(bands, "COARSE", 2500)
     apart = np.abs(bands.seen_u8(file, fill) - wanted)
     opaque = picture[..., 3] == pixels.FULL[picture.dtype]

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
 COARSE = 2**20  # px of a picture that colours under transparency are taken from
 LARGE = resize.LARGE
+WHOLE = 2**22  # px that are looked at in floats at once: 28 bytes each
 MOST_BYTES = 500 * 2**20  # of a picture before and after its change of size, both held at once
 
 
@@ -201,8 +202,8 @@ def seen_u8(file: PixelFile, fill: str = "surroundings") -> np.ndarray:
     """`(h, w, 3)` u8 as `model_input.seen_u8` has it; in large pictures transparent places are
     filled from colours around that were looked up at a reduced size."""
     bands = of(file)
-    if bands.size.pixels <= LARGE:
-        return model_input.seen_u8(decode.load(file), fill)
+    if bands.size.pixels <= WHOLE:
+        return model_input.seen_u8(_whole(bands), fill)
     result = np.empty((bands.size.height, bands.size.width, 3), np.uint8)
     colours = None
     if fill not in model_input.PLAIN and not bands.is_opaque():

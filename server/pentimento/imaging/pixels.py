@@ -102,7 +102,8 @@ def to_depth(picture: np.ndarray, dtype: np.dtype | type) -> np.ndarray:
     for start in range(0, flat.size, PART):
         part = flat[start : start + PART]
         scaled = values[: part.size]
-        np.multiply(part, full, out=scaled, dtype=np.float64)
+        with np.errstate(invalid="ignore"):  # a NaN that signals, which is 0 below like any other
+            np.multiply(part, full, out=scaled, dtype=np.float64)
         np.fmax(scaled, 0, out=scaled)  # of NaN and 0 this is 0
         np.minimum(scaled, full, out=scaled)
         whole[start : start + PART] = np.rint(scaled, out=scaled)

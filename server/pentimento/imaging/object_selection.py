@@ -9,6 +9,7 @@ somebody selected the object already, only the edge is looked for, near the sele
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import cv2
 import numpy as np
@@ -18,6 +19,7 @@ from pentimento.imaging import matting
 
 WORKING_SIDE = 480  # px; the longer side at which the cut is made
 ITERATIONS = 5
+KEPT = 4  # answers for a box, of at most a megabyte each
 DOT = 0.012  # radius of a click, share of the longer side
 MARGIN = 0.04  # around a picture whose subject is looked for, share of each side
 GROWTH = 0.04  # of what is alike, share of the longer side
@@ -182,16 +184,30 @@ def _within(picture: np.ndarray, clicks: list[Click], box: Box) -> np.ndarray:
     """`(h, w)` bool: the object in a box, and then with clicks where that was wrong. They change
     what the box alone has found where they are: from the start, and everywhere, they would also
     unsettle what was right."""
-    inside = np.zeros(picture.shape[:2], bool)
-    inside[box.y : box.bottom, box.x : box.right] = True
-    labels = np.where(inside, cv2.GC_PR_FGD, cv2.GC_BGD).astype(np.uint8)
-    found = _cut(picture, labels, alone=False)
+    found = _in_box(picture.tobytes(), picture.shape[:2], box)
     if not clicks:
         return found
-    labels[inside & ~found] = cv2.GC_PR_BGD
+    labels = _labels_of(box, found.shape)
+    labels[(labels == cv2.GC_PR_FGD) & ~found] = cv2.GC_PR_BGD
     _mark(labels, _smooth_lab(picture), clicks)
     again = _cut(picture, labels, alone=False)
     return found ^ _touched(found ^ again, clicks)
+
+
+@lru_cache(maxsize=KEPT)
+def _in_box(picture: bytes, size: tuple[int, int], box: Box) -> np.ndarray:
+    """What GrabCut finds in a box of an `(h, w, 3)` u8 picture, `(h, w)` bool: click after click
+    begins with the same."""
+    colours = np.frombuffer(picture, np.uint8).reshape(*size, 3)
+    found = _cut(colours, _labels_of(box, size), alone=False)
+    found.flags.writeable = False
+    return found
+
+
+def _labels_of(box: Box, size: tuple[int, ...]) -> np.ndarray:
+    labels = np.full(size, cv2.GC_BGD, np.uint8)
+    labels[box.y : box.bottom, box.x : box.right] = cv2.GC_PR_FGD
+    return labels
 
 
 def _touched(part: np.ndarray, clicks: list[Click]) -> np.ndarray:

@@ -43,13 +43,17 @@ def text() -> str:
     found: dict[str, type[BaseModel]] = {}
     for root in ROOTS:
         _gather(root, found)
-    return HEAD + "".join(_class(found[name]) for name in sorted(found)) + LISTS
+    ordered = sorted(found.values(), key=lambda model: (len(model.__mro__), model.__name__))
+    return HEAD + "".join(_class(model, found) for model in ordered) + LISTS
 
 
 def _gather(model: type[BaseModel], found: dict[str, type[BaseModel]]) -> None:
     if model.__name__ in found:
         return
     found[model.__name__] = model
+    for base in model.__bases__:
+        if base.model_fields:
+            _gather(base, found)
     for field in model.model_fields.values():
         for inner in _models_in(field.annotation):
             _gather(inner, found)
@@ -61,11 +65,18 @@ def _models_in(kind: Any) -> list[type[BaseModel]]:
     return [inner for part in get_args(kind) for inner in _models_in(part)]
 
 
-def _class(model: type[BaseModel]) -> str:
-    fields = "".join(
-        f"    {name}: {_written(field.annotation)}\n" for name, field in model.model_fields.items()
-    )
-    return f"\n\nclass {model.__name__}(TypedDict):\n{fields}"
+def _class(model: type[BaseModel], found: dict[str, type[BaseModel]]) -> str:
+    """Its own fields, below the model that it takes the others from."""
+    (base,) = [base for base in model.__bases__ if base.__name__ in found] or [None]
+    known = base.model_fields if base else {}
+    lines = [
+        f"    {name}: {_written(field.annotation)}\n"
+        for name, field in model.model_fields.items()
+        if name not in known or known[name].annotation != field.annotation
+    ]
+    parent = base.__name__ if base else "TypedDict"
+    body = "".join(lines) or "    pass\n"
+    return f"\n\nclass {model.__name__}({parent}):\n{body}"
 
 
 def _written(kind: Any) -> str:

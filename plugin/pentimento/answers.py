@@ -13,6 +13,31 @@ class Accepted(TypedDict):
     urls: Urls
 
 
+class Asked(TypedDict):
+    prompt: str
+    strength: Optional[float]
+    steps: Optional[int]
+    guidance: Optional[float]
+    count: int
+    width: Optional[int]
+    height: Optional[int]
+    model: Optional[str]
+    sampler: Optional[str]
+    style: Optional[str]
+    loras: List[Lora]
+    controls: List[Control]
+    expand: Optional[Expand]
+    scale: Optional[float]
+    upscaler: str
+    detail: float
+    faithfulness: float
+    mask_options: MaskOptions
+    context: Union[str, Rect]
+    intent: Optional[Union[str, str]]
+    second_pass: bool
+    backend: Optional[str]
+
+
 class Available(TypedDict):
     available: List[AvailableModel]
     machine: MachineMemory
@@ -114,20 +139,6 @@ class Control(TypedDict):
     model: Optional[str]
 
 
-class ControlNetEntry(TypedDict):
-    id: str
-    title: str
-    note: str
-    ok: bool
-    problem: str
-    fits: List[str]
-    family: str
-    precision: str
-    source: str
-    triggers: List[str]
-    control: str
-
-
 class Controls(TypedDict):
     types: List[str]
     preprocess: List[str]
@@ -175,18 +186,6 @@ class Expand(TypedDict):
     bottom: int
 
 
-class FileEntry(TypedDict):
-    id: str
-    title: str
-    note: str
-    ok: bool
-    problem: str
-    fits: List[str]
-    family: str
-    precision: str
-    source: str
-
-
 class Fits(TypedDict):
     verdict: str
     device: str
@@ -227,61 +226,6 @@ class JobRecord(TypedDict):
     facts: Dict[str, Any]
 
 
-class JobRequest(TypedDict):
-    prompt: str
-    strength: Optional[float]
-    steps: Optional[int]
-    guidance: Optional[float]
-    count: int
-    width: Optional[int]
-    height: Optional[int]
-    model: Optional[str]
-    sampler: Optional[str]
-    style: Optional[str]
-    loras: List[Lora]
-    controls: List[Control]
-    expand: Optional[Expand]
-    scale: Optional[float]
-    upscaler: str
-    detail: float
-    faithfulness: float
-    mask_options: MaskOptions
-    context: Union[str, Rect]
-    intent: Optional[Union[str, str]]
-    second_pass: bool
-    backend: Optional[str]
-    mode: str
-    negative_prompt: str
-    seed: Optional[int]
-    source: Optional[BlobRef]
-    mask: Optional[BlobRef]
-    vae: Optional[str]
-    references: List[Reference]
-    regions: List[Region]
-    points: List[Point]
-    box: Optional[Rect]
-    text: str
-    cut_out: bool
-    target: Optional[BlobRef]
-    only_changes: bool
-    composite: bool
-    color_match: Optional[bool]
-    drift_correction: bool
-    detail_correction: bool
-    grain_match: bool
-    alpha: Optional[str]
-    transparent_fill: str
-    observe: bool
-    observe_steps: List[int]
-    preview: bool
-    stopped_at: Optional[int]
-    interactive: bool
-    client: str
-    image: str
-    place: Optional[Rect]
-    made_with: Dict[str, str]
-
-
 class Jobs(TypedDict):
     jobs: List[Snapshot]
     next: Optional[str]
@@ -307,21 +251,6 @@ class LoadingEvent(TypedDict):
 class Lora(TypedDict):
     id: str
     weight: Optional[float]
-
-
-class LoraEntry(TypedDict):
-    id: str
-    title: str
-    note: str
-    ok: bool
-    problem: str
-    fits: List[str]
-    family: str
-    precision: str
-    source: str
-    triggers: List[str]
-    suggests: Optional[Suggestion]
-    weight: float
 
 
 class MachineMemory(TypedDict):
@@ -584,7 +513,7 @@ class StepEvent(TypedDict):
     eta_seconds: Optional[float]
 
 
-class StyleEntry(TypedDict):
+class StyleFields(TypedDict):
     prompt: str
     negative_prompt: str
     model: Optional[str]
@@ -593,10 +522,6 @@ class StyleEntry(TypedDict):
     sampler: Optional[str]
     steps: Optional[int]
     guidance: Optional[float]
-    name: str
-    builtin: bool
-    ok: bool
-    problem: str
 
 
 class StyleList(TypedDict):
@@ -616,15 +541,71 @@ class Urls(TypedDict):
     cancel: str
 
 
-class VaeEntry(TypedDict):
-    id: str
-    title: str
-    note: str
-    ok: bool
-    problem: str
-    fits: List[str]
+class FileEntry(PartEntry):
+    family: str
+    precision: str
+    source: str
+
+
+class JobRequest(Asked):
+    mode: str
+    negative_prompt: str
+    seed: Optional[int]
+    source: Optional[BlobRef]
+    mask: Optional[BlobRef]
+    vae: Optional[str]
+    references: List[Reference]
+    regions: List[Region]
+    points: List[Point]
+    box: Optional[Rect]
+    text: str
+    cut_out: bool
+    target: Optional[BlobRef]
+    only_changes: bool
+    composite: bool
+    color_match: Optional[bool]
+    drift_correction: bool
+    detail_correction: bool
+    grain_match: bool
+    alpha: Optional[str]
+    transparent_fill: str
+    observe: bool
+    observe_steps: List[int]
+    preview: bool
+    stopped_at: Optional[int]
+    interactive: bool
+    client: str
+    image: str
+    place: Optional[Rect]
+    made_with: Dict[str, str]
+
+
+class Style(StyleFields):
+    name: str
+
+
+class VaeEntry(PartEntry):
     tiny: bool
     source: str
+
+
+class AddonEntry(FileEntry):
+    triggers: List[str]
+
+
+class StyleEntry(Style):
+    builtin: bool
+    ok: bool
+    problem: str
+
+
+class ControlNetEntry(AddonEntry):
+    control: str
+
+
+class LoraEntry(AddonEntry):
+    suggests: Optional[Suggestion]
+    weight: float
 
 
 class Lists(Models, StyleList):

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from answers import Plan
 
 DELAY_MS = 200  # after the last change, so that a dragged slider asks once
-LINES = 3  # that are always there for the text, so that the window stays as it is
+LINES = 2  # that are always there for the text, so that the window stays as it is
 RETRY_MS = 3000  # a server that was just started by hand is noticed by itself
 
 

@@ -266,7 +266,7 @@ def replacing(session: Session) -> None:
     """Takes the picture of Replace Background."""
     gui, title = session.gui, session.open_dialog("Replace Background")
     gui.set_text(title, "Background", "a beach at sunset")
-    session.wait_for_status(title, "steps")
+    wait(lambda: gui.sensitive(title, "Replace background"), 20, "the words to be known")
     gui.press(title, "Fit the subject's light")
     take(session, title, "replace-background")
     gui.keys(title, "Escape")

@@ -6,11 +6,13 @@ from __future__ import annotations
 import json
 import shutil
 import unicodedata
+from contextlib import contextmanager
+from urllib.parse import quote
 
 import pytest
 from hypothesis import given
 from tests.gimp import turns
-from tests.gimp.harness import HeadlessGimp
+from tests.gimp.harness import REPO, HeadlessGimp
 from tests.support import awkward
 from tests.support.tiny_flow_models import write_flux2_klein
 
@@ -22,6 +24,11 @@ PROMPTS = awkward.without(awkward.PROMPTS, "null_character")
 NOT_UTF8 = awkward.SURROGATES | {"null_character": awkward.PROMPTS["null_character"]}
 ACTIONS = ("img2img", "regenerate-selection", "txt2img", "edit")
 NAME_LENGTH = 40
+NAMES = {  # of styles and LoRAs: one line, without slashes
+    case: " ".join(words.replace("\\", "").split())[:40].strip()
+    for case, words in awkward.FEW.items()
+}
+LORA = REPO / "server/pentimento/starter/blueprint/pytorch_lora_weights.safetensors"
 
 
 @pytest.fixture(scope="module")
@@ -31,8 +38,25 @@ def answer(version, companion, tmp_path_factory):
     headless.point_to(companion.url, companion.token)
     prompts = {name: PROMPTS[name] for name in turns.of(PROMPTS, version)}
     words = {"prompts": prompts, "few": awkward.FEW, "not utf-8": NOT_UTF8}
-    yield headless.run("words.py", words, timeout=400)
+    with named(companion) as styled:
+        yield headless.run("words.py", words | {"styled": styled}, timeout=400)
     shutil.rmtree(editor)
+
+
+@contextmanager
+def named(companion):
+    """A style and a LoRA of each name; by case the style's name and the LoRA's id."""
+    folder = companion.data / "loras"
+    folder.mkdir(exist_ok=True)
+    files = {name: folder / f"{name}.safetensors" for name in NAMES.values()}
+    for name, file in files.items():
+        companion.ask(f"/v1/styles/{quote(name)}", "PUT", {"prompt": "{prompt}, a look"})
+        shutil.copy(LORA, file)
+    ids = {lora["title"]: lora["id"] for lora in companion.ask("/v1/models")["loras"]}
+    yield {case: [name, ids[name]] for case, name in NAMES.items()}
+    for name, file in files.items():
+        companion.ask(f"/v1/styles/{quote(name)}", "DELETE")
+        file.unlink()
 
 
 @in_gimp
@@ -64,6 +88,16 @@ def test_a_regions_words_are_its_layers_name(answer, case):
     for action in ("img2img", "regenerate-selection"):
         (words,) = answer["every action"][case][action]["regions"]
         assert words.split() == awkward.FEW[case].split()
+
+
+@in_gimp
+@pytest.mark.parametrize("case", NAMES)
+def test_styles_and_loras_of_any_name_are_painted_with_and_told(answer, case):
+    found = answer["styled"][case]
+    assert found["status"] == "success", found["error"]
+    assert found["style"] == NAMES[case]
+    assert [lora["weight"] for lora in found["loras"]] == [0.5]
+    assert found["again"] == ["success", ""]
 
 
 @in_gimp

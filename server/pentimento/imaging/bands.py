@@ -168,7 +168,12 @@ def load_fitted(file: PixelFile, size: Size, way: Way) -> np.ndarray:
     for channel in range(4):
         plane = np.empty((bands.size.height, bands.size.width, 1), bands.dtype)
         _fill(plane, (rows[..., channel : channel + 1] for rows in bands.srgb()))
-        result[..., channel] = resize.fit(plane, size, way)[..., 0]
+        if way == "stretch":  # to the same bits, without a whole channel beside the result
+            resized = resize.Resized(plane, size)
+            for columns in resized.strips():
+                result[:, columns, channel] = resized.columns(columns)[..., 0]
+        else:
+            result[..., channel] = resize.fit(plane, size, way)[..., 0]
     return result
 
 

@@ -78,6 +78,21 @@ def every_action(words):
     return found
 
 
+def styled(style, lora):
+    """A style and a LoRA of any name: what the layer says of them, and whether it can be read."""
+    image, drawables = scenes.full()
+    options = {"width": 64, "height": 64, "steps": 1, "prompt": "x", "style": style}
+    status, error, values = batch.call("txt2img", image, drawables, loras=lora + ":0.5", **options)
+    found = {"status": status, "error": error}
+    if status == "success":
+        record = metadata.read(values["layer"])["record"]
+        found |= {"style": record["facts"].get("style"), "loras": record["request"]["loras"]}
+        status, error, _values = batch.call("generate-again", image, [values["layer"]])
+        found["again"] = [status, error]
+    image.delete()
+    return found
+
+
 def from_the_server():
     """Text as only JSON can bring it, in the name and the record of a layer."""
     found = {}
@@ -101,6 +116,7 @@ batch.answer(
     {
         "repainted": {name: repainted(words) for name, words in given["prompts"].items()},
         "every action": {name: every_action(words) for name, words in given["few"].items()},
+        "styled": {name: styled(*names) for name, names in given["styled"].items()},
         "from the server": from_the_server(),
     }
 )

@@ -15,12 +15,17 @@ LINE_HEIGHT = 20  # px, at GIMP's default font; the view grows with its text fro
 NUMBER_CHARACTERS = 9  # the same for all so that they align
 SHORT_CHARACTERS = 5
 SLIDER_WIDTH = 200  # px
-MARKED_WIDTH = 400  # px, so that the words at 0.8 and 1 do not run into each other
+MARK_GAP = 8  # px between the words at two marks
 STEPS_OF_INT, STEPS_OF_DOUBLE = (1, 10, 0), (0.1, 1, 2)  # a key, a page, digits shown
 ZERO_IS_AUTOMATIC = ("steps", "guidance", "width", "height")
 BOTH = GObject.BindingFlags.SYNC_CREATE | GObject.BindingFlags.BIDIRECTIONAL
 OPPOSITE = GObject.BindingFlags.SYNC_CREATE | GObject.BindingFlags.INVERT_BOOLEAN
 OPPOSITE_BOTH = BOTH | GObject.BindingFlags.INVERT_BOOLEAN
+
+
+def _half_width(widget: Gtk.Widget, text: str) -> float:
+    """px of the half of a line of text. A theme may take back what makes it small."""
+    return float(widget.create_pango_layout(text).get_pixel_size()[0] / 2)
 
 
 class Fields:
@@ -75,11 +80,16 @@ class Fields:
         spin = GimpUi.prop_spin_button_new(self.config, name, 0.01, 0.1, 2)
         spin.set_width_chars(SHORT_CHARACTERS)
         slider = Gtk.Scale(adjustment=spin.get_adjustment(), draw_value=False, digits=2)
-        marks = list(marks)
-        slider.set_size_request(MARKED_WIDTH if marks else SLIDER_WIDTH, -1)
+        width, last, room = float(SLIDER_WIDTH), 0.0, 0.0
         for mark in marks:
             text = f"<small>{GLib.markup_escape_text(_(mark.label))}</small>"
             slider.add_mark(mark.value, Gtk.PositionType.BOTTOM, text)
+            half = _half_width(slider, _(mark.label))
+            inward = 2 * half if mark.value == 1 else half  # the word at the end lies before it
+            if room:
+                width = max(width, (room + inward + MARK_GAP) / (mark.value - last))
+            last, room = mark.value, half
+        slider.set_size_request(round(width), -1)
         self.name(slider, self.options[name])
         row = self.row(name, slider)
         self.name(spin, self.options[name])

@@ -11,6 +11,9 @@ PAGES = {
     "text_to_image": "prompts.md",
     "edit": "editing.md",
     "make_control_layer": "control.md",
+    "select_object": "select.md",
+    "replace_background": "select.md",
+    "harmonize": "select.md",
 }
 STEPS = {
     "image_to_image": (

@@ -19,6 +19,7 @@ from pentimento.models.download import pull as pulls
 from pentimento.models.download.hub import Stopped
 from pentimento.models.download.pull import Pull
 from pentimento.models.download.settings import HubPatience, HubSettings
+from pentimento.models.library.registry import Registry
 
 SIZE = 2_500_000
 HASTE = HubPatience(
@@ -274,7 +275,7 @@ def test_two_processes_do_not_fetch_the_same(data, hub):
         assert failure(data, hub).code == "pull_elsewhere"
 
 
-def test_a_lora_is_one_file_and_an_adapter_leaves_folders_out(tmp_path, hub, repo):
+def test_loras_and_upscalers_are_one_file_and_an_adapter_leaves_folders_out(tmp_path, hub, repo):
     (repo / "deep").mkdir()
     (repo / "deep" / "part.fp16.safetensors").write_bytes(safetensors(100))
     data = tmp_path / "data"
@@ -282,11 +283,14 @@ def test_a_lora_is_one_file_and_an_adapter_leaves_folders_out(tmp_path, hub, rep
     own_catalogue(
         data,
         entry("style", role="lora", files=(WEIGHTS,)),
+        entry("large", role="upscaler", files=(WEIGHTS,)),
         entry("face", role="ip-adapter", files=deep, variant="fp16", strip=["deep/"]),
     )
-    run(data, hub, "style")
-    run(data, hub, "face")
-    assert (data / "loras" / "style.safetensors").read_bytes() == (repo / WEIGHTS).read_bytes()
+    for name in ("style", "large", "face"):
+        run(data, hub, name)
+    for file in ("loras/style.safetensors", "upscalers/large.safetensors"):
+        assert (data / file).read_bytes() == (repo / WEIGHTS).read_bytes()
+    assert next(one.id for one in Registry(data).upscalers.list()) == "large"
     assert (data / "ip_adapters" / "face" / "part.safetensors").is_file()
 
 

@@ -69,6 +69,14 @@ def test_of_several_things_the_selected_one_is_the_subject(facts):
     assert not mask[disc(18, 20, 10.5) > 0].any()
 
 
+def test_of_a_layer_that_was_cut_out_before_what_is_left_is_the_subject(facts):
+    found = facts("cut out before")
+    assert not found["error"]
+    mask = unpacked(found["subject"], channels=1)
+    assert agreement(mask, disc(46, 26, 10.5)) > 0.9
+    assert not mask[disc(18, 20, 10.5) > 0].any()
+
+
 def test_several_backgrounds_lie_behind_one_subject(facts):
     found = facts("three")
     assert not found["error"]

@@ -16,6 +16,9 @@ from i18n import _
 from wire import Pixels
 
 
+LITTLE = 0.02  # share of a layer
+
+
 @dataclass(frozen=True)
 class Found:
     """`mask` lies on all of the source. `colors` is the source in the object's own colours, with
@@ -37,11 +40,14 @@ class Found:
 
 def subject(work: Any, image: Any, source: Source) -> Found:
     """The subject of the source with its own colours, or what is selected: a rectangle is a box
-    around it, any other selection is the subject but for its exact edge."""
+    around it, any other selection is the subject but for its exact edge. Of a layer that was cut
+    out before, it is what is left of it."""
     hints = Hints(box=selection.bounds_of(image)).within(source.extent)
     rough = selection.outline(image, source.extent)
+    if rough is None and not hints.get("box"):
+        rough = _left_of(source)
     if rough is not None:
-        del hints["box"]
+        hints.pop("box", None)
     return found(work, source, hints, cut_out=True, rough=rough)
 
 
@@ -67,6 +73,14 @@ def found(
         )
     colors = _with_alpha_of(outcome.pictures[1], read) if cut_out else None
     return Found(source, mask, colors)
+
+
+def _left_of(source: Source) -> Optional[Pixels]:
+    """What is seen of a source of which a good part is transparent or masked, one channel on all of
+    it; None of others."""
+    seen = source.opacity(source.extent)
+    clear = bytes(seen.data).count(0) / len(seen.data)
+    return seen if LITTLE < clear < 1 - LITTLE else None
 
 
 def name_of(source: Source) -> str:

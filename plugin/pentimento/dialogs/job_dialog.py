@@ -121,11 +121,12 @@ class JobDialog:
         self._made.setdefault(place, []).extend(results.get("layers", ()))
         self.context.left_out = self._made[place]
         made = [layer for layer in results.get("layers", ()) if layer.is_valid()]
+        varied = [layer for layer in made if metadata.read(layer) is not None] or made
         text = _("Done.")
-        if len(made) == 1:
-            text = _("Done: {layer}").format(layer=made[0].get_name())
-        elif made:
-            count = ngettext("{n} variation", "{n} variations", len(made)).format(n=len(made))
+        if len(varied) == 1:  # what comes along with it is seen in the list of layers
+            text = _("Done: {layer}").format(layer=varied[0].get_name())
+        elif varied:
+            count = ngettext("{n} variation", "{n} variations", len(varied)).format(n=len(varied))
             text = _("Done: {layer}").format(layer=count)
         self._news.tell(text, Gtk.MessageType.INFO)
         self._show(self._news.bar)

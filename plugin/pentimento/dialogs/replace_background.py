@@ -21,7 +21,7 @@ from dialogs.models import ModelChooser
 from dialogs.planned_dialog import PlannedDialog
 from i18n import _
 
-UNPLANNED = ("prompt", "negative-prompt", "fit-light", "random-seed", "seed")
+UNPLANNED = ("fit-light", "random-seed", "seed")
 
 
 class BackgroundDialog(PlannedDialog):

@@ -22,10 +22,22 @@ def seen(image, box, pixels_format="R'G'B'A float"):
     return data
 
 
-def replaced(scene, discs=DISC, box=None, **options):
+def cut_out(image, layer, box):
+    """Gives the layer a mask that shows an ellipse of it, as after Cut Out Subject."""
+    left, top, width, height = box
+    x, y = place_of(layer)[:2]
+    image.select_ellipse(Gimp.ChannelOps.REPLACE, left + x, top + y, width, height)
+    layer.add_mask(layer.create_mask(Gimp.AddMaskType.SELECTION))
+    layer.set_edit_mask(False)
+    Gimp.Selection.none(image)
+
+
+def replaced(scene, discs=DISC, box=None, left=None, **options):
     image, drawables = with_discs(*scene, discs)
     layer = drawables[0]
     place = place_of(layer)
+    if left:
+        cut_out(image, layer, left)
     if box:
         left, top, width, height = box
         rectangle = (left + place[0], top + place[1], width, height)
@@ -90,6 +102,7 @@ batch.answer(
         "u16": replaced(scenes.u16()),
         "off canvas": replaced(scenes.off_canvas()),
         "selected": replaced(scenes.offset(), TWO, (32, 12, 28, 28)),
+        "cut out before": replaced(scenes.offset(), TWO, left=(35, 15, 22, 22)),
         "three": replaced(scenes.offset(), count=3),
         "fitted": replaced(scenes.offset(), fit_light=True),
         "fitted u16": replaced(scenes.u16(), fit_light=True),

@@ -4,16 +4,19 @@ cut out of them has no halo of its old background."""
 from __future__ import annotations
 
 from functools import cache
+from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
+from PIL import Image
 from tests.support.drawn_objects import SIDE, Scene, outline, scene
 
 from pentimento.core.geometry import Box
-from pentimento.imaging import matting
-from pentimento.imaging.object_selection import Click, reach_of, select
+from pentimento.imaging import matting, subject
+from pentimento.imaging.object_selection import Click, middle, reach_of, select
 
+REPO = Path(__file__).resolve().parents[2]
 SCENES = 80  # of 200 in benchmarks/object_selection.py
 
 
@@ -201,3 +204,27 @@ def test_a_selection_that_only_goes_around_the_object_is_not_taken_for_it() -> N
         )
         agreements.append(one.agreement(select(one.picture, rough=loose > 0)))
     assert np.mean(agreements) > 0.8
+
+
+def test_without_a_hint_what_stands_out_is_the_subject_and_not_the_sky_around_it() -> None:
+    """A box around the middle of the rocket's photograph gives sky, whose edge is nowhere in it."""
+    photo = np.asarray(Image.open(REPO / "examples" / "photo.jpg").convert("RGB"))
+    found = select(photo)
+    assert found[150:390, 304:330].mean() > 0.6  # the rocket
+    assert found[:100].max() < 0.1
+    assert found[:, :200].mean() < 0.02
+    assert found[:, 420:].mean() < 0.02
+
+
+def test_the_outline_of_an_object_is_seen_and_one_through_plain_ground_is_not() -> None:
+    picture = np.full((80, 120, 3), (60, 90, 160), np.uint8)
+    disc = np.hypot(*np.mgrid[-40:40, -60:60]) < 20
+    picture[disc] = (230, 220, 200)
+    assert subject.edge_support(picture, disc) == 1.0
+    beside = np.zeros_like(disc)
+    beside[5:15, 5:40] = True
+    assert subject.edge_support(picture, beside) == 0.0
+    assert subject.edge_support(picture, np.ones_like(disc)) == 0.0
+    assert (subject.standing_out(picture, middle(120, 80)) == disc).mean() > 0.97
+    plain = np.full_like(picture, 128)
+    assert not subject.standing_out(plain, middle(120, 80)).any()

@@ -15,7 +15,6 @@ from hints import Hints
 from i18n import _
 from wire import Pixels
 
-
 LITTLE = 0.02  # share of a layer
 
 

@@ -15,10 +15,11 @@ import cv2
 import numpy as np
 
 from pentimento.core.geometry import Box
-from pentimento.imaging import matting
+from pentimento.imaging import matting, subject
 
 WORKING_SIDE = 480  # px; the longer side at which the cut is made
 ITERATIONS = 5
+NEAREST = cv2.INTER_NEAREST
 KEPT = 4  # answers for a box, of at most a megabyte each
 DOT = 0.012  # radius of a click, share of the longer side
 MARGIN = 0.04  # around a picture whose subject is looked for, share of each side
@@ -50,6 +51,11 @@ def select(
         return _near_selection(picture, clicks, rough)
     height, width = picture.shape[:2]
     small, sx, sy = _reduced(picture)
+    if box is None and not clicks:
+        rough = _standing_out(small)
+        if rough is not None:
+            full = cv2.resize(rough.astype(np.uint8), (width, height), interpolation=NEAREST) > 0
+            return _near_selection(picture, (), full)
     places = _scaled(clicks, sx, sy)
     if box is None and any(click.wanted for click in clicks):
         cut = _cut(small, _hints(small, places), alone=True)
@@ -58,6 +64,18 @@ def select(
         cut = _within(small, places, around)
     inside = cv2.resize(cut.astype(np.float32), (width, height), interpolation=cv2.INTER_LINEAR)
     return matting.soft_alpha(picture, inside > 0.5, matting.band_of(inside.shape))
+
+
+def _standing_out(small: np.ndarray) -> np.ndarray | None:
+    """A rough selection of the subject, where what a box around the middle gives has no outline in
+    the picture; None where it has one, or nothing better is found."""
+    around = middle(small.shape[1], small.shape[0])
+    support = subject.edge_support(small, _within(small, [], around))
+    if support >= subject.SUPPORTED:
+        return None
+    other = subject.standing_out(small, around)
+    better = other.any() and subject.edge_support(small, _near_selection(small, (), other) > 0.5)
+    return other if better > support else None
 
 
 def _reduced(picture: np.ndarray) -> tuple[np.ndarray, float, float]:

@@ -120,9 +120,10 @@ def _extent(plan: Mapping[str, Any], source: str) -> str:
         return _("becomes {size} px, {source}").format(size=size, source=source)
     if plan["mode"] == "outpaint":
         return _("the canvas becomes {size} px").format(size=size)
-    if plan["mode"] == "inpaint":
-        return _("{size} px around the selection, {source}").format(size=size, source=source)
-    return _("{size} px {source}").format(size=size, source=source)
+    text = _("{size} px {source}")
+    if plan["mode"] == "inpaint" and plan.get("intent") != "replace_background":
+        text = _("{size} px around the selection, {source}")
+    return text.format(size=size, source=source).rstrip(" ,，、")  # where there is no source
 
 
 def _work(plan: Mapping[str, Any]) -> List[str]:

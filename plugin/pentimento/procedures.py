@@ -176,7 +176,7 @@ ACTIONS = (
     Action(
         "upscale",
         "plug-in-pentimento-upscale",
-        N_("_Upscale..."),
+        N_("U_pscale..."),
         N_("Upscale"),
         (MENU, "<Image>/Image"),
         N_("Enlarge everything visible or a layer, as a new image or as this one"),
@@ -371,7 +371,7 @@ ACTIONS = (
     Action(
         "cut_out",
         "plug-in-pentimento-cut-out",
-        N_("C_ut Out Subject"),
+        N_("Cut Out Su_bject"),
         N_("Cut Out Subject"),
         (MENU, "<Image>/Layer", "<Layers>"),
         N_("Remove the background: the subject as a masked layer of its own"),
@@ -388,7 +388,7 @@ ACTIONS = (
     Action(
         "replace_background",
         "plug-in-pentimento-replace-background",
-        N_("Replace _Background..."),
+        N_("Rep_lace Background..."),
         N_("Replace Background"),
         (MENU, "<Image>/Layer"),
         N_("Paint a new background behind the subject, which becomes a layer of its own"),

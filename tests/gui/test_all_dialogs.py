@@ -26,9 +26,9 @@ pytestmark = [
     pytest.mark.parametrize("screen", PAIRWISE, indirect=True, ids=name_of),
 ]
 DIALOGS = {  # the menu's label: the title of the window
-    "Replace _Background...": "Replace Background",
+    "Rep_lace Background...": "Replace Background",
     "E_xpand...": "Expand",
-    "_Upscale...": "Upscale",
+    "U_pscale...": "Upscale",
     "Select _Object...": "Select Object",
     "_Harmonize Layer...": "Harmonize Layer",
     "_Where to Run...": "Where to Run",

@@ -16,7 +16,7 @@ pytestmark = pytest.mark.gui
 MOST = 0.05  # seconds of processor
 TITLE = "Image to Image"
 MOVES_PIXELS = ("Layer.new_from_", "Image.duplicate", "Image.insert_layer", "Image.delete")
-ASKS_THE_SERVER = ("E_xpand...", "_Upscale...", "_Where to Run...", "_Models...", "_Server...")
+ASKS_THE_SERVER = ("E_xpand...", "U_pscale...", "_Where to Run...", "_Models...", "_Server...")
 CALLER = """
 import http.client, runpy, sys, threading
 sys.orig_argv = ["python3", "/somewhere/pentimento.py"]

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import gettext
+from collections import Counter
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.gui.gui import PLUGIN
 
+import procedures
 from dialogs import mnemonics
+
+LANGUAGES = ("", "zh_CN", "de", "es", "fr", "ja", "pt_BR")
 
 
 @pytest.mark.parametrize(
@@ -34,3 +41,22 @@ def test_no_letter_is_given_twice_and_no_word_is_changed(labels: list[str]) -> N
     letters = [letter for label in shared if (letter := mnemonics.letter_of(label))]
     assert len(letters) == len(set(letters))
     assert len(shared) == len(labels)
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_no_letter_opens_two_entries_of_a_menu(language: str) -> None:
+    said = gettext.translation(
+        "pentimento", str(PLUGIN / "locale"), [language], fallback=not language
+    ).gettext
+    menus: dict[str, list[str]] = {
+        procedures.MENU: [procedures.SETUP_LABEL, procedures.VARIATIONS_LABEL],
+        procedures.VARIATIONS: [],
+        procedures.SETUP: [],
+    }
+    for action in procedures.ACTIONS:
+        for menu in set(action.menus) & set(menus):
+            menus[menu].append(action.label)
+    for menu, labels in menus.items():
+        letters = Counter(mnemonics.letter_of(said(label)) for label in labels)
+        assert letters.pop("", 0) == 0, menu
+        assert set(letters.values()) <= {1}, (menu, [said(label) for label in labels])

@@ -154,7 +154,7 @@ def _passes(plan: Mapping[str, Any]) -> str:
     text = _counted(plan["steps_run"]) + _tiles(passes[0])
     for one in passes[1:]:
         more = _("then {steps} at {size} px").format(steps=_counted(one["steps"]), size=_size(one))
-        text += ", " + more + _tiles(one)
+        text = _("{first}, {then}").format(first=text, then=more + _tiles(one))
     return text
 
 

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
 COARSE = 2**20  # px of a picture that colours under transparency are taken from
 LARGE = resize.LARGE
+THIN = 2**17  # px of a band that are looked at in floats at once
 WHOLE = 2**22  # px that are looked at in floats at once: 28 bytes each
 MOST_BYTES = 500 * 2**20  # of a picture before and after its change of size, both held at once
 
@@ -214,7 +215,7 @@ def seen_u8(file: PixelFile, fill: str = "surroundings") -> np.ndarray:
     if fill not in model_input.PLAIN and not bands.is_opaque():
         colours = _surroundings(bands)
     top = 0
-    for part in bands.srgb():
+    for part in _thinner(bands.srgb()):
         rows = slice(top, top + len(part))
         values = np.clip(np.nan_to_num(pixels.to_float(part)), 0, 1)
         alpha = values[..., 3]
@@ -226,6 +227,14 @@ def seen_u8(file: PixelFile, fill: str = "surroundings") -> np.ndarray:
         result[rows] = pixels.to_depth(filled, np.uint8)
         top = rows.stop
     return result
+
+
+def _thinner(parts: Iterator[np.ndarray]) -> Iterator[np.ndarray]:
+    """Each part in some of its rows at a time, for what takes many bytes a pixel."""
+    for part in parts:
+        step = max(THIN // part.shape[1], 1)
+        for top in range(0, len(part), step):
+            yield part[top : top + step]
 
 
 def continue_surroundings(picture: np.ndarray, mask: np.ndarray) -> None:

@@ -24,7 +24,7 @@ import choices
 import options
 
 if TYPE_CHECKING:
-    from answers import Plan
+    from answers import Plan, Rect
 
 TXT2IMG, IMG2IMG, INPAINT, EDIT = "txt2img", "img2img", "inpaint", "edit"
 PREPROCESS, OUTPAINT, UPSCALE = "preprocess", "outpaint", "upscale"
@@ -51,8 +51,9 @@ class Box(NamedTuple):
     def from_rect(cls, rect: Mapping[str, Any]) -> Box:
         return cls(rect["x"], rect["y"], rect["width"], rect["height"])
 
-    def rect(self) -> Dict[str, int]:
-        return self._asdict()
+    def rect(self) -> Rect:
+        fields: Any = self._asdict()
+        return fields
 
     def meets(self, other: Box) -> bool:
         """Whether the two have a pixel in common."""

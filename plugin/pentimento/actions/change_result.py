@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import Any, Dict, List, Optional
+from typing import TYPE_CHECKING, Any, List, Optional
 
 import options
 import wire
@@ -16,6 +16,9 @@ from gimpio import changing, layers, sources
 from gimpio.pose import Pose
 from gimpio.variations import NUMBERED
 from i18n import _
+
+if TYPE_CHECKING:
+    from records import LayerRecord, Placed
 
 COPY_NUMBER = re.compile(r" #\d+$")  # what GIMP adds to keep names apart
 KEPT = ("mask", "mask_print")  # of the layer, which its mask stays in
@@ -55,12 +58,12 @@ class Changed:
     """A result for a layer that has had one; as Results for what shows it."""
 
     layer: Any
-    before: Dict[str, Any]
+    before: LayerRecord
     pictures: List[layers.Picture]
     pose: Pose
     place: layers.Place
 
-    def put(self, _display: bool) -> Dict[str, Any]:
+    def put(self, _display: bool) -> Placed:
         image = self.place.image
         sources.check_open(image)
         if self.layer not in sources.tree(image):
@@ -70,7 +73,7 @@ class Changed:
         picture = self.pictures[0]
         before = self.before
         record = {
-            **{key: before[key] for key in KEPT if key in before},
+            **{key: value for key, value in before.items() if key in KEPT},
             **picture.record,
             "family": before.get("family", before["job"]),
             "member": before.get("member", before["index"]),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Dict, Optional
+from typing import TYPE_CHECKING, Any, Dict, Optional
 
 import wire
 from errors import NotPossible
@@ -14,6 +14,9 @@ from gimpio.sources import Source
 from hints import Hints
 from i18n import _
 from wire import Pixels
+
+if TYPE_CHECKING:
+    from records import Placed
 
 LITTLE = 0.02  # share of a layer
 
@@ -27,7 +30,7 @@ class Found:
     mask: Pixels
     colors: Optional[Pixels] = None
 
-    def as_layer(self, above: Any = None) -> Dict[str, Any]:
+    def as_layer(self, above: Any = None) -> Placed:
         """A layer above the source, or above another layer, with the object's colours, masked; the
         source stays as it is."""
         assert self.colors is not None

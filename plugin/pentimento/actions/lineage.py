@@ -4,11 +4,14 @@ images may be gone when it ends."""
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, Dict, List, Optional
+from typing import TYPE_CHECKING, Any, Dict, List, Optional
 
 from actions import guides, steering
 from gimpio import identity
 from gimpio.sources import Source
+
+if TYPE_CHECKING:
+    from records import LayerRecord, SourceRecord
 
 
 @dataclass(frozen=True)
@@ -20,7 +23,7 @@ class Lineage:
     action: str
     ledger: identity.Ledger
     image: str = ""
-    source: Optional[Dict[str, Any]] = None
+    source: Optional[SourceRecord] = None
     control: List[Optional[identity.Reference]] = field(default_factory=list)
     guides: Dict[str, List[identity.Reference]] = field(default_factory=dict)
     origin: str = ""
@@ -49,7 +52,7 @@ def of(context: Any, source: Optional[Source] = None) -> Lineage:
     )
 
 
-def again(image: Any, record: Dict[str, Any], source: Optional[Source]) -> Lineage:
+def again(image: Any, record: LayerRecord, source: Optional[Source]) -> Lineage:
     """Of a recorded result made once more; records of older versions get names on the way. Without
     `source`, which may be gone or with the server alone, what the record says of it still holds."""
     ledger = identity.Ledger()

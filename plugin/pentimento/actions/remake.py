@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Any, Dict, Iterator, List, Optional, Tuple
+from typing import TYPE_CHECKING, Any, Dict, Iterator, List, Optional, Tuple
 
 import procedures
 import turning
@@ -23,6 +23,9 @@ from gimpio.pose import Pose
 from i18n import _
 from turning import STRAIGHT, Turn
 from wire import Box, Pixels, Sent
+
+if TYPE_CHECKING:
+    from records import LayerRecord
 
 PAINTED = 2.0  # mean difference of the prints of masks between which somebody has painted
 
@@ -41,7 +44,7 @@ class Inputs:
     controls: List[Optional[Sent]] = field(default_factory=list)
     guides: Dict[str, Any] = field(default_factory=dict)
 
-    def request(self, record: Dict[str, Any], seed: int) -> Dict[str, Any]:
+    def request(self, record: LayerRecord, seed: int) -> Dict[str, Any]:
         """The recorded request, made of these."""
         asked = record["record"]["request"]
         again = wire.again_request(
@@ -52,13 +55,13 @@ class Inputs:
         return again
 
 
-def name_of(record: Dict[str, Any]) -> str:
+def name_of(record: LayerRecord) -> str:
     """What results of that action are named without words."""
     action = procedures.BY_KEY.get(record["action"])
     return _(action.title) if action else _("Change Result")
 
 
-def inputs(work: Any, image: Any, layer: Any, record: Dict[str, Any]) -> Inputs:
+def inputs(work: Any, image: Any, layer: Any, record: LayerRecord) -> Inputs:
     """Raises NotPossible where the layer's place cannot be followed, or what is needed is gone."""
     found = pose.of(layer, record, lambda: work.result(record["job"], record["index"]))
     job = _Job(work, image, layer, record, found)
@@ -67,9 +70,7 @@ def inputs(work: Any, image: Any, layer: Any, record: Dict[str, Any]) -> Inputs:
 
 
 class _Job:
-    def __init__(
-        self, work: Any, image: Any, layer: Any, record: Dict[str, Any], found: Pose
-    ) -> None:
+    def __init__(self, work: Any, image: Any, layer: Any, record: LayerRecord, found: Pose) -> None:
         self.work, self.image, self.layer, self.record, self.pose = (
             work,
             image,
@@ -265,7 +266,7 @@ def _pictures(request: Dict[str, Any]) -> List[Any]:
     ]
 
 
-def family(image: Any, record: Dict[str, Any]) -> List[Any]:
+def family(image: Any, record: LayerRecord) -> List[Any]:
     """All results of the same first job: left out of what is seen when the visible canvas is read
     again, or each run would start from the one before it."""
     found = []

@@ -4,7 +4,7 @@ above it, without the colors of the old one at its edge; if wished in the light 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Dict, Optional
+from typing import TYPE_CHECKING, Any, Optional
 
 from gi.repository import Gimp
 
@@ -18,6 +18,9 @@ from gimpio import layers, object_masks, pasted, sources
 from gimpio.destination import Destination
 from i18n import _
 from wire import Pixels
+
+if TYPE_CHECKING:
+    from records import Placed
 
 # All around the subject is new, and the mask is made here.
 FIXED = {
@@ -40,7 +43,7 @@ class _Behind:
     subject: cutting.Found
     light: Optional[Pixels] = None
 
-    def put(self, display: bool) -> Dict[str, Any]:
+    def put(self, display: bool) -> Placed:
         image = self.results.place.image
         with layers.one_undo_step(image):
             placed = self.results.put(display)

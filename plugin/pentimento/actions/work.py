@@ -24,6 +24,7 @@ from wire import UPSCALE, Box, Pixels, Sent, Stored
 
 if TYPE_CHECKING:
     from answers import Plan, Snapshot, StageEntry
+    from records import Placed
 
 
 @dataclass(frozen=True)
@@ -48,7 +49,7 @@ class Results:
     mask: Any = None
     story: Optional[Story] = None
 
-    def put(self, display: bool) -> Dict[str, Any]:
+    def put(self, display: bool) -> Placed:
         return self.place.put(self.pictures, self.mask, display, self.story)
 
 

@@ -8,6 +8,7 @@ import dialogs.native as native
 
 if TYPE_CHECKING:
     from answers import Lists
+    from records import LayerRecord
 
 native.start()
 
@@ -115,7 +116,7 @@ class ChangeDialog(PlannedDialog):
         return row
 
 
-def fill(config: Any, record: Dict[str, Any]) -> None:
+def fill(config: Any, record: LayerRecord) -> None:
     """Gives the config what the result was made with."""
     request = record["record"]["request"]
     for name, value in _given(request, record["seed"]):

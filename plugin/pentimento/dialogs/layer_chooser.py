@@ -49,4 +49,6 @@ class LayerChooser(Gtk.ComboBoxText):
 
 def _layers(image: Any) -> List[Any]:
     """All but the folder of our own control maps, which is no picture itself."""
-    return [layer for layer in sources.tree(image) if metadata.read(layer, metadata.MAPS) is None]
+    return [
+        layer for layer in sources.tree(image) if metadata.read_mark(layer, metadata.MAPS) is None
+    ]

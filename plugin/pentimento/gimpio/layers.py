@@ -6,7 +6,7 @@ from __future__ import annotations
 import traceback
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from typing import Any, Callable, Dict, Iterator, List, Optional, Union
+from typing import TYPE_CHECKING, Any, Callable, Dict, Iterator, List, Optional, Union
 
 from gi.repository import Gegl, Gimp
 
@@ -17,6 +17,9 @@ from gimpio import identity, metadata, pixels, prints, sources
 from gimpio.destination import Destination
 from i18n import _
 from wire import Box, Pixels, Stored
+
+if TYPE_CHECKING:
+    from records import Placed
 
 NAME_LENGTH = 40
 Mask = Union[Pixels, Stored]
@@ -83,7 +86,7 @@ class Place:
         mask: Optional[Mask] = None,
         display: bool = False,
         story: Optional[Story] = None,
-    ) -> Dict[str, Any]:
+    ) -> Placed:
         """Places the results, and how they were made in a hidden group above them; gives the return
         values `layers` (the results) and `image`. What can't be placed there opens as an image of
         its own, or, where nobody would see that, the error says where it is kept: nothing that was
@@ -101,7 +104,7 @@ class Place:
         mask: Optional[Mask],
         display: bool,
         story: Optional[Story],
-    ) -> Dict[str, Any]:
+    ) -> Placed:
         sources.check_open(self.image)
         if self.destination.new_image:
             empty = self.destination.image_like(self.image, self.box.width, self.box.height)
@@ -131,7 +134,7 @@ class Place:
         mask: Optional[Mask],
         display: bool,
         story: Optional[Story],
-    ) -> Dict[str, Any]:
+    ) -> Placed:
         """In a window where somebody waits for it; for a script the error, and where to find it."""
         reason = getattr(error, "message", "") or _("The result can't be placed in the image.")
         if not display:
@@ -221,11 +224,11 @@ def with_group(layer) -> Any:
     """The layer, or the group of variations that it is in: GIMP unfolds a group to show a layer of
     it that is selected."""
     parent = layer.get_parent()
-    folded = parent is not None and metadata.read(parent, metadata.VARIATIONS) is not None
+    folded = parent is not None and metadata.read_mark(parent, metadata.VARIATIONS) is not None
     return parent if folded else layer
 
 
-def put_map(image, box: Box, picture: Picture, ledger: identity.Ledger) -> Dict[str, Any]:
+def put_map(image, box: Box, picture: Picture, ledger: identity.Ledger) -> Placed:
     """Places a control map in a hidden, folded group on top of the stack, where it covers nothing;
     what was selected stays so. The picture's record, which marks it as a map, uses the ledger."""
     sources.check_open(image)
@@ -242,7 +245,7 @@ def put_map(image, box: Box, picture: Picture, ledger: identity.Ledger) -> Dict[
 def _group_of_maps(image) -> Any:
     """The group that maps were put into before, or a new one."""
     for layer in image.get_layers():
-        if layer.is_group() and metadata.read(layer, metadata.MAPS) is not None:
+        if layer.is_group() and metadata.read_mark(layer, metadata.MAPS) is not None:
             return layer
     group = Gimp.GroupLayer.new(image, _("Control maps"))
     group.set_visible(False)
@@ -271,7 +274,7 @@ def new_image(
     return empty
 
 
-def shown(image, display: bool) -> Dict[str, Any]:
+def shown(image, display: bool) -> Placed:
     """The return values for a new image, in a window of its own if there is somebody to see it."""
     if display:
         Gimp.Display.new(image)

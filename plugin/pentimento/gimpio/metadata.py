@@ -4,11 +4,14 @@ that says what an image is made with."""
 from __future__ import annotations
 
 import xml.etree.ElementTree as ElementTree
-from typing import Any, Dict, Optional
+from typing import TYPE_CHECKING, Any, Dict, Mapping, Optional
 
 from gi.repository import Gimp
 
 import texts
+
+if TYPE_CHECKING:
+    from records import LayerRecord
 
 NAME = "pentimento-job"
 MAP, MAPS = "pentimento-map", "pentimento-maps"  # on a control map; on the group that holds them
@@ -41,19 +44,25 @@ def mark_digital_source(image) -> None:
     image.set_metadata(Gimp.Metadata.deserialize(text))
 
 
-def attach(layer, record: Dict[str, Any], name: str = NAME) -> None:
+def attach(layer, record: Mapping[str, Any], name: str = NAME) -> None:
     layer.attach_parasite(Gimp.Parasite.new(name, FLAGS, texts.packed(record)))
 
 
-def read(layer, name: str = NAME) -> Optional[Dict[str, Any]]:
+def read(layer) -> Optional[LayerRecord]:
     """The record, or None for a layer that was not made by Pentimento."""
+    record: Any = read_mark(layer, NAME)
+    return record
+
+
+def read_mark(layer, name: str) -> Optional[Dict[str, Any]]:
+    """What a layer or group carries by that name; None for nothing that can be read."""
     parasite = layer.get_parasite(name)
     if parasite is None:
         return None
-    record = texts.unpacked(parasite.get_data())
-    return record if isinstance(record, dict) else None
+    mark = texts.unpacked(parasite.get_data())
+    return mark if isinstance(mark, dict) else None
 
 
 def map_of(layer) -> Optional[Dict[str, Any]]:
     """Of a control map that Pentimento drew: its `type` and its `source`. None for other layers."""
-    return read(layer, MAP)
+    return read_mark(layer, MAP)

@@ -4,7 +4,7 @@ it to the rest. The layer itself is never written to."""
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Dict, List
+from typing import TYPE_CHECKING, Any, List
 
 from gi.repository import Gimp
 
@@ -16,6 +16,9 @@ from gimpio.layers import Picture
 from gimpio.sources import Source
 from i18n import _
 from wire import Box, Pixels
+
+if TYPE_CHECKING:
+    from records import Placed
 
 AROUND = 0.75  # of the longer side, that is looked at on each side
 
@@ -39,7 +42,7 @@ class Pasted:
         extent = sources.extent(self.item)
         return Source(self.image, choices.SELECTED_LAYERS, extent, [self.item]).opacity(self.box)
 
-    def dress(self, edge: Pixels, light: Pixels, shadow: Pixels) -> Dict[str, Any]:
+    def dress(self, edge: Pixels, light: Pixels, shadow: Pixels) -> Placed:
         """The three layers around it, in one step of undo; all of them or none."""
         sources.check_open(self.image)
         if self.item not in sources.tree(self.image):

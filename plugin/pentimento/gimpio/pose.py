@@ -8,13 +8,16 @@ for pixel by pixel.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Callable, Dict, List, Optional
+from typing import TYPE_CHECKING, Any, Callable, List, Optional
 
 from errors import NotPossible
 from gimpio import layers, pixels, prints, sources
 from i18n import _
 from turning import STRAIGHT, TURNS, Turn
 from wire import Box, Pixels
+
+if TYPE_CHECKING:
+    from records import LayerRecord
 
 ALIKE = 16.0  # mean difference of prints of the same picture, painted on or scaled
 SEARCHED_ROWS = 9  # of a cropped layer: a row that was painted on is not found
@@ -49,7 +52,7 @@ def straight(width: int, height: int, box: Box) -> Pose:
     return Pose(width, height, Box(0, 0, width, height), STRAIGHT, box)
 
 
-def of(layer: Any, record: Dict[str, Any], fetch: Callable[[], Optional[Pixels]]) -> Pose:
+def of(layer: Any, record: LayerRecord, fetch: Callable[[], Optional[Pixels]]) -> Pose:
     """Where the result of this record lies. `fetch` gives the result as it was made, None where
     nobody has it any more. Raises NotPossible for what cannot be followed."""
     extent, made = sources.extent(layer), Box.from_rect(record["box"])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, Callable, Dict, Iterable, List, Optional
+from typing import TYPE_CHECKING, Any, Callable, Iterable, List, Optional
 
 from gi.repository import Gimp
 
@@ -13,6 +13,9 @@ from gimpio import destination, identity, metadata, pixels
 from gimpio.destination import Destination
 from i18n import _
 from wire import Box, Pixels, Stored
+
+if TYPE_CHECKING:
+    from records import LayerRecord, SourceRecord
 
 
 @dataclass(frozen=True)
@@ -75,7 +78,7 @@ class Source:
         copy.insert_layer(seen, None, 0)
         return seen
 
-    def record(self, ledger: identity.Ledger) -> Dict[str, Any]:
+    def record(self, ledger: identity.Ledger) -> SourceRecord:
         """How to find this source again, for the metadata."""
         return {
             "kind": self.kind,
@@ -114,11 +117,12 @@ def alpha_of(layer, box: Box) -> Pixels:
     return Pixels("y-u8", box.width, box.height, bytes(read.data[3::4]))
 
 
-def recorded(image, record: Dict[str, Any], hidden: Iterable[Any] = ()) -> Source:
+def recorded(image, record: LayerRecord, hidden: Iterable[Any] = ()) -> Source:
     """The source of a result's record, which `Source.record` described. `hidden` layers are left
     out of what is seen. Layers are found in another image, too, if they were copied into it."""
     check_image(image, Destination())
     source, same_image = record["source"], identity.is_image(image, record.get("image", ""))
+    assert source is not None  # whoever asks for it has looked
     if source["kind"] == choices.VISIBLE:
         if not same_image:
             raise NotPossible(
@@ -187,7 +191,7 @@ def resolved(drawables) -> List[Any]:
 
 
 def _holds_variations(item) -> bool:
-    return item.is_group() and metadata.read(item, metadata.VARIATIONS) is not None
+    return item.is_group() and metadata.read_mark(item, metadata.VARIATIONS) is not None
 
 
 def _seen_variation(group) -> Any:
@@ -206,7 +210,7 @@ def is_made(drawable) -> bool:
 def steers_only(layer) -> bool:
     """Whether it is a control map or the group of them, which are never what a job starts from."""
     return metadata.map_of(layer) is not None or (
-        layer.is_group() and metadata.read(layer, metadata.MAPS) is not None
+        layer.is_group() and metadata.read_mark(layer, metadata.MAPS) is not None
     )
 
 

@@ -9,12 +9,15 @@ from __future__ import annotations
 
 import math
 import re
-from typing import Any, Dict, List
+from typing import TYPE_CHECKING, Any, List
 
 import texts
 from errors import NotPossible
 from gimpio import layers, metadata, sources
 from i18n import _
+
+if TYPE_CHECKING:
+    from records import LayerRecord
 
 NUMBERED = re.compile(r"^\d+/\d+ (?:· )?")  # before the words of one of several
 
@@ -23,7 +26,7 @@ def family(image, drawables) -> List[Any]:
     """The variations that the selected layer is one of, or the group of them, from the first to the
     last. Those of its job, else also those that Generate Again made, else all tries at the same
     place of the same source. Raises NotPossible."""
-    record = metadata.read(_chosen(image, drawables)) or {}
+    record: LayerRecord = metadata.read(_chosen(image, drawables)) or {}
     records = [(layer, metadata.read(layer)) for layer in sources.tree(image)]
     results = [(layer, other) for layer, other in records if other is not None]
     for key in (_job, _origin, _place):
@@ -39,7 +42,7 @@ def family(image, drawables) -> List[Any]:
     )
 
 
-def _place(record: Dict[str, Any]) -> Any:
+def _place(record: LayerRecord) -> Any:
     """What a result was made from and where in it, to be compared; None for one from words alone.
     Another selection in the same layers is another place."""
     kept = record.get("record")
@@ -65,16 +68,16 @@ def _chosen(image, drawables) -> Any:
     )
 
 
-def _job(record: Dict[str, Any]) -> Any:
+def _job(record: LayerRecord) -> Any:
     """The job that its layer came with: Change Result makes it the result of another one."""
     return record.get("family", record.get("job"))
 
 
-def _origin(record: Dict[str, Any]) -> Any:
+def _origin(record: LayerRecord) -> Any:
     return record.get("origin")
 
 
-def _number(record: Dict[str, Any]) -> int:
+def _number(record: LayerRecord) -> int:
     return record.get("member", record.get("index", 0))
 
 
@@ -150,7 +153,10 @@ def keep(image, drawables) -> Any:
             if layer != kept:
                 image.remove_layer(layer)
         for group in groups:
-            if not group.get_children() and metadata.read(group, metadata.VARIATIONS) is not None:
+            if (
+                not group.get_children()
+                and metadata.read_mark(group, metadata.VARIATIONS) is not None
+            ):
                 image.remove_layer(group)
         group = kept.get_parent()
         if group is not None and list(group.get_children()) == [kept] and _is_of(group, kept):

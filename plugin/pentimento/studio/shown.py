@@ -4,11 +4,14 @@ is kept or discarded. The first one is one undo step; choosing among the others 
 from __future__ import annotations
 
 import hashlib
-from typing import Any, Dict, Optional, Tuple
+from typing import TYPE_CHECKING, Any, Dict, Optional, Tuple
 
 from gimpio import layers, pixels, sources
 from studio.results import Made
 from wire import Box
+
+if TYPE_CHECKING:
+    from records import Placed
 
 
 class _Try:
@@ -42,7 +45,7 @@ class Shown:
         found = self._tries[image.get_id()]
         return found.made, found.index
 
-    def show(self, made: Made, index: int) -> Dict[str, Any]:
+    def show(self, made: Made, index: int) -> Placed:
         """Puts a result on the canvas, in place of the one that is on trial at the same spot unless
         somebody has worked on that. Gives the return values of layers.Place.put."""
         place = made.results.place
@@ -66,7 +69,7 @@ class Shown:
         old = self._tries[image.get_id()]
         return old if old.made.spot == made.spot and old.is_untouched() else None
 
-    def _put(self, made: Made, index: int) -> Dict[str, Any]:
+    def _put(self, made: Made, index: int) -> Placed:
         results = made.results
         placed = results.place.put([results.pictures[index]], results.mask, True, results.story)
         if placed["image"] == results.place.image and not results.place.destination.new_image:

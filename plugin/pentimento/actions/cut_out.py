@@ -4,10 +4,9 @@ edge."""
 
 from __future__ import annotations
 
-import choices
 from actions import cutting
 from actions.work import Work
-from gimpio import layers, sources
+from gimpio import sources
 from gimpio.destination import Destination
 from i18n import _
 
@@ -17,9 +16,4 @@ def run(context):
     source = sources.choose(image, context.drawables, context.values["source"], Destination())
     found = cutting.subject(Work(_("Cut Out Subject")), image, source)
     sources.check_open(image)
-    with layers.one_undo_step(image):
-        placed = found.as_layer()
-        if placed["image"] == image and source.kind != choices.VISIBLE:
-            for layer in source.layers:
-                layer.set_visible(False)
-    return placed
+    return found.as_cut_out()

@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Dict, Optional
 
+import choices
 import wire
 from errors import NotPossible
-from gimpio import selection
+from gimpio import layers, selection
 from gimpio.destination import Destination
 from gimpio.layers import Picture, Place
 from gimpio.sources import Source
@@ -38,6 +39,16 @@ class Found:
         name = _("{source}, cut out").format(source=name_of(source))
         place = Place(source.image, above or source.above, source.extent, Destination())
         return place.put([Picture(self.colors, name)], self.mask)
+
+    def as_cut_out(self) -> Placed:
+        """The same, and the layers that it was cut out of are hidden: nobody would see it else."""
+        source = self.source
+        with layers.one_undo_step(source.image):
+            placed = self.as_layer()
+            if placed["image"] == source.image and source.kind != choices.VISIBLE:
+                for layer in source.layers:
+                    layer.set_visible(False)
+        return placed
 
 
 def subject(work: Any, image: Any, source: Source) -> Found:

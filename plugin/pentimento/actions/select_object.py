@@ -22,7 +22,7 @@ def run(context):
     found = cutting.found(Work(_("Select Object")), source, hints, output == choices.CUT_OUT)
     sources.check_open(image)
     if output == choices.CUT_OUT:
-        placed = found.as_layer()
+        placed = found.as_cut_out()
         return {"item": placed["layers"][0], "image": placed["image"]}
     at = source.extent
     if output == choices.SELECTION:

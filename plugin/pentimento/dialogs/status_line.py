@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 DELAY_MS = 200  # after the last change, so that a dragged slider asks once
 LINES = 2  # that are always there for the text, so that the window stays as it is
+WARNINGS = ("prompt_language", "model_damaged")  # notices that are easily overlooked
 RETRY_MS = 3000  # a server that was just started by hand is noticed by itself
 
 
@@ -132,7 +133,8 @@ class StatusLine(Gtk.Box):
         hints = [notices.text_of(notice, _) for notice in plan.get("notices", ())]
         missing = self._dialog.missing()
         lines = [self._sentence(url, plan), *hints, *([missing] if missing else [])]
-        self._say("\n".join(lines), "gimp-info")
+        warned = any(notice.get("code") in WARNINGS for notice in plan.get("notices", ()))
+        self._say("\n".join(lines), "dialog-warning" if warned else "gimp-info")
         self._dialog.allow(not missing)
 
     def _sentence(self, url: str, plan: Plan) -> str:

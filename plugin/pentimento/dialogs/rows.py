@@ -27,9 +27,11 @@ def prompt(fields: Fields, history: Optional[Gtk.Widget] = None) -> Gtk.Box:
     view, scroll = fields.text_view("prompt", PROMPT_LINES)
     fields.dialog.connect("map", lambda _dialog: view.grab_focus())
     keys = _("Ctrl+Return here generates; Ctrl+F in the image repeats without this dialog")
-    view.set_tooltip_text(_(fields.options["prompt"].blurb) + "\n" + keys)
     box = native.column(spacing=2)
-    head = native.row(native.label(_(fields.options["prompt"].label), view))
+    label = native.label(_(fields.options["prompt"].label), view)
+    view.set_tooltip_text(None)  # over the words it would hide what is typed
+    label.set_tooltip_text(_(fields.options["prompt"].blurb) + "\n" + keys)
+    head = native.row(label)
     if history is not None:
         head.pack_end(history, False, False, 0)
     box.pack_start(head, False, False, 0)

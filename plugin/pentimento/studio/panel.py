@@ -311,6 +311,7 @@ class Panel:
     def _start(self, begun: Any, context: Context, spot: Tuple[Any, ...]) -> None:
         prompt = context.values["prompt"]
         self.face.prompt.remember(prompt)
+        remembered.keep_words(prompt, context.values.get("negative-prompt", ""))
         title = prompt.strip() or _(context.action.title)
         if context.image is not None:
             title = f"{context.image.get_name()} · {title}"

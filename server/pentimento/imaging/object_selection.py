@@ -68,14 +68,15 @@ def select(
 
 def _standing_out(small: np.ndarray) -> np.ndarray | None:
     """A rough selection of the subject, where what a box around the middle gives has no outline in
-    the picture; None where it has one, or nothing better is found."""
+    the picture; None where it has one, or nothing with one is found."""
     around = middle(small.shape[1], small.shape[0])
-    support = subject.edge_support(small, _within(small, [], around))
-    if support >= subject.SUPPORTED:
+    if subject.edge_support(small, _within(small, [], around)) >= subject.SUPPORTED:
         return None
     other = subject.standing_out(small, around)
-    better = other.any() and subject.edge_support(small, _near_selection(small, (), other) > 0.5)
-    return other if better > support else None
+    if not other.any():
+        return None
+    found = _near_selection(small, (), other) > 0.5
+    return other if subject.edge_support(small, found) >= subject.SUPPORTED else None
 
 
 def _reduced(picture: np.ndarray) -> tuple[np.ndarray, float, float]:

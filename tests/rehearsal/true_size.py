@@ -20,7 +20,7 @@ import diffusers
 import torch
 import transformers
 from safetensors.torch import save_file
-from tests.support.tiny_flow_models import _t5_tokenizer
+from tests.support.tiny_flow_models import _qwen_tokenizer, _t5_tokenizer
 from tests.support.tiny_models import clip_tokenizer
 from torch import nn
 from torch.utils._python_dispatch import _disable_current_modes
@@ -40,6 +40,17 @@ T5_XXL: Config = {
     "feed_forward_proj": "gated-gelu",
     "tie_word_embeddings": False,
 }
+QWEN3_4B: Config = {
+    "model_type": "qwen3",
+    "hidden_size": 2560,
+    "intermediate_size": 9728,
+    "num_hidden_layers": 36,
+    "num_attention_heads": 32,
+    "num_key_value_heads": 8,
+    "head_dim": 128,
+    "vocab_size": 151936,
+    "tie_word_embeddings": True,
+}
 FLUX_VAE: Config = {
     "block_out_channels": [128, 256, 512, 512],
     "down_block_types": ["DownEncoderBlock2D"] * 4,
@@ -57,6 +68,7 @@ FLOW = "FlowMatchEulerDiscreteScheduler"
 TOKENIZERS: dict[str, Callable[[], Any]] = {
     "CLIPTokenizer": clip_tokenizer,
     "T5Tokenizer": _t5_tokenizer,
+    "Qwen2Tokenizer": _qwen_tokenizer,
 }
 
 
@@ -83,7 +95,10 @@ def _clip(part: str, kind: str) -> tuple[str, Config]:
 
 
 CLIP_L = _clip("text_encoder", "CLIPTextModel")
+CLIP_L_PROJECTED = _clip("text_encoder", "CLIPTextModelWithProjection")
+CLIP_G = _clip("text_encoder_2", "CLIPTextModelWithProjection")
 T5 = ("T5EncoderModel", T5_XXL)
+SDXL_TOKENIZERS = {"tokenizer": "CLIPTokenizer", "tokenizer_2": "CLIPTokenizer"}
 
 MODELS: dict[str, Model] = {
     "sd15": Model(
@@ -97,6 +112,41 @@ MODELS: dict[str, Model] = {
         {"tokenizer": "CLIPTokenizer"},
         weights=torch.float16,
     ),
+    "sdxl": Model(
+        "sdxl",
+        "StableDiffusionXLPipeline",
+        {
+            "unet": ("UNet2DConditionModel", _shipped("sdxl", "unet")),
+            "vae": ("AutoencoderKL", _shipped("sdxl", "vae")),
+            "text_encoder": CLIP_L,
+            "text_encoder_2": CLIP_G,
+        },
+        SDXL_TOKENIZERS,
+        weights=torch.float16,
+    ),
+    "sd3.5-medium": Model(
+        "sd3",
+        "StableDiffusion3Pipeline",
+        {
+            "transformer": (
+                "SD3Transformer2DModel",
+                {
+                    "num_layers": 24,
+                    "num_attention_heads": 24,
+                    "caption_projection_dim": 1536,
+                    "pos_embed_max_size": 384,
+                    "dual_attention_layers": list(range(13)),
+                    "qk_norm": "rms_norm",
+                },
+            ),
+            "vae": ("AutoencoderKL", FLUX_VAE | {"scaling_factor": 1.5305, "shift_factor": 0.0609}),
+            "text_encoder": CLIP_L_PROJECTED,
+            "text_encoder_2": CLIP_G,
+            "text_encoder_3": T5,
+        },
+        SDXL_TOKENIZERS | {"tokenizer_3": "T5Tokenizer"},
+        {"shift": 3.0},
+    ),
     "flux1-dev": Model(
         "flux",
         "FluxPipeline",
@@ -108,6 +158,36 @@ MODELS: dict[str, Model] = {
         },
         {"tokenizer": "CLIPTokenizer", "tokenizer_2": "T5Tokenizer"},
         SHIFTING,
+    ),
+    "flux2-klein-4b": Model(
+        "flux2-klein",
+        "Flux2KleinPipeline",
+        {
+            "transformer": (
+                "Flux2Transformer2DModel",
+                {
+                    "num_layers": 5,
+                    "num_single_layers": 20,
+                    "num_attention_heads": 24,
+                    "joint_attention_dim": 7680,
+                    "guidance_embeds": False,
+                },
+            ),
+            "vae": ("AutoencoderKLFlux2", {}),
+            "text_encoder": ("Qwen3ForCausalLM", QWEN3_4B),
+        },
+        {"tokenizer": "Qwen2Tokenizer"},
+        SHIFTING,
+    ),
+    "chroma1-hd": Model(
+        "chroma",
+        "ChromaPipeline",
+        {
+            "transformer": ("ChromaTransformer2DModel", {}),
+            "vae": ("AutoencoderKL", FLUX_VAE),
+            "text_encoder": T5,
+        },
+        {"tokenizer": "T5Tokenizer"},
     ),
 }
 
@@ -144,8 +224,13 @@ def write(name: str, folder: Path) -> Path:
 
 
 UNET_NET: Config = {"conditioning_embedding_out_channels": [16, 32, 96, 256]}
-NETS: dict[str, tuple[str, Config]] = {  # a ControlNet for each model that is steered
+NETS: dict[str, tuple[str, Config]] = {  # a ControlNet for each model that takes one
     "sd15": ("ControlNetModel", UNET_NET),
+    "sdxl": ("ControlNetModel", UNET_NET),
+    "flux1-dev": (
+        "FluxControlNetModel",
+        {"num_layers": 5, "num_single_layers": 10, "guidance_embeds": True},
+    ),
 }
 
 

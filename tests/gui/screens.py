@@ -7,6 +7,7 @@ import re
 from contextlib import suppress
 from pathlib import Path
 
+from tests.gimp import turns
 from tests.gui.gui import PLUGIN
 from tests.gui.session import LAYER, wait
 
@@ -17,7 +18,13 @@ CASES = [  # GIMP, screen, scale, language
     ("3.0", (1400, 900), 1, ""),
     ("3.0", (1024, 768), 1, "de_DE"),
 ]
-PAIRWISE = CASES[:4]  # every size, every language, and both GIMPs
+ALL = [
+    (version, size, scale, language)
+    for version in ("3.2", "3.0")
+    for size, scale in (((1024, 768), 1), ((1366, 768), 1), ((1400, 900), 1), ((2560, 1600), 2))
+    for language in ("", "zh_CN", "de_DE")
+]
+PAIRWISE = ALL if turns.BOTH else CASES[:4]  # every size, every language, and both GIMPs
 PICTURES = Path(__file__).resolve().parents[1] / "out" / "gui" / "screens"
 MOST_TABS = 90
 SCROLLED = 5  # seconds

@@ -20,6 +20,11 @@ if TYPE_CHECKING:
     from records import Placed
 
 LITTLE = 0.02  # share of a layer
+FULL = {  # the bytes of an opaque alpha, little-endian
+    "rgba-u8": b"\xff",
+    "rgba-u16": b"\xff\xff",
+    "rgba-f32": b"\x00\x00\x80\x3f",
+}
 
 
 @dataclass(frozen=True)
@@ -54,11 +59,12 @@ class Found:
 def subject(work: Any, image: Any, source: Source) -> Found:
     """The subject of the source with its own colours, or what is selected: a rectangle is a box
     around it, any other selection is the subject but for its exact edge. Of a layer that was cut
-    out before, it is what is left of it."""
+    out before, it is what is left of it, as it is."""
     hints = Hints(box=selection.bounds_of(image)).within(source.extent)
     rough = selection.outline(image, source.extent)
-    if rough is None and not hints.get("box"):
-        rough = _left_of(source)
+    left = _left_of(source) if rough is None and not hints.get("box") else None
+    if left is not None:
+        return Found(source, left, opaque(source.read(source.extent)))
     if rough is not None:
         hints.pop("box", None)
     return found(work, source, hints, cut_out=True, rough=rough)
@@ -94,6 +100,17 @@ def _left_of(source: Source) -> Optional[Pixels]:
     seen = source.opacity(source.extent)
     clear = bytes(seen.data).count(0) / len(seen.data)
     return seen if LITTLE < clear < 1 - LITTLE else None
+
+
+def opaque(picture: Pixels) -> Pixels:
+    """Its colours without its transparency: a mask stands for that."""
+    each = wire.BYTES_PER_PIXEL[picture.format]
+    full = FULL[picture.format]
+    data = bytearray(picture.data)
+    count = picture.width * picture.height
+    for number, value in enumerate(full):
+        data[each - len(full) + number :: each] = bytes([value]) * count
+    return Pixels(picture.format, picture.width, picture.height, data)
 
 
 def name_of(source: Source) -> str:

@@ -414,7 +414,8 @@ def _notices(
         found.append(wording.notice("model_damaged", title=model.title, problem=model.problem))
     if strength > 0 and not vocabulary.understands(model, request.prompt):
         found.append(wording.notice("prompt_language"))
-    if begins_with(request.mode, strength, request.intent):
+    behind = request.intent is Intent.REPLACE_BACKGROUND  # nothing is selected by the person
+    if begins_with(request.mode, strength, request.intent) and not behind:
         found.append(wording.notice("begins_with_surroundings"))
     if strength == 0:
         found.append(wording.notice("nothing_changes"))

@@ -32,12 +32,12 @@ def cut_out(image, layer, box):
     Gimp.Selection.none(image)
 
 
-def replaced(scene, discs=DISC, box=None, left=None, **options):
+def replaced(scene, discs=DISC, box=None, masked=None, **options):
     image, drawables = with_discs(*scene, discs)
     layer = drawables[0]
     place = place_of(layer)
-    if left:
-        cut_out(image, layer, left)
+    if masked:
+        cut_out(image, layer, masked)
     if box:
         left, top, width, height = box
         rectangle = (left + place[0], top + place[1], width, height)
@@ -74,6 +74,8 @@ def replaced(scene, discs=DISC, box=None, left=None, **options):
         "after": seen(image, place),
         "kept": [entry for entry in snapshot(image)["layers"] if entry in before] == before,
     }
+    if masked:
+        found["left"] = text(batch.read(layer.get_mask(), pixels_format="Y u8"))
     return found | light
 
 
@@ -102,7 +104,7 @@ batch.answer(
         "u16": replaced(scenes.u16()),
         "off canvas": replaced(scenes.off_canvas()),
         "selected": replaced(scenes.offset(), TWO, (32, 12, 28, 28)),
-        "cut out before": replaced(scenes.offset(), TWO, left=(35, 15, 22, 22)),
+        "cut out before": replaced(scenes.offset(), TWO, masked=(35, 15, 22, 22)),
         "three": replaced(scenes.offset(), count=3),
         "fitted": replaced(scenes.offset(), fit_light=True),
         "fitted u16": replaced(scenes.u16(), fit_light=True),

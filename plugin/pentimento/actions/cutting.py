@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Dict, Optional
 import choices
 import wire
 from errors import NotPossible
-from gimpio import layers, selection
+from gimpio import layers, pixels, selection
 from gimpio.destination import Destination
 from gimpio.layers import Picture, Place
 from gimpio.sources import Source
@@ -20,11 +20,6 @@ if TYPE_CHECKING:
     from records import Placed
 
 LITTLE = 0.02  # share of a layer
-FULL = {  # the bytes of an opaque alpha, little-endian
-    "rgba-u8": b"\xff",
-    "rgba-u16": b"\xff\xff",
-    "rgba-f32": b"\x00\x00\x80\x3f",
-}
 
 
 @dataclass(frozen=True)
@@ -105,7 +100,8 @@ def _left_of(source: Source) -> Optional[Pixels]:
 def opaque(picture: Pixels) -> Pixels:
     """Its colours without its transparency: a mask stands for that."""
     each = wire.BYTES_PER_PIXEL[picture.format]
-    full = FULL[picture.format]
+    depth = picture.format.partition("-")[2]
+    full = pixels.OPAQUE["float" if depth == "f32" else depth]
     data = bytearray(picture.data)
     count = picture.width * picture.height
     for number, value in enumerate(full):

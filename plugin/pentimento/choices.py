@@ -71,6 +71,17 @@ SAMPLERS = (
     Choice("dpmpp-2m-beta", "DPM++ 2M Beta", "", "DPM++ 2M Beta"),
     Choice("dpmpp-2m-sde-karras", "DPM++ 2M SDE Karras", "", "DPM++ 2M SDE Karras"),
     Choice("dpmpp-2m-sde-exponential", "DPM++ 2M SDE Exponential", "", "DPM++ 2M SDE Exponential"),
+    Choice("euler-sgm-uniform", "Euler SGM Uniform", "", "Euler SGM Uniform"),
+    Choice("euler-exponential", "Euler Exponential", "", "Euler Exponential"),
+    Choice("euler-cfg-free", "Euler CFG-free", "", "Euler CFG-free"),
+    Choice("dpmpp-2m-sgm-uniform", "DPM++ 2M SGM Uniform", "", "DPM++ 2M SGM Uniform"),
+    Choice("dpmpp-2m-sde-simple", "DPM++ 2M SDE Simple", "", "DPM++ 2M SDE Simple"),
+    Choice("dpmpp-sde", "DPM++ SDE", "", "DPM++ SDE"),
+    Choice("dpmpp-sde-karras", "DPM++ SDE Karras", "", "DPM++ SDE Karras"),
+    Choice("heun", "Heun", "", "Heun"),
+    Choice("heun-karras", "Heun Karras", "", "Heun Karras"),
+    Choice("dpm2", "DPM2", "", "DPM2"),
+    Choice("dpm2-karras", "DPM2 Karras", "", "DPM2 Karras"),
 )
 
 LAYER, SELECTED_LAYERS, VISIBLE = "layer", "selected-layers", "visible"

@@ -14,6 +14,17 @@ SAMPLERS = (
     "DPM++ 2M Beta",
     "DPM++ 2M SDE Karras",
     "DPM++ 2M SDE Exponential",
+    "Euler SGM Uniform",
+    "Euler Exponential",
+    "Euler CFG-free",
+    "DPM++ 2M SGM Uniform",
+    "DPM++ 2M SDE Simple",
+    "DPM++ SDE",
+    "DPM++ SDE Karras",
+    "Heun",
+    "Heun Karras",
+    "DPM2",
+    "DPM2 Karras",
 )
 CONTROL_TYPES = (
     "canny",

@@ -65,9 +65,12 @@ def run(config: dict[str, Any], name: str, steps: int, strength: float) -> tuple
     planned.set_timesteps(steps)
     generator = torch.Generator().manual_seed(3)
     x = latents.start(clean(), noise(), levels, strength) * planned.scale(0)
-    for step, t in enumerate(planned.timesteps):
+    assert [float(t) for t in planned.timesteps] == pytest.approx(
+        [float(call.place.timesteps[0]) for call in planned.calls]
+    )
+    for call, t in zip(planned.calls, planned.timesteps, strict=True):
         planned.scale_model_input(x, t)
-        output = perfect(config, clean(), levels, step, x / planned.scale(step))
+        output = perfect(config, clean(), call.place, 0, x / planned.scale(call.step))
         x = planned.step(output, t, x, generator=generator)[0]
     return x, record
 
@@ -193,7 +196,8 @@ def test_what_a_mask_puts_back_is_what_the_next_step_starts_from(name: str) -> N
         planned.set_timesteps(6)
         x = torch.randn(SHAPE, generator=torch.Generator().manual_seed(seed)) * planned.scale(0)
         generator = torch.Generator().manual_seed(3)
-        for t in planned.timesteps[:4]:
+        calls = [call for call in planned.calls if call.step < 4]
+        for t in planned.timesteps[: len(calls)]:
             planned.scale_model_input(x, t)
             x = planned.step(clean(), t, x, generator=generator)[0]
         after_the_mask.append(watch.latents[3])

@@ -11,7 +11,7 @@ from tests.engine.test_sampling import EPS, ZERO_SNR_V
 from pentimento.engine.sampling import schedulers
 from pentimento.engine.sampling.schedulers import SAMPLERS, Training
 from pentimento.imaging import noise_levels
-from pentimento.schema import job
+from pentimento.schema import job, vocabulary
 
 TRAININGS = [Training.of(EPS), Training.of(ZERO_SNR_V)]
 
@@ -62,4 +62,18 @@ def test_noise_is_drawn_in_every_step_of_an_sde() -> None:
         "LCM",
         "DPM++ 2M SDE Karras",
         "DPM++ 2M SDE Exponential",
+        "DPM++ 2M SDE Simple",
+        "DPM++ SDE",
+        "DPM++ SDE Karras",
     }
+
+
+def test_sgm_levels_are_even_between_the_start_and_the_first_timestep() -> None:
+    levels = schedulers.levels(TRAININGS[0], SAMPLERS["Euler SGM Uniform"], 4, 1.0)
+    assert levels.timesteps == pytest.approx([999, 749.25, 499.5, 249.75])
+
+
+def test_those_that_ask_twice_are_known_to_take_twice_as_long() -> None:
+    assert {name for name, one in SAMPLERS.items() if one.twice} == vocabulary.TWO_CALLS
+    assert (vocabulary.calls_of("Heun"), vocabulary.calls_of("Euler")) == (2, 1)
+    assert vocabulary.calls_of(None) == 1

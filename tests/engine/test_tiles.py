@@ -88,12 +88,13 @@ def apart(painted: list[Tensor]) -> float:
     return float(torch.linalg.vector_norm(second - first) / torch.linalg.vector_norm(first))
 
 
+@pytest.mark.parametrize("sampler", ["Euler", "Heun"])
 def test_one_tile_is_the_whole(
-    bench: Bench, painted: list[Tensor], monkeypatch: pytest.MonkeyPatch
+    bench: Bench, painted: list[Tensor], monkeypatch: pytest.MonkeyPatch, sampler: str
 ) -> None:
-    refine(bench, "starter", LARGE)
+    refine(bench, "starter", LARGE, sampler=sampler)
     monkeypatch.setattr(tiling, "of", one_view)
-    refine(bench, "starter", LARGE)
+    refine(bench, "starter", LARGE, sampler=sampler)
     assert torch.equal(*painted)
 
 

@@ -5,8 +5,8 @@ Models with DDPM noise:
 - `alphas_cumprod(config) -> list[float]`: abar_t of a diffusers `scheduler_config.json`
 - `timesteps(alphas_cumprod, steps, strength, grid) -> list[int]`: the training timesteps that run
 - `start_noise(alphas_cumprod, t) -> float`: the noise share sqrt(1 - abar_t), 0..1
-- `karras_sigmas(first, last, count) -> list[float]`, `exponential_sigmas` and `beta_shares(count)`:
-  other spacings than the even one
+- `karras_sigmas(first, last, count) -> list[float]`, `exponential_sigmas`, `even_shares(count)` and
+  `beta_shares`: other spacings than the even one
 
 `alphas_cumprod` may be any indexable of floats (list, numpy array), falling with t.
 
@@ -149,6 +149,11 @@ def exponential_sigmas(first: float, last: float, count: int) -> list[float]:
         return [first]
     ratio = (last / first) ** (1 / (count - 1))
     return [first, *(first * ratio**index for index in range(1, count - 1)), last]
+
+
+def even_shares(count: int) -> list[float]:
+    """`count` falling shares of the start, from 1, without 0."""
+    return [1 - index / count for index in range(count)]
 
 
 def beta_shares(count: int) -> list[float]:

@@ -46,6 +46,7 @@ from pentimento.schema.job import (
     begins_with,
 )
 from pentimento.schema.plan import Button, Notice, Pass, Plan, PlanRequest, SizeOut
+from pentimento.schema.vocabulary import calls_of
 
 T = TypeVar("T")
 
@@ -152,7 +153,8 @@ def make_plan(request: PlanRequest, registry: Registry, timings: Timings | None 
         passes.append(_second(request, model, box, steps, defaults.spacing))
     seconds = None
     if timings and passes:
-        each = [timings(known_as, one.seen, run) for one, run in passes]
+        calls = calls_of(_or(request.sampler, defaults.sampler))
+        each = [timings(known_as, one.seen, run * calls) for one, run in passes]
         seconds = sum(spent for spent in each if spent is not None) if None not in each else None
     notices = _notices(request, model, box, passes, strength)
     return Plan(

@@ -35,6 +35,7 @@ from pentimento.jobs.timings import Timings
 from pentimento.schema.job import JobRequest, JobStatus
 from pentimento.schema.snapshot import JobProgress
 from pentimento.schema.task import Backend, Event, Loading, Preview, Result, Step, Task
+from pentimento.schema.vocabulary import calls_of
 
 log = logging.getLogger(__name__)
 
@@ -374,7 +375,7 @@ class JobQueue:
             await self._save_end(ended)
             painted = job.request.model or job.request.backend
             if painted and job.pace.seconds_per_step and ended.status is JobStatus.SUCCEEDED:
-                passes = 1 + len(job.request.regions)
+                passes = (1 + len(job.request.regions)) * calls_of(job.request.sampler)
                 await self._timings.note_steps(ended, job.pace.seconds_per_step / passes)
         except Exception:
             log.exception("job %s could not be saved; it is tried again", job.id)

@@ -7,7 +7,8 @@ from enum import StrEnum
 
 
 class Sampler(StrEnum):
-    """How the noise is taken away, step by step; for flow models the first alone."""
+    """How the noise is taken away, step by step; `models/tables/architectures.py` says by which of
+    them for flow models."""
 
     EULER = "Euler"
     EULER_A = "Euler a"
@@ -22,6 +23,17 @@ class Sampler(StrEnum):
     DPM_2M_BETA = "DPM++ 2M Beta"
     DPM_2M_SDE_KARRAS = "DPM++ 2M SDE Karras"
     DPM_2M_SDE_EXPONENTIAL = "DPM++ 2M SDE Exponential"
+    EULER_SGM_UNIFORM = "Euler SGM Uniform"
+    EULER_EXPONENTIAL = "Euler Exponential"
+    EULER_CFG_FREE = "Euler CFG-free"
+    DPM_2M_SGM_UNIFORM = "DPM++ 2M SGM Uniform"
+    DPM_2M_SDE_SIMPLE = "DPM++ 2M SDE Simple"
+    DPM_SDE = "DPM++ SDE"
+    DPM_SDE_KARRAS = "DPM++ SDE Karras"
+    HEUN = "Heun"
+    HEUN_KARRAS = "Heun Karras"
+    DPM2 = "DPM2"
+    DPM2_KARRAS = "DPM2 Karras"
 
 
 class ControlType(StrEnum):
@@ -70,6 +82,16 @@ class Architecture(StrEnum):
 
 
 SAMPLERS = tuple(Sampler)
+TWO_CALLS = frozenset(  # samplers that ask the model twice in a step, and take twice as long
+    {
+        Sampler.DPM_SDE,
+        Sampler.DPM_SDE_KARRAS,
+        Sampler.HEUN,
+        Sampler.HEUN_KARRAS,
+        Sampler.DPM2,
+        Sampler.DPM2_KARRAS,
+    }
+)
 CONTROL_TYPES = tuple(ControlType)
 MODEL_ROLES = tuple(ModelRole)
 ARCHITECTURES = tuple(Architecture)
@@ -80,3 +102,8 @@ DRAWN_BY_ARITHMETIC = (
     ControlType.SOFTEDGE,
     ControlType.TILE,
 )
+
+
+def calls_of(sampler: str | None) -> int:
+    """How often a sampler asks the model in a step."""
+    return 2 if sampler in TWO_CALLS else 1

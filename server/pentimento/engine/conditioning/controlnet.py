@@ -105,16 +105,29 @@ def at_step(controls: Sequence[Steering], step: int, steps: int) -> list[Steerin
     ]
 
 
-def arguments(controls: Sequence[Steering]) -> dict[str, Any]:
-    """As the ControlNet pipelines' calls take them."""
+def arguments(controls: Sequence[Steering], steps: Sequence[int]) -> dict[str, Any]:
+    """As the ControlNet pipelines' calls take them. `steps` says of each call of the model in which
+    step it is; a pipeline counts calls."""
     if not controls:
         return {}
+    spans = [_span(control, steps) for control in controls]
     return {
         "image": [control.hint for control in controls],
         "controlnet_conditioning_scale": [control.weight for control in controls],
-        "control_guidance_start": [control.start for control in controls],
-        "control_guidance_end": [control.end for control in controls],
+        "control_guidance_start": [start for start, _ in spans],
+        "control_guidance_end": [end for _, end in spans],
     }
+
+
+def _span(control: Steering, steps: Sequence[int]) -> tuple[float, float]:
+    """From where to where it counts, as shares of all calls: both calls of a step or neither."""
+    count = steps[-1] + 1
+    if count == len(steps):
+        return control.start, control.end
+    counted = [call for call, step in enumerate(steps) if control.counts(step, count)]
+    if not counted:
+        return control.start, control.end
+    return counted[0] / len(steps), (counted[-1] + 1) / len(steps)
 
 
 CLASSES = {

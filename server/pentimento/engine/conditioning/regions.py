@@ -17,12 +17,13 @@ from torch import Tensor
 
 from pentimento.core.geometry import Size
 from pentimento.engine.architectures.base import Embeddings
+from pentimento.engine.sampling.schedulers import Evaluation
 from pentimento.imaging import bands
 from pentimento.schema.job import Region
 from pentimento.schema.task import PixelFile
 
-# step, latents as the sampler has them, prompt -> what the model predicts; all (1, c, h, w)
-Predict = Callable[[int, Tensor, Embeddings], Tensor]
+# latents as the sampler has them, prompt -> what the model predicts; all (1, c, h, w)
+Predict = Callable[[Evaluation, Tensor, Embeddings], Tensor]
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,10 +73,10 @@ class Mixture:
         self._areas, self._predict = areas, predict
         self._rest = 1 - sum((area.share for area in areas), torch.zeros(1))
 
-    def __call__(self, step: int, latents: Tensor, whole: Tensor) -> Tensor:
+    def __call__(self, call: Evaluation, latents: Tensor, whole: Tensor) -> Tensor:
         """`whole` is what the model predicts for the prompt of the whole."""
         mixed = whole * self._rest.to(whole.device)
         for area in self._areas:
-            found = self._predict(step, latents, area.embeddings)
+            found = self._predict(call, latents, area.embeddings)
             mixed = mixed + found * area.share.to(whole.device)
         return mixed

@@ -23,7 +23,7 @@ from pentimento.engine.loading.model import LoadedModel
 from pentimento.engine.memory import offload
 from pentimento.engine.sampling import flow, latents, schedulers, tiling
 from pentimento.engine.sampling.inpaint import Differential
-from pentimento.engine.sampling.schedulers import Levels, Watch
+from pentimento.engine.sampling.schedulers import Evaluation, Levels, Watch
 from pentimento.schema.task import Emit, Preview, Step
 
 
@@ -52,7 +52,8 @@ class Onlooker:
         """One more tile was seen, for one of the prompts."""
         self._stop.check()
         self._looks += 1
-        plan, looks = self._plan, tiles * (1 + len(self._plan.areas))
+        plan = self._plan
+        looks = tiles * (1 + len(plan.areas)) * (2 if plan.sampler.twice else 1)
         share = min(self._looks / looks, 1.0)
         self._emit(Step(self._done, plan.steps, self._image, plan.images, share))
 
@@ -203,7 +204,7 @@ def _scheduler(
 ) -> Scheduler:
     training = model.training
     if isinstance(training, flow.FlowTraining):
-        return flow.scheduler(training.config, model.family, levels, watch, start)
+        return flow.scheduler(training.config, plan.sampler, model.family, levels, watch, start)
     return schedulers.scheduler(training, plan.sampler, levels, watch, model.dtype, masked=masked)
 
 
@@ -236,7 +237,9 @@ def _run(
         tiling.in_views(pipe.controlnet)
     found: Tensor = pipe(
         **family.arguments(embeddings, plan.guidance),
-        **controlnet.arguments([one for one, _ in at_work]),
+        **controlnet.arguments(
+            [one for one, _ in at_work], [call.step for call in scheduler.calls]
+        ),
         **ip_adapter.arguments(plan.references),
         **(family.sees(plan.work.tile) if plan.views else {}),
         latents=family.start(latents),
@@ -255,12 +258,10 @@ class _Predictor:
     def __init__(self, model: LoadedModel, plan: Recipe, watch: Watch) -> None:
         self._model, self._plan, self._watch = model, plan, watch
 
-    def __call__(self, step: int, latents: Tensor, embeddings: Embeddings) -> Tensor:
-        levels = self._plan.levels
-        steering = controlnet.at_step(self._plan.controls, step, len(levels))
-        probe = _scheduler(
-            self._model, self._plan, levels.only(step), self._watch, latents, masked=False
-        )
+    def __call__(self, call: Evaluation, latents: Tensor, embeddings: Embeddings) -> Tensor:
+        steps = len(self._plan.levels)
+        steering = controlnet.at_step(self._plan.controls, call.step, steps)
+        probe = _scheduler(self._model, self._plan, call.place, self._watch, latents, masked=False)
         probe.asked_only = True
         _run(self._model, self._plan, probe, steering, embeddings, latents, None)
         return probe.predicted

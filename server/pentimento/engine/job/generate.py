@@ -77,7 +77,7 @@ class Generation:
             self._shared = suited(self._shared, self._spec)
             model = LoadedModel(self._shared, self._spec, self._emit, self._stop, self._job.extras)
             model.read()
-            if self._says_nothing(model):
+            if self._says_nothing(model) or not SAMPLERS[str(self._request.sampler)].guided:
                 self._ask_once()
             coder = Autoencoding(self._shared, model, self._job.task, canvas, self._stop)
             coder.thrifty = self._always_thrifty or model.wants_tiles(canvas.work.tile)

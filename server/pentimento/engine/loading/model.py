@@ -142,7 +142,9 @@ class LoadedModel:
         """The steps that run at this strength for a picture of `size` px."""
         if isinstance(self.training, FlowTraining):
             tokens = size.pixels // self._token**2
-            return self.training.levels(steps, strength, tokens, self._extras.spacing)
+            return self.training.levels(
+                steps, strength, tokens, self._extras.spacing, sampler.spacing
+            )
         return schedulers.levels(self.training, sampler, steps, strength, self._extras.spacing)
 
     def guided(self, guidance: float) -> bool:

@@ -24,12 +24,22 @@ from diffusers import (
 )
 from torch import Tensor
 
+from pentimento.engine.sampling.two_calls import (
+    Half,
+    Heun,
+    Method,
+    Midpoint,
+    Stochastic,
+    noise_like,
+)
 from pentimento.imaging import noise_levels
 from pentimento.imaging.noise_levels import Spacing
 from pentimento.schema.vocabulary import Sampler
 
 KARRAS_TOP = 15.0  # sigma; above it a zero-terminal-SNR schedule (sigma 4096) is only noise
-EVEN, KARRAS, EXPONENTIAL, BETA = "even", "karras", "exponential", "beta"  # spacings of levels
+# spacings of levels; ComfyUI calls the even one "simple"
+EVEN, SGM_UNIFORM, KARRAS, EXPONENTIAL, BETA = "even", "sgm", "karras", "exponential", "beta"
+BY_SHARE = {SGM_UNIFORM: noise_levels.even_shares, BETA: noise_levels.beta_shares}
 BY_SIGMA = {KARRAS: noise_levels.karras_sigmas, EXPONENTIAL: noise_levels.exponential_sigmas}
 LCM_GRID = 50  # timesteps that latent consistency models are distilled at
 SMALLEST_ALPHA = 2.0**-24  # diffusers' stand-in for the 0 of zero-terminal-SNR
@@ -74,8 +84,8 @@ class Levels:
         return len(self.timesteps)
 
     def only(self, step: int) -> Levels:
-        """That step alone."""
-        return Levels(self.timesteps[step : step + 1], self.sigmas[step : step + 2])
+        """That level alone, as the last one of a picture."""
+        return Levels(self.timesteps[step : step + 1], np.append(self.sigmas[step], 0.0))
 
     def signal(self, step: int) -> float:
         return float(1 / np.sqrt(1 + self.sigmas[step] ** 2))
@@ -101,6 +111,9 @@ class Solver:
     random: bool = False  # draws noise in its steps
     whole: bool = False  # indexes the training schedule, so timesteps must be integers
     grid: int | None = None  # of the models it was made for, where theirs is not known
+    twice: Method | None = None  # asks the model twice in a step
+    guided: bool = True  # False: the prompt alone, whatever the guidance
+    remembers: bool = False  # for rectified flow: goes on as the last two answers changed
 
 
 class Watch(Protocol):
@@ -113,7 +126,16 @@ class Watch(Protocol):
         ...
 
 
-Mix = Callable[[int, Tensor, Tensor], Tensor]  # step, latents, prediction -> another prediction
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """One look of the model at the latents: in which step, and at the one level of `place`."""
+
+    step: int
+    place: Levels
+    again: bool = False  # the second one of its step
+
+
+Mix = Callable[[Evaluation, Tensor, Tensor], Tensor]  # latents, prediction -> another prediction
 
 
 class Planned(SchedulerMixin):
@@ -126,10 +148,15 @@ class Planned(SchedulerMixin):
     watch: Watch
     model_dtype: torch.dtype
     config: Any
-    current = 0
+    current = 0  # step
     mix: Mix | None = None
     asked_only = False  # True: the prediction is kept and nothing is done with it
     predicted: Tensor
+
+    @property
+    def calls(self) -> list[Evaluation]:
+        """All looks of the model, in order."""
+        return [Evaluation(step, self.levels.only(step)) for step in range(len(self.levels))]
 
     def set_timesteps(self, num_inference_steps: int | None = None, device: Any = None) -> None:
         """What the pipeline calls; the number of steps is known from `levels`."""
@@ -160,15 +187,16 @@ class Planned(SchedulerMixin):
             self.predicted = output
             return (sample,)
         if self.mix:
-            output = self.mix(at, sample, output)
+            output = self.mix(Evaluation(at, self.levels.only(at)), sample, output)
         chance = {"generator": generator} if self.sampler.random else {}
         previous = super().step(  # type: ignore[misc]
             output, timestep, sample, return_dict=False, **chance
         )[0]
         self.current += 1
         scale = self.scale(at + 1)
+        place = self.levels.only(at)
         latents = self.watch.after(
-            at, lambda: self._estimate(at, output, sample / self.scale(at)), previous / scale
+            at, lambda: self._estimate(place, output, sample / self.scale(at)), previous / scale
         )
         return (latents * scale,)
 
@@ -176,9 +204,9 @@ class Planned(SchedulerMixin):
         """What this sampler's latents are multiplied with, compared to VP."""
         return 1 / self.levels.signal(step) if self.sampler.divided else 1.0
 
-    def _estimate(self, step: int, output: Tensor, latents: Tensor) -> Tensor:
+    def _estimate(self, place: Levels, output: Tensor, latents: Tensor) -> Tensor:
         """The clean latents the model's output stands for (Salimans and Ho 2022, appendix D)."""
-        signal, noise = self.levels.signal(step), self.levels.noise(step)
+        signal, noise = place.signal(0), place.noise(0)
         prediction = self.config.prediction_type
         if prediction == "v_prediction":
             return signal * latents - noise * output
@@ -207,6 +235,83 @@ class _LCM(Planned, LCMScheduler):
     pass
 
 
+class _TwoCalls(Planned, DPMSolverMultistepScheduler):
+    """Only the configuration is diffusers', whose schedulers of this kind choose their own levels.
+    The last step asks once, and so does one from almost pure noise: whatever the model takes that
+    for, the slope would be taken too far along by it."""
+
+    _half: Half | None = None
+    alphas_cumprod: Tensor
+
+    @property
+    def calls(self) -> list[Evaluation]:
+        assert self.sampler.twice is not None, "a row of the table that asks twice"
+        found = []
+        for call in super().calls:
+            found.append(call)
+            sigma, following = (float(one) for one in self.levels.sigmas[call.step :][:2])
+            if following > 0 and sigma <= KARRAS_TOP:
+                place = self._at_sigma(self.sampler.twice.by_way_of(sigma, following))
+                found.append(Evaluation(call.step, place, again=True))
+        return found
+
+    def _at_sigma(self, sigma: float) -> Levels:
+        known = ((1 - self.alphas_cumprod) / self.alphas_cumprod).sqrt().double().numpy()
+        timestep = np.interp(np.log(sigma), np.log(known), np.arange(len(known)))
+        return Levels(np.array([timestep]), np.array([sigma, 0.0]))
+
+    def set_timesteps(self, num_inference_steps: int | None = None, device: Any = None) -> None:
+        super().set_timesteps(num_inference_steps, device)
+        self._queue = self.calls
+        timesteps = np.concatenate([call.place.timesteps for call in self._queue])
+        self.timesteps = torch.from_numpy(timesteps).to(device=device, dtype=torch.float32)
+
+    def step(
+        self,
+        model_output: Tensor,
+        timestep: Any,
+        sample: Tensor,
+        generator: torch.Generator | None = None,
+        return_dict: bool = False,
+    ) -> tuple[Tensor]:
+        call = self._queue.pop(0)
+        self.watch.before(call.step)
+        output = model_output.float()
+        if self.asked_only:
+            self.predicted = output
+            return (sample,)
+        if self.mix:
+            output = self.mix(call, sample, output)
+        clean = self._estimate(call.place, output, sample)
+        following = float(self.levels.sigmas[call.step + 1])
+
+        def draw() -> Tensor:
+            return noise_like(sample, generator)
+
+        way = self.sampler.twice
+        assert way is not None
+        if self._queue and self._queue[0].step == call.step:
+            y, sigma = sample / call.place.signal(0), float(call.place.sigmas[0])
+            between = self._queue[0].place
+            self._half = way.half(y, clean, sigma, float(between.sigmas[0]), draw)
+            return (self._half.y * between.signal(0),)
+        if call.again:
+            assert self._half is not None, "the first call of the step came before"
+            y = way.whole(self._half, clean, following, draw)
+            found = y / float(np.sqrt(1 + following**2))
+        else:  # the same as a step of DDIM
+            found = _once(sample, clean, self.levels, call.step)
+        self.current += 1
+        return (self.watch.after(call.step, lambda: clean, found),)
+
+
+def _once(latents: Tensor, clean: Tensor, levels: Levels, step: int) -> Tensor:
+    """Song et al. 2021, "Denoising Diffusion Implicit Models", equation 12 with sigma 0."""
+    share = levels.noise(step + 1) / levels.noise(step)
+    signal = levels.signal(step + 1) - share * levels.signal(step)
+    return share * latents + signal * clean
+
+
 # Lu et al. 2022, "DPM-Solver++", appendix E: the same with noise in each step.
 SDE = {"solver_order": 2, "algorithm_type": "sde-dpmsolver++"}
 
@@ -221,11 +326,22 @@ SAMPLERS: dict[str, Solver] = {
     Sampler.LCM: Solver(_LCM, random=True, whole=True, grid=LCM_GRID),
     Sampler.EULER_KARRAS: Solver(_Euler, divided=True, spacing=KARRAS),
     Sampler.EULER_BETA: Solver(_Euler, divided=True, spacing=BETA),
-    Sampler.DPM_2M_SIMPLE: Solver(_DPMSolver, {"solver_order": 2}),
+    Sampler.DPM_2M_SIMPLE: Solver(_DPMSolver, {"solver_order": 2}, remembers=True),
     Sampler.DPM_2M_EXPONENTIAL: Solver(_DPMSolver, {"solver_order": 2}, spacing=EXPONENTIAL),
-    Sampler.DPM_2M_BETA: Solver(_DPMSolver, {"solver_order": 2}, spacing=BETA),
+    Sampler.DPM_2M_BETA: Solver(_DPMSolver, {"solver_order": 2}, spacing=BETA, remembers=True),
     Sampler.DPM_2M_SDE_KARRAS: Solver(_DPMSolver, SDE, spacing=KARRAS, random=True),
     Sampler.DPM_2M_SDE_EXPONENTIAL: Solver(_DPMSolver, SDE, spacing=EXPONENTIAL, random=True),
+    Sampler.EULER_SGM_UNIFORM: Solver(_Euler, divided=True, spacing=SGM_UNIFORM),
+    Sampler.EULER_EXPONENTIAL: Solver(_Euler, divided=True, spacing=EXPONENTIAL),
+    Sampler.EULER_CFG_FREE: Solver(_Euler, divided=True, guided=False),
+    Sampler.DPM_2M_SGM_UNIFORM: Solver(_DPMSolver, {"solver_order": 2}, spacing=SGM_UNIFORM),
+    Sampler.DPM_2M_SDE_SIMPLE: Solver(_DPMSolver, SDE, random=True),
+    Sampler.DPM_SDE: Solver(_TwoCalls, twice=Stochastic(), random=True),
+    Sampler.DPM_SDE_KARRAS: Solver(_TwoCalls, twice=Stochastic(), random=True, spacing=KARRAS),
+    Sampler.HEUN: Solver(_TwoCalls, twice=Heun()),
+    Sampler.HEUN_KARRAS: Solver(_TwoCalls, twice=Heun(), spacing=KARRAS),
+    Sampler.DPM2: Solver(_TwoCalls, twice=Midpoint()),
+    Sampler.DPM2_KARRAS: Solver(_TwoCalls, twice=Midpoint(), spacing=KARRAS),
 }
 
 
@@ -247,9 +363,10 @@ def levels(
         sigmas = _spaced(spaced, float(sigmas[0]), float(known[0]), len(sigmas))
         inner = np.interp(np.log(sigmas[1:]), np.log(known), np.arange(len(known)))
         timesteps = np.concatenate([timesteps[:1], inner])
-    elif sampler.spacing == BETA:
-        shares = np.array(noise_levels.beta_shares(len(timesteps)))
-        timesteps = (timesteps[0] + 1) * shares - 1
+    elif sampler.spacing in BY_SHARE:
+        shares = np.array(BY_SHARE[sampler.spacing](len(timesteps)))
+        end = 0 if sampler.spacing == SGM_UNIFORM else -1
+        timesteps = (timesteps[0] - end) * shares + end
         sigmas = np.interp(timesteps, np.arange(len(known)), known)
     return Levels(timesteps, np.append(sigmas, 0.0))
 

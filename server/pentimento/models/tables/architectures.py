@@ -15,7 +15,13 @@ from pentimento.schema.job import Mode
 from pentimento.schema.vocabulary import SAMPLERS, Architecture, Sampler
 
 DIFFUSION_SAMPLERS = SAMPLERS
-FLOW_SAMPLERS = (Sampler.EULER,)
+FLOW_SAMPLERS = (
+    Sampler.EULER,
+    Sampler.EULER_BETA,
+    Sampler.DPM_2M_SIMPLE,
+    Sampler.DPM_2M_BETA,
+    Sampler.HEUN,
+)
 QWEN_EDITORS = (
     "QwenImageEditPipeline",
     "QwenImageEditInpaintPipeline",

@@ -22,10 +22,10 @@ DISTILLED_GUIDANCE = 1.0  # their guidance is in the weights; more burns the pic
 SAMPLERS = {  # our names, without the spacing -> KSampler's
     Sampler.EULER: "euler",
     Sampler.EULER_A: "euler_ancestral",
-    "Heun": "heun",
-    "DPM2": "dpm_2",
+    Sampler.HEUN: "heun",
+    Sampler.DPM2: "dpm_2",
     "DPM++ 2M": "dpmpp_2m",
-    "DPM++ SDE": "dpmpp_sde",
+    Sampler.DPM_SDE: "dpmpp_sde",
     "DPM++ 2M SDE": "dpmpp_2m_sde",
     Sampler.DDIM: "ddim",
     Sampler.UNIPC: "uni_pc",
@@ -35,7 +35,7 @@ SPACINGS = {
     "Karras": "karras",
     "Exponential": "exponential",
     "Simple": "simple",
-    "SGM uniform": "sgm_uniform",
+    "SGM Uniform": "sgm_uniform",
     "Beta": "beta",
 }
 UNION_TYPES = {  # our kinds of map -> SetUnionControlNetType's
@@ -132,6 +132,8 @@ def workflow(
     if ask.control:
         positive, negative = _steered(nodes, ask, files, positive, negative, vae)
     guided = guidance(weights.name) if ask.guidance is None else ask.guidance
+    if ask.sampler == Sampler.EULER_CFG_FREE:
+        guided = DISTILLED_GUIDANCE
     if weights.denoiser and _named(weights.denoiser, GUIDED_BY_WEIGHTS):
         embedded = EMBEDDED_GUIDANCE if ask.guidance is None else ask.guidance
         positive = [nodes.add("FluxGuidance", conditioning=positive, guidance=embedded), 0]

@@ -18,6 +18,12 @@ SAMPLERS: dict[str, str] = {
     Sampler.DPM_2M_KARRAS: "k_dpmpp_2m",
     Sampler.DDIM: "DDIM",
     Sampler.LCM: "lcm",
+    Sampler.HEUN: "k_heun",
+    Sampler.HEUN_KARRAS: "k_heun",
+    Sampler.DPM2: "k_dpm_2",
+    Sampler.DPM2_KARRAS: "k_dpm_2",
+    Sampler.DPM_SDE: "k_dpmpp_sde",
+    Sampler.DPM_SDE_KARRAS: "k_dpmpp_sde",
 }
 CONTROLS = {"softedge": "hed"}  # ours -> theirs, where the names differ
 MEANINGS = {

@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
-"""Writes the shapes of the server's answers (server/pentimento/schema/) for the plug-in, which
-cannot import them: a TypedDict for each model that an answer is made of, for mypy alone. Run it
-after a change; `--check` says whether one is due."""
+"""Writes shapes for the plug-in, for mypy alone: a TypedDict for each model that the server's
+answers and the bodies of plans and jobs are made of (server/pentimento/schema/, which it cannot
+import), and one for the values of its own options. Run it after a change; `--check` says whether
+one is due."""
 
 from __future__ import annotations
 
@@ -14,17 +15,22 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 from pydantic import BaseModel
 
 REPO = Path(__file__).resolve().parents[1]
-FILE = REPO / "plugin" / "pentimento" / "answers.py"
-sys.path.insert(0, str(REPO / "server"))
+PLUGIN = REPO / "plugin" / "pentimento"
+sys.path[:0] = [str(REPO / "server"), str(PLUGIN)]
 
-from pentimento.schema import answers, plan, snapshot  # noqa: E402
+import options  # noqa: E402
+import procedures  # noqa: E402
+from pentimento.schema import answers, job, plan, snapshot  # noqa: E402
+from pentimento.services.settings import ServiceChange  # noqa: E402
 
 ROOTS = (
     *(answers.Status, answers.Models, answers.ServerCapabilities, answers.BackendEntries),
     *(answers.Available, answers.PullSnapshots, answers.StyleList, answers.Checked),
     *(plan.Plan, snapshot.Jobs, snapshot.Accepted, snapshot.StepEvent, snapshot.LoadingEvent),
 )
-HEAD = '''"""The shapes of the server's answers, for mypy alone: nothing checks them as GIMP runs.
+ASKED = (job.JobRequest, plan.PlanRequest, ServiceChange)
+HEAD = '''"""The shapes of the server's answers and of what it is asked, for mypy alone: nothing checks them
+as GIMP runs. Of what it is asked, and of the request in a record, fields may be missing.
 Written by tools/answers.py from the server's own models: do not edit."""
 
 from __future__ import annotations
@@ -38,13 +44,54 @@ class Lists(Models, StyleList):
 '''
 
 
-def text() -> str:
-    """The whole file, as ruff formats it."""
+VALUES = '''"""The values of an action's options by name, for mypy alone: an action has some of them.
+Written by tools/answers.py from the plug-in's own table (options/): do not edit."""
+
+from __future__ import annotations
+
+from typing import Any, TypedDict
+
+Values = TypedDict(
+    "Values",
+    {
+%s    },
+    total=False,
+)
+'''
+KINDS = {
+    **dict.fromkeys((options.STRING, options.TEXT, options.CHOICE), "str"),
+    **dict.fromkeys((options.INT, options.UINT), "int"),
+    options.DOUBLE: "float",
+    options.BOOLEAN: "bool",
+}  # those of GIMP's own items are Any: it has no stubs
+
+
+def files() -> dict[Path, str]:
+    """Each file as ruff formats it."""
+    return {PLUGIN / "answers.py": shapes(), PLUGIN / "option_values.py": values()}
+
+
+def shapes() -> str:
     found: dict[str, type[BaseModel]] = {}
-    for root in ROOTS:
+    asked: dict[str, type[BaseModel]] = {}
+    for root in (*ROOTS, *ASKED):
         _gather(root, found)
+    for root in ASKED:
+        _gather(root, asked)
     ordered = sorted(found.values(), key=lambda model: (len(model.__mro__), model.__name__))
-    return HEAD + "".join(_class(model, found) for model in ordered) + LISTS
+    return (
+        HEAD + "".join(_class(model, found, model.__name__ in asked) for model in ordered) + LISTS
+    )
+
+
+def values() -> str:
+    kinds: dict[str, str] = {}
+    for action in procedures.ACTIONS:
+        for option in action.options:
+            kind = KINDS.get(option.kind, "Any")
+            if kinds.setdefault(option.name, kind) != kind:
+                raise ValueError(f"the option {option.name} has values of two kinds")
+    return VALUES % "".join(f'        "{name}": {kind},\n' for name, kind in sorted(kinds.items()))
 
 
 def _gather(model: type[BaseModel], found: dict[str, type[BaseModel]]) -> None:
@@ -65,8 +112,9 @@ def _models_in(kind: Any) -> list[type[BaseModel]]:
     return [inner for part in get_args(kind) for inner in _models_in(part)]
 
 
-def _class(model: type[BaseModel], found: dict[str, type[BaseModel]]) -> str:
-    """Its own fields, below the model that it takes the others from."""
+def _class(model: type[BaseModel], found: dict[str, type[BaseModel]], asked: bool) -> str:
+    """Its own fields, below the model that it takes the others from. What the server is asked may
+    leave out what has a default."""
     (base,) = [base for base in model.__bases__ if base.__name__ in found] or [None]
     known = base.model_fields if base else {}
     lines = [
@@ -75,6 +123,8 @@ def _class(model: type[BaseModel], found: dict[str, type[BaseModel]]) -> str:
         if name not in known or known[name].annotation != field.annotation
     ]
     parent = base.__name__ if base else "TypedDict"
+    if asked and not all(field.is_required() for field in model.model_fields.values()):
+        parent += ", total=False"
     body = "".join(lines) or "    pass\n"
     return f"\n\nclass {model.__name__}({parent}):\n{body}"
 
@@ -102,9 +152,11 @@ def _written(kind: Any) -> str:
 
 
 def main() -> int:
-    if "--check" in sys.argv:
-        return 0 if FILE.exists() and FILE.read_text("utf-8") == text() else 1
-    FILE.write_text(text(), "utf-8")
+    for file, text in files().items():
+        if "--check" not in sys.argv:
+            file.write_text(text, "utf-8")
+        elif not file.exists() or file.read_text("utf-8") != text:
+            return 1
     return 0
 
 

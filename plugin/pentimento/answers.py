@@ -1,9 +1,21 @@
-"""The shapes of the server's answers, for mypy alone: nothing checks them as GIMP runs.
+"""The shapes of the server's answers and of what it is asked, for mypy alone: nothing checks them
+as GIMP runs. Of what it is asked, and of the request in a record, fields may be missing.
 Written by tools/answers.py from the server's own models: do not edit."""
 
 from __future__ import annotations
 
 from typing import Any, Dict, List, Optional, TypedDict, Union
+
+
+class ServiceChange(TypedDict, total=False):
+    base_url: Optional[str]
+    model: Optional[str]
+    models: Dict[str, str]
+    caps: Optional[Caps]
+    price: Optional[float]
+    native_size: Optional[int]
+    at_once: Optional[int]
+    extras: Optional[bool]
 
 
 class Accepted(TypedDict):
@@ -13,7 +25,7 @@ class Accepted(TypedDict):
     urls: Urls
 
 
-class Asked(TypedDict):
+class Asked(TypedDict, total=False):
     prompt: str
     strength: Optional[float]
     steps: Optional[int]
@@ -122,12 +134,17 @@ class Button(TypedDict):
     params: Dict[str, int]
 
 
+class Caps(TypedDict, total=False):
+    per_job: Optional[float]
+    per_day: Optional[float]
+
+
 class Checked(TypedDict):
     ok: bool
     models: List[str]
 
 
-class Control(TypedDict):
+class Control(TypedDict, total=False):
     type: str
     image: Optional[BlobRef]
     weight: float
@@ -179,7 +196,7 @@ class ErrorParts(TypedDict):
     details: Dict[str, Any]
 
 
-class Expand(TypedDict):
+class Expand(TypedDict, total=False):
     left: int
     top: int
     right: int
@@ -248,7 +265,7 @@ class LoadingEvent(TypedDict):
     progress: Optional[float]
 
 
-class Lora(TypedDict):
+class Lora(TypedDict, total=False):
     id: str
     weight: Optional[float]
 
@@ -264,7 +281,7 @@ class MaskEntry(TypedDict):
     height: int
 
 
-class MaskOptions(TypedDict):
+class MaskOptions(TypedDict, total=False):
     grow: int
     feather: int
     blend: int
@@ -357,7 +374,7 @@ class Plan(TypedDict):
     route: Optional[Route]
 
 
-class Point(TypedDict):
+class Point(TypedDict, total=False):
     x: float
     y: float
     label: Any
@@ -399,14 +416,14 @@ class QueueState(TypedDict):
     limit: int
 
 
-class Rect(TypedDict):
+class Rect(TypedDict, total=False):
     x: int
     y: int
     width: int
     height: int
 
 
-class Reference(TypedDict):
+class Reference(TypedDict, total=False):
     image: BlobRef
     weight: float
     kind: str
@@ -415,7 +432,7 @@ class Reference(TypedDict):
     model: Optional[str]
 
 
-class Region(TypedDict):
+class Region(TypedDict, total=False):
     mask: BlobRef
     prompt: str
     weight: float
@@ -547,7 +564,7 @@ class FileEntry(PartEntry):
     source: str
 
 
-class JobRequest(Asked):
+class JobRequest(Asked, total=False):
     mode: str
     negative_prompt: str
     seed: Optional[int]
@@ -578,6 +595,13 @@ class JobRequest(Asked):
     image: str
     place: Optional[Rect]
     made_with: Dict[str, str]
+
+
+class PlanRequest(Asked, total=False):
+    mode: str
+    canvas: Optional[Rect]
+    source: Optional[Rect]
+    selection: Optional[Rect]
 
 
 class Style(StyleFields):

@@ -4,11 +4,14 @@ GIMP."""
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Callable, Dict, List
+from typing import TYPE_CHECKING, Any, Callable, List
 
 import choices
 from errors import NotPossible
 from i18n import _
+
+if TYPE_CHECKING:
+    from answers import JobRequest, Lora
 
 MOST = 8  # values along one axis
 STRENGTH, GUIDANCE, STEPS, SEED = "strength", "guidance", "steps", "seed"
@@ -17,14 +20,14 @@ WORDS = {choice.nick: choice.label for choice in choices.AXES}
 
 
 @dataclass(frozen=True)
-class Point:
+class AxisValue:
     """One value of an axis: `label` names it, `fields` are the job's then."""
 
     label: str
-    change: Callable[[Dict[str, Any]], Dict[str, Any]]
+    change: Callable[[JobRequest], JobRequest]
 
 
-def points(kind: str, text: str) -> List[Point]:
+def points(kind: str, text: str) -> List[AxisValue]:
     """The values that a text lists. Raises NotPossible for one that cannot be read."""
     name = ""
     if kind == LORA:
@@ -41,23 +44,23 @@ def points(kind: str, text: str) -> List[Point]:
     return [_point(kind, value, name.strip()) for value in values]
 
 
-def applied(request: Dict[str, Any], chosen: List[Point]) -> Dict[str, Any]:
+def applied(request: JobRequest, chosen: List[AxisValue]) -> JobRequest:
     """The request with the values of its place on the axes."""
     for point in chosen:
         request = {**request, **point.change(request)}
     return request
 
 
-def _point(kind: str, value: str, lora: str) -> Point:
+def _point(kind: str, value: str, lora: str) -> AxisValue:
     title = _(WORDS[kind])
     if kind == SAMPLER:
         found = _sampler(value)
-        return Point(found, lambda _request: {"sampler": found})
+        return AxisValue(found, lambda _request: {"sampler": found})
     if kind == MODEL:
-        return Point(value, lambda _request: {"model": value})
+        return AxisValue(value, lambda _request: {"model": value})
     if kind == LORA:
         weight = _number(kind, value, -4, 4)
-        return Point(
+        return AxisValue(
             f"{lora} {weight:g}", lambda request: {"loras": _weighted(request, lora, weight)}
         )
     whole = kind in (STEPS, SEED)
@@ -68,17 +71,20 @@ def _point(kind: str, value: str, lora: str) -> Point:
         SEED: (0, 2**53 - 1),
     }[kind]
     number = _number(kind, value, least, most, whole)
-    return Point(f"{title} {number:g}" if not whole else f"{title} {number}", _setter(kind, number))
+    return AxisValue(
+        f"{title} {number:g}" if not whole else f"{title} {number}", _setter(kind, number)
+    )
 
 
-def _setter(kind: str, number: Any) -> Callable[[Dict[str, Any]], Dict[str, Any]]:
-    return lambda _request: {kind: number}
+def _setter(kind: str, number: Any) -> Callable[[JobRequest], JobRequest]:
+    fields: Any = {kind: number}
+    return lambda _request: fields
 
 
-def _weighted(request: Dict[str, Any], name: str, weight: float) -> List[Dict[str, Any]]:
+def _weighted(request: JobRequest, name: str, weight: float) -> List[Lora]:
     """The LoRAs of the job with this one at that weight, in its place or after the others."""
     loras = list(request.get("loras") or ())
-    entry = {"id": name, "weight": weight}
+    entry: Lora = {"id": name, "weight": weight}
     if name in [one["id"] for one in loras]:
         return [entry if one["id"] == name else one for one in loras]
     return [*loras, entry]

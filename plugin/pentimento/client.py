@@ -27,7 +27,20 @@ from errors import JobFailed, PluginError, ServerRefused, ServerUnreachable
 from i18n import _
 
 if TYPE_CHECKING:
-    from answers import Available, BackendEntry, Jobs, Lists, Plan, PullSnapshot, Snapshot, Status
+    from answers import (
+        Available,
+        BackendEntry,
+        ErrorParts,
+        JobRequest,
+        Jobs,
+        Lists,
+        Plan,
+        PlanRequest,
+        PullSnapshot,
+        ServiceChange,
+        Snapshot,
+        Status,
+    )
 
 CONNECT_SECONDS = 5
 HEALTH_SECONDS = 8
@@ -40,7 +53,7 @@ SHARED_BYTES = 2**20  # and more go by way of a file, where that is offered
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 KEPT_SECONDS = 8  # a connection without a call; the server closes it after 15 s
 
-Tell = Callable[[str, Dict[str, Any]], None]
+Tell = Callable[[str, Mapping[str, Any]], None]  # actions.work.progress_of knows their shapes
 
 
 class Client:
@@ -135,7 +148,7 @@ class Client:
         return self._json("GET", "/v1/backends")["backends"]
 
     def set_up(
-        self, backend: str, change: Dict[str, Any], key: str = "", agreed: Optional[bool] = None
+        self, backend: str, change: ServiceChange, key: str = "", agreed: Optional[bool] = None
     ) -> BackendEntry:
         """Changes a service's settings, its key (empty: stays) and the consent (None: stays), in an
         order in which a key only goes to the new address. The service as it is then."""
@@ -158,7 +171,7 @@ class Client:
         """Lets the engine start and read a model, so that the first job need not wait for that."""
         self._json("POST", "/v1/engine/start", {"model": model})
 
-    def plan(self, request: Dict[str, Any]) -> Plan:
+    def plan(self, request: PlanRequest) -> Plan:
         return self._json("POST", "/v1/plan", request)
 
     def has(self, blob: str) -> bool:
@@ -199,7 +212,7 @@ class Client:
             return False
         return taken.get("id") == pixels.blob_id
 
-    def start_job(self, request: Dict[str, Any]) -> str:
+    def start_job(self, request: JobRequest) -> str:
         return self._json("POST", "/v1/jobs", request)["id"]
 
     def job(self, job_id: str) -> Snapshot:
@@ -491,12 +504,15 @@ def no_lists() -> Lists:
     return empty
 
 
+NO_REASON: ErrorParts = {"code": "", "message": "", "hint": "", "details": {}}
+
+
 def _succeeded(snapshot: Snapshot) -> Snapshot:
     if snapshot["status"] == wire.SUCCEEDED:
         return snapshot
     if snapshot["status"] == wire.CANCELLED:
         raise JobFailed(_("The job was cancelled on the server."), "", "cancelled")
-    error: Mapping[str, Any] = snapshot.get("error") or {}
+    error = snapshot.get("error") or NO_REASON
     raise JobFailed(
         failure_words.told(error.get("message") or "") or _("The job failed on the server."),
         failure_words.told(error.get("hint") or "")

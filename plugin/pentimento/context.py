@@ -3,9 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, Dict, List
+from typing import TYPE_CHECKING, Any, List
 
 import procedures
+
+if TYPE_CHECKING:
+    from option_values import Values
+
+
+def no_values() -> Values:
+    return {}
 
 
 @dataclass
@@ -19,14 +26,17 @@ class Context:
     image: Any
     drawables: List[Any]
     interactive: bool
-    values: Dict[str, Any] = field(default_factory=dict)
+    values: Values = field(default_factory=no_values)
     left_out: List[Any] = field(default_factory=list)
-    start: Dict[str, Any] = field(default_factory=dict)
+    start: Values = field(default_factory=no_values)
 
 
-def values_of(action: procedures.Action, config: Any) -> Dict[str, Any]:
+def values_of(action: procedures.Action, config: Any) -> Values:
     """The option values in a procedure's config, by option name. From its second start on GIMP
     takes the procedures from its pluginrc, where an empty text has become none at all."""
     values = {option.name: config.get_property(option.name) for option in action.options}
     empty = {option.name: "" for option in action.options if isinstance(option.default, str)}
-    return {name: empty.get(name) if value is None else value for name, value in values.items()}
+    found: Any = {
+        name: empty.get(name) if value is None else value for name, value in values.items()
+    }
+    return found

@@ -3,11 +3,15 @@ of options and plain data; nothing here needs GIMP."""
 
 from __future__ import annotations
 
-from typing import Any, Dict, List, NamedTuple, Optional, Tuple
+from typing import TYPE_CHECKING, Dict, List, NamedTuple, Optional, Tuple
 
 from errors import NotPossible
 from i18n import _
 from wire import Box
+
+if TYPE_CHECKING:
+    from answers import JobRequest, Point
+    from option_values import Values
 
 MAX_PLACES = 256  # that the server takes
 Place = Tuple[float, float]
@@ -21,7 +25,7 @@ class Hints(NamedTuple):
     box: Optional[Box] = None
 
     @classmethod
-    def of(cls, values: Dict[str, Any]) -> Hints:
+    def of(cls, values: Values) -> Hints:
         """From the options `points`, `without` and `box`. Raises NotPossible for what they can't
         mean."""
         box = values["box"].split()
@@ -47,10 +51,10 @@ class Hints(NamedTuple):
             self._replace(on=self.on + more) if wanted else self._replace(beside=self.beside + more)
         )
 
-    def within(self, extent: Box) -> Dict[str, Any]:
+    def within(self, extent: Box) -> JobRequest:
         """`points` and `box` for the server, in px of what lies at `extent`. Raises NotPossible for
         hints outside of it."""
-        points = [
+        points: List[Point] = [
             {"x": x - extent.x, "y": y - extent.y, "label": label}
             for label, places in ((1, self.on), (0, self.beside))
             for x, y in places

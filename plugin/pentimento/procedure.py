@@ -4,10 +4,13 @@ and what it can return. `procedures` lists them all. Nothing here needs GIMP."""
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Tuple
+from typing import TYPE_CHECKING, Tuple
 
 import options
 from choices import N_
+
+if TYPE_CHECKING:
+    pass
 
 MENU = "<Image>/Filters/Pentimento"
 SETUP = MENU + "/Setup"  # what is needed once and again in a while, out of the way of the actions

@@ -6,14 +6,28 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Dict, List, Optional, TypedDict
 
 if TYPE_CHECKING:
-    from answers import Rect
+    from answers import JobRecord, Rect, Reference, Region
+
+
+class LayerReference(TypedDict):
+    """How a layer is found again (gimpio.identity)."""
+
+    id: str
+    tattoo: int
+
+
+class Guides(TypedDict, total=False):
+    """The fields of a job for what guides it besides prompt and control layers."""
+
+    references: List[Reference]
+    regions: List[Region]
 
 
 class SourceRecord(TypedDict, total=False):
     """How a source is found again (gimpio.sources). `tattoos`: of the first versions."""
 
     kind: str
-    layers: List[Any]
+    layers: List[LayerReference]
     extent: Rect
     tattoos: List[int]
 
@@ -28,13 +42,13 @@ class LayerRecord(TypedDict, total=False):
     image: str
     source: Optional[SourceRecord]
     control: Any
-    guides: Dict[str, Any]
+    guides: Dict[str, List[LayerReference]]
     job: str
     origin: str
     index: int
     seed: int
     box: Rect
-    record: Dict[str, Any]
+    record: JobRecord
     name: str
     family: str
     member: int
@@ -44,8 +58,22 @@ class LayerRecord(TypedDict, total=False):
     mask_print: str
 
 
-class Placed(TypedDict):
-    """What is in the image now: the results, topmost first."""
+class NewSize(TypedDict, total=False):
+    """Of a picture from words alone, as options and as a job's fields."""
+
+    width: int
+    height: int
+
+
+class MapRecord(TypedDict, total=False):
+    """What a control map is of."""
+
+    type: str
+    source: Optional[SourceRecord]
+
+
+class Placed(TypedDict, total=False):
+    """What is in the image now, the results topmost first; other actions return other things."""
 
     layers: List[Any]
     image: Any

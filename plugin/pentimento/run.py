@@ -8,6 +8,7 @@ import traceback
 from gi.repository import Gimp, GLib, GObject
 
 import log
+import options
 import procedures
 import remembered
 import texts
@@ -85,7 +86,7 @@ def _act(context):
     """Does what the values say, and gives the return values by name."""
     log.info("%s starts", context.action.procedure)
     if not context.start:
-        context.start = {option.name: option.default for option in context.action.options}
+        context.start = options.defaults_of(context.action.options)
     results = importlib.import_module("actions." + context.action.key).run(context)
     Gimp.displays_flush()
     return results

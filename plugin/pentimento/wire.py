@@ -10,13 +10,14 @@ from functools import cached_property
 from typing import (
     TYPE_CHECKING,
     Any,
-    Dict,
+    Iterable,
     List,
     Mapping,
     NamedTuple,
     Optional,
     Sequence,
     Tuple,
+    TypeVar,
     Union,
 )
 
@@ -24,7 +25,10 @@ import choices
 import options
 
 if TYPE_CHECKING:
-    from answers import Plan, Rect
+    from answers import Asked, Control, Expand, JobRequest, Plan, PlanRequest, Rect
+    from option_values import Values
+    from options import ControlValues
+    from records import Guides, LayerRecord, NewSize
 
 TXT2IMG, IMG2IMG, INPAINT, EDIT = "txt2img", "img2img", "inpaint", "edit"
 PREPROCESS, OUTPAINT, UPSCALE = "preprocess", "outpaint", "upscale"
@@ -48,12 +52,11 @@ class Box(NamedTuple):
     height: int
 
     @classmethod
-    def from_rect(cls, rect: Mapping[str, Any]) -> Box:
+    def from_rect(cls, rect: Rect) -> Box:
         return cls(rect["x"], rect["y"], rect["width"], rect["height"])
 
     def rect(self) -> Rect:
-        fields: Any = self._asdict()
-        return fields
+        return {"x": self.x, "y": self.y, "width": self.width, "height": self.height}
 
     def meets(self, other: Box) -> bool:
         """Whether the two have a pixel in common."""
@@ -80,6 +83,17 @@ class Sides(NamedTuple):
     right: int
     bottom: int
 
+    @classmethod
+    def of(cls, grown: Optional[Expand]) -> Sides:
+        """Of a recorded request, which leaves out sides that stay."""
+        told: Expand = grown or {}
+        return cls(
+            told.get("left", 0), told.get("top", 0), told.get("right", 0), told.get("bottom", 0)
+        )
+
+    def expand(self) -> Expand:
+        return {"left": self.left, "top": self.top, "right": self.right, "bottom": self.bottom}
+
     def around(self, box: Box) -> Tuple[int, int]:
         """Width and height of a canvas of the size of `box` then."""
         return box.width + self.left + self.right, box.height + self.top + self.bottom
@@ -95,6 +109,7 @@ class Sent:
 
 
 Raw = Union[bytes, bytearray]
+Body = TypeVar("Body", bound=Mapping[str, Any])
 
 
 @dataclass(frozen=True)
@@ -151,210 +166,233 @@ def new_seed() -> int:
     return random.SystemRandom().randrange(2**32 - MAX_COUNT)
 
 
-def seed_of(values: Dict[str, Any]) -> int:
+def seed_of(values: Values) -> int:
     return new_seed() if values["random-seed"] else int(values["seed"])
 
 
-def _given(**fields: Any) -> Dict[str, Any]:
+def _given(body: Body) -> Body:
     """Leaves out what is None or empty: the server's default counts there."""
-    return {name: value for name, value in fields.items() if value not in (None, "", {}, [])}
+    given: Any = {name: value for name, value in body.items() if value not in (None, "", {}, [])}
+    return given
 
 
-def _sampling(values: Dict[str, Any]) -> Dict[str, Any]:
-    return _given(
-        style=values.get("style", "").strip(),
-        steps=options.steps_of(values),
-        guidance=values["guidance"] or None,
-        sampler=options.sampler_of(values),
-        model=values["model"].strip(),
-        backend=options.service_of(values),
-        count=int(values["count"]),
-        width=int(values.get("width", 0)) or None,
-        height=int(values.get("height", 0)) or None,
-        strength=options.strength_of(values) if "strength" in values else None,
-        mask_options=options.mask_options_of(values),
-        intent=options.intent_of(values),
-    )
+def _sampling(values: Values) -> Asked:
+    return {
+        "style": values.get("style", "").strip(),
+        "steps": options.steps_of(values),
+        "guidance": values["guidance"] or None,
+        "sampler": options.sampler_of(values),
+        "model": values["model"].strip(),
+        "backend": options.service_of(values),
+        "count": int(values["count"]),
+        "width": int(values.get("width", 0)) or None,
+        "height": int(values.get("height", 0)) or None,
+        "strength": options.strength_of(values) if "strength" in values else None,
+        "mask_options": options.mask_options_of(values),
+        "intent": options.intent_of(values),
+    }
 
 
 def plan_request(
     mode: str,
-    values: Dict[str, Any],
+    values: Values,
     canvas: Optional[Box] = None,
     source: Optional[Box] = None,
     selection: Optional[Box] = None,
     layer: Optional[Box] = None,
-) -> Dict[str, Any]:
+) -> PlanRequest:
     """The body of POST /v1/plan: no pixels. `layer` is what can be asked for as context. What
     steers matters to the way through a service; LoRAs, listed or named in the prompt, can bring
     steps and guidance of their own."""
-    boxes = {"canvas": canvas, "source": source, "selection": selection}
-    rects = {name: box.rect() for name, box in boxes.items() if box is not None}
+    request: PlanRequest = {
+        "mode": mode,
+        **_sampling(values),
+        "canvas": canvas.rect() if canvas else None,
+        "source": source.rect() if source else None,
+        "selection": selection.rect() if selection else None,
+    }
     if options.service_of(values):
-        steering = _given(controls=_controls(values, _planned(values)))
+        request["controls"] = _controls(values, _planned(values))
     else:
-        steering = _given(prompt=values["prompt"], loras=options.loras_of(values))
-    seen = {"context": _context(values, layer)} if "context" in values else {}
-    return {"mode": mode, **_sampling(values), **steering, **rects, **seen}
+        request["prompt"], request["loras"] = values["prompt"], options.loras_of(values)
+    if "context" in values:
+        request["context"] = _context(values, layer)
+    return _given(request)
 
 
-def _context(values: Dict[str, Any], layer: Optional[Box]) -> Any:
+def _context(values: Values, layer: Optional[Box]) -> Union[str, Rect]:
     """How much around a selection is read, in the protocol's words."""
     kind = values["context"]
     if kind == choices.LAYER_BOUNDS:
         return layer.rect() if layer else "auto"
-    return next(choice.value for choice in choices.CONTEXTS if choice.nick == kind)
+    return str(next(choice.value for choice in choices.CONTEXTS if choice.nick == kind))
 
 
-def least_size(plan: Plan, values: Dict[str, Any]) -> Dict[str, int]:
-    """Values for `width` and `height` where the model by itself would paint a new picture too small
+def least_size(plan: Plan, asked_width: int, asked_height: int) -> NewSize:
+    """`width` and `height` where the model by itself would paint a new picture too small
     to be of use (a plan without a size); empty where it would not, or where a size is given."""
     width, height = plan["box"]["width"], plan["box"]["height"]
-    if values["width"] or values["height"] or min(width, height) >= LEAST_SIDE:
+    if asked_width or asked_height or min(width, height) >= LEAST_SIDE:
         return {}
     factor = -(-LEAST_SIDE // min(width, height))
     return {"width": width * factor, "height": height * factor}
 
 
-def _planned(values: Dict[str, Any]) -> List[Optional[Sent]]:
+def _planned(values: Values) -> List[Optional[Sent]]:
     """Stands for the control layers' pictures, which are sent with the job only."""
     return [
-        Sent("0" * 64, 0, 0) if values[name + "-layer"] is not None else None
-        for name in controls_used(values)
+        Sent("0" * 64, 0, 0) if control.layer is not None else None
+        for control in options.controls_of(values)
     ]
 
 
 def job_request(
     mode: str,
-    values: Dict[str, Any],
+    values: Values,
     seed: int,
     source: Optional[Sent] = None,
     mask: Optional[Sent] = None,
     controls: Sequence[Optional[Sent]] = (),
-    guides: Optional[Dict[str, Any]] = None,
-) -> Dict[str, Any]:
+    guides: Optional[Guides] = None,
+) -> JobRequest:
     """The body of POST /v1/jobs. `controls` are the pictures that steer, one for each control that
     is used, None where the source itself does; left out they are all None. `guides` are the fields
     `references` and `regions`."""
-    request = {
+    request: JobRequest = {
         "mode": mode,
-        **_given(prompt=values["prompt"], negative_prompt=values.get("negative-prompt")),
         **_sampling(values),
-        **(_appearance(mode, values) if source else {}),
-        **_given(loras=options.loras_of(values), controls=_controls(values, controls)),
-        **_given(vae=values.get("vae", "").strip()),
-        **_given(observe=options.observed(values) or None),
-        **(guides or {}),
+        "prompt": values["prompt"],
+        "negative_prompt": values.get("negative-prompt", ""),
+        "loras": options.loras_of(values),
+        "controls": _controls(values, controls),
+        "vae": values.get("vae", "").strip(),
         "seed": seed,
     }
+    if options.observed(values):
+        request["observe"] = True
+    if source:
+        request.update(_appearance(mode, values))
+    if guides:
+        request.update(guides)
     return with_pixels(request, source, mask)
 
 
-def controls_used(values: Dict[str, Any]) -> List[str]:
-    """The names of the controls that steer; each has options of its own that begin with it. An
-    action without controls has none."""
-    nothing = choices.NO_CONTROL
-    return [name for name in options.CONTROLS if values.get(name, nothing) != nothing]
-
-
-def _controls(values: Dict[str, Any], pictures: Sequence[Optional[Sent]]) -> List[Dict[str, Any]]:
-    used = controls_used(values)
+def _controls(values: Values, pictures: Sequence[Optional[Sent]]) -> List[Control]:
+    used = options.controls_of(values)
     return [
-        _control(values, name, picture)
-        for name, picture in zip(used, [*pictures, *[None] * len(used)])
+        _control(control, picture)
+        for control, picture in zip(used, [*pictures, *[None] * len(used)])
     ]
 
 
-def _control(values: Dict[str, Any], name: str, picture: Optional[Sent]) -> Dict[str, Any]:
+def _control(control: ControlValues, picture: Optional[Sent]) -> Control:
     """Without a picture of its own a control is drawn from the source."""
-    kind = values[name]
-    is_map = bool(values[name + "-is-map"]) or kind not in choices.DRAWN_CONTROLS
-    found: Dict[str, Any] = {"type": kind, "weight": float(values[name + "-weight"])}
+    is_map = control.is_map or control.kind not in choices.DRAWN_CONTROLS
+    found: Control = {"type": control.kind, "weight": control.weight}
     if picture:
         found["image"] = {"blob": picture.blob_id}
         if not is_map:
             found["preprocess"] = True
-    for field in ("start", "end", "low", "high"):
-        if name + "-" + field in values and (
-            field in ("start", "end") or kind == choices.THRESHOLDS
-        ):
-            found[field] = float(values[name + "-" + field])
+    if control.start is not None and control.end is not None:
+        found["start"], found["end"] = control.start, control.end
+    if control.kind == choices.THRESHOLDS and control.low is not None and control.high is not None:
+        found["low"], found["high"] = control.low, control.high
     return found
 
 
-def map_request(values: Dict[str, Any], source: Sent) -> Dict[str, Any]:
+def map_request(values: Values, source: Sent) -> JobRequest:
     """The body of POST /v1/jobs for a control map of the source."""
-    control = {"type": values["map"], "low": float(values["low"]), "high": float(values["high"])}
-    request = {"mode": PREPROCESS, "controls": [control]}
-    return with_pixels(request, source, None)
+    control: Control = {
+        "type": values["map"],
+        "low": float(values["low"]),
+        "high": float(values["high"]),
+    }
+    return with_pixels({"mode": PREPROCESS, "controls": [control]}, source, None)
 
 
-def upscale_plan(values: Dict[str, Any], source: Box) -> Dict[str, Any]:
+def upscale_plan(values: Values, source: Box) -> PlanRequest:
     """The body of POST /v1/plan for an enlargement."""
-    return {"mode": UPSCALE, "source": source.rect(), **_enlargement(values)}
+    request: PlanRequest = {"mode": UPSCALE, "source": source.rect(), **_enlargement(values)}
+    return _given(request)
 
 
-def upscale_request(values: Dict[str, Any], source: Sent) -> Dict[str, Any]:
+def upscale_request(values: Values, source: Sent) -> JobRequest:
     """The body of POST /v1/jobs for an enlargement."""
     return with_pixels({"mode": UPSCALE, **_enlargement(values)}, source, None)
 
 
-def _enlargement(values: Dict[str, Any]) -> Dict[str, Any]:
-    found = {"scale": float(values["scale"]), **_given(upscaler=values["upscaler"].strip())}
-    if not values["detail"]:
-        return found
-    numbers = {name: float(values[name]) for name in ("detail", "faithfulness")}
-    return {**found, **numbers, **_given(prompt=values["prompt"], model=values["model"].strip())}
+def _enlargement(values: Values) -> Asked:
+    asked: Asked = {"scale": float(values["scale"]), "upscaler": values["upscaler"].strip()}
+    if values["detail"]:
+        asked["detail"] = float(values["detail"])
+        asked["faithfulness"] = float(values["faithfulness"])
+        asked["prompt"], asked["model"] = values["prompt"], values["model"].strip()
+    return asked
 
 
-def expand_plan(values: Dict[str, Any], canvas: Box, sides: Sides) -> Dict[str, Any]:
+def expand_plan(values: Values, canvas: Box, sides: Sides) -> PlanRequest:
     """The body of POST /v1/plan for a canvas that grows."""
-    grown = {"expand": sides._asdict()}
-    return {"mode": OUTPAINT, "canvas": canvas.rect(), **_sampling(values), **grown}
+    request: PlanRequest = {
+        "mode": OUTPAINT,
+        **_sampling(values),
+        "canvas": canvas.rect(),
+        "expand": sides.expand(),
+    }
+    return _given(request)
 
 
-def expand_request(values: Dict[str, Any], seed: int, source: Sent, sides: Sides) -> Dict[str, Any]:
+def expand_request(values: Values, seed: int, source: Sent, sides: Sides) -> JobRequest:
     """The body of POST /v1/jobs for a canvas that grows."""
-    words = _given(prompt=values["prompt"], negative_prompt=values["negative-prompt"])
-    grown = {"expand": sides._asdict(), "seed": seed}
-    return with_pixels({"mode": OUTPAINT, **words, **_sampling(values), **grown}, source, None)
+    request: JobRequest = {
+        "mode": OUTPAINT,
+        **_sampling(values),
+        "prompt": values["prompt"],
+        "negative_prompt": values["negative-prompt"],
+        "expand": sides.expand(),
+        "seed": seed,
+    }
+    return with_pixels(request, source, None)
 
 
 def select_request(
-    hints: Dict[str, Any], source: Sent, cut_out: bool = False, rough: Optional[Sent] = None
-) -> Dict[str, Any]:
+    hints: JobRequest, source: Sent, cut_out: bool = False, rough: Optional[Sent] = None
+) -> JobRequest:
     """The body of POST /v1/jobs for the mask of an object, and with `cut_out` for the object in its
     own colours as a second picture. `hints` are `points` and `box`, in px of the source; `rough` is
     a selection of the object whose edge is looked for."""
-    request = {"mode": SELECT, **_given(**hints, cut_out=cut_out or None)}
+    request: JobRequest = {**hints, "mode": SELECT}
+    if cut_out:
+        request["cut_out"] = True
     return with_pixels(request, source, rough)
 
 
-def harmony_request(source: Sent, mask: Sent, target: Optional[Sent] = None) -> Dict[str, Any]:
+def harmony_request(source: Sent, mask: Sent, target: Optional[Sent] = None) -> JobRequest:
     """The body of POST /v1/jobs for the layers that fit an object, which `mask` is white on, to the
     rest of the source, as computed or as the target shows it."""
-    aimed = {"target": {"blob": target.blob_id}} if target else {}
-    return {**with_pixels({"mode": HARMONIZE}, source, mask), **aimed}
+    request: JobRequest = {"mode": HARMONIZE}
+    if target:
+        request["target"] = {"blob": target.blob_id}
+    return with_pixels(request, source, mask)
 
 
-def _appearance(mode: str, values: Dict[str, Any]) -> Dict[str, Any]:
+def _appearance(mode: str, values: Values) -> JobRequest:
     """How the result fits to its source."""
-    return _given(
-        color_match=bool(values["color-match"]) if mode == INPAINT else None,
-        alpha=options.alpha_of(values),
-        transparent_fill=values.get("transparent-fill"),
-    )
+    return {
+        "color_match": bool(values["color-match"]) if mode == INPAINT else None,
+        "alpha": options.alpha_of(values),
+        "transparent_fill": values.get("transparent-fill", ""),
+    }
 
 
 def again_request(
-    request: Dict[str, Any],
+    request: JobRequest,
     seed: int,
     size: Box,
     source: Optional[Sent] = None,
     mask: Optional[Sent] = None,
     controls: Sequence[Optional[Sent]] = (),
-    guides: Optional[Dict[str, Any]] = None,
-) -> Dict[str, Any]:
+    guides: Optional[Guides] = None,
+) -> JobRequest:
     """A recorded request once more, for one picture of that size with another seed. Its mask is the
     one that the layer carries, grown and feathered already. `controls` are the pictures of its
     controls, None for those that stay as they are; `guides` replace its references and regions."""
@@ -362,92 +400,102 @@ def again_request(
         *("source", "mask", "mask_options", "client", "interactive", "composite", "count"),
         *("observe", "observe_steps", "stopped_at"),
     )
-    kept = {name: value for name, value in request.items() if name not in dropped}
-    for number, picture in enumerate(controls):
-        if picture:
-            kept["controls"] = list(kept["controls"])
-            kept["controls"][number] = {
-                **kept["controls"][number],
-                "image": {"blob": picture.blob_id},
-            }
+    kept = _only(request, [name for name in request if name not in dropped])
+    if controls:
+        recorded = list(kept.get("controls", ()))
+        for number, picture in enumerate(controls):
+            if picture:
+                recorded[number] = {**recorded[number], "image": {"blob": picture.blob_id}}
+        kept["controls"] = recorded
     if source is None:
-        kept.update(width=size.width, height=size.height)
-    return with_pixels({**kept, **(guides or {}), "seed": seed}, source, mask)
+        kept["width"], kept["height"] = size.width, size.height
+    if guides:
+        kept.update(guides)
+    kept["seed"] = seed
+    return with_pixels(kept, source, mask)
 
 
-def changed_request(
-    request: Dict[str, Any], values: Dict[str, Any], start: Dict[str, Any]
-) -> Dict[str, Any]:
+def _only(body: Body, names: Iterable[str]) -> Body:
+    """Those of its fields."""
+    kept: Any = {name: body[name] for name in names if name in body}
+    return kept
+
+
+def changed_request(request: JobRequest, values: Values, start: Values) -> JobRequest:
     """The request with the values that differ from those that Change Result began with; all else
     stays as it was recorded."""
     before, now = _changeable(start), _changeable(values)
     names = [name for name in {**before, **now} if before.get(name) != now.get(name)]
-    kept = {name: value for name, value in request.items() if name not in names}
-    return {**kept, **{name: now[name] for name in names if name in now}}
+    kept = _only(request, [name for name in request if name not in names])
+    kept.update(_only(now, names))
+    return kept
 
 
-def _changeable(values: Dict[str, Any]) -> Dict[str, Any]:
+def _changeable(values: Values) -> JobRequest:
     """The fields of a job that Change Result offers; those at "as it was" are left out."""
     strength = values["strength"]
-    return _given(
-        prompt=values["prompt"],
-        negative_prompt=values["negative-prompt"],
-        style=values["style"].strip(),
-        strength=float(strength) if strength >= 0 else None,
-        steps=int(values["steps"]) or None,
-        guidance=values["guidance"] or None,
-        sampler=options.sampler_of(values),
-        model=values["model"].strip(),
-        vae=values["vae"].strip(),
-        loras=options.loras_of(values),
-    )
+    found: JobRequest = {
+        "prompt": values["prompt"],
+        "negative_prompt": values["negative-prompt"],
+        "style": values["style"].strip(),
+        "strength": float(strength) if strength >= 0 else None,
+        "steps": int(values["steps"]) or None,
+        "guidance": values["guidance"] or None,
+        "sampler": options.sampler_of(values),
+        "model": values["model"].strip(),
+        "vae": values["vae"].strip(),
+        "loras": options.loras_of(values),
+    }
+    return _given(found)
 
 
-def changed_seed(values: Dict[str, Any], start: Dict[str, Any], recorded: int) -> int:
+def changed_seed(values: Values, start: Values, recorded: int) -> int:
     """The seed of a changed result: the recorded one unless another is wanted."""
     if values["random-seed"]:
         return new_seed()
     return recorded if values["seed"] == start["seed"] else int(values["seed"])
 
 
-def change_plan(
-    record: Dict[str, Any], values: Dict[str, Any], start: Dict[str, Any]
-) -> Dict[str, Any]:
+def change_plan(record: LayerRecord, values: Values, start: Values) -> PlanRequest:
     """The body of POST /v1/plan for a recorded job with changes, at the size it was made in."""
     request, box = record["record"]["request"], Box.from_rect(record["box"])
-    fields = changed_request(request, values, start)
+    fields: Asked = changed_request(request, values, start)
     kept = ("prompt", "strength", "steps", "guidance", "sampler", "model", "backend", "loras")
     whole = Box(0, 0, box.width, box.height).rect()
-    plan = {name: fields[name] for name in kept if name in fields}
+    plan: PlanRequest = {"mode": request["mode"], **_only(fields, kept)}
     if request["mode"] in (OUTPAINT, UPSCALE):
         sized = ("expand", "scale", "upscaler", "detail", "faithfulness")
-        plan.update({name: fields[name] for name in sized if name in fields})
-        sides = Sides(**{**Sides(0, 0, 0, 0)._asdict(), **request.get("expand", {})})
-        times = request.get("scale", 1.0)
+        plan.update(_only(fields, sized))
+        sides = Sides.of(request.get("expand"))
+        times = request.get("scale") or 1.0
         old = Box(
             0,
             0,
             round((box.width - sides.left - sides.right) / times),
             round((box.height - sides.top - sides.bottom) / times),
         ).rect()
-        return {"mode": request["mode"], "canvas": old, "source": old, **plan}
+        return {**plan, "canvas": old, "source": old}
     if request["mode"] == TXT2IMG:
-        return {"mode": TXT2IMG, "width": box.width, "height": box.height, **plan}
-    selected = {"selection": whole} if request.get("mask") else {}
-    return {"mode": request["mode"], "canvas": whole, "source": whole, **selected, **plan}
+        return {**plan, "width": box.width, "height": box.height}
+    if request.get("mask"):
+        plan["selection"] = whole
+    return {**plan, "canvas": whole, "source": whole}
 
 
-def located(request: Dict[str, Any], image: str, box: Box) -> Dict[str, Any]:
+def located(request: JobRequest, image: str, box: Box) -> JobRequest:
     """With what finds the job again: the name of the image that it is for, and where in it the
     result lies."""
-    return {**request, **_given(image=image), "place": box.rect()}
+    placed: JobRequest = {**request, "image": image, "place": box.rect()}
+    return _given(placed)
 
 
-def with_pixels(
-    request: Dict[str, Any], source: Optional[Sent], mask: Optional[Sent]
-) -> Dict[str, Any]:
+def with_pixels(request: JobRequest, source: Optional[Sent], mask: Optional[Sent]) -> JobRequest:
     """Adds the pictures, and that this client waits for the result and masks it itself."""
-    pictures = {"source": source, "mask": mask}
-    refs = {name: {"blob": picture.blob_id} for name, picture in pictures.items() if picture}
-    client = {"interactive": True, "client": "gimp", "preview": False}  # nothing here shows one
-    return {**request, **refs, **client, **({"composite": False} if mask else {})}
+    found = _given(request)
+    if source:
+        found["source"] = {"blob": source.blob_id}
+    if mask:
+        found["mask"], found["composite"] = {"blob": mask.blob_id}, False
+    found["interactive"], found["client"] = True, "gimp"
+    found["preview"] = False  # nothing here shows one
+    return found

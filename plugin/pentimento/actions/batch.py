@@ -7,6 +7,7 @@ import json
 import os
 import subprocess
 import tempfile
+from typing import TYPE_CHECKING, Any
 
 import server
 import texts
@@ -15,11 +16,14 @@ from errors import NotPossible, PluginError
 from gimpio.progress import Progress
 from i18n import _
 
+if TYPE_CHECKING:
+    from context import Context
+
 FRAME = " ╭╮╰╯─│"
 BESIDE = ("Usage: ", "Try '", "Error")  # that a command says along with it
 
 
-def run(context):
+def run(context: Context) -> Any:
     values, command = context.values, _command()
     recipe, drafted = values["recipe"], ""
     if not recipe:

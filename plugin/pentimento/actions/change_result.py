@@ -18,24 +18,28 @@ from gimpio.variations import NUMBERED
 from i18n import _
 
 if TYPE_CHECKING:
+    from actions.work import Outcome
+    from answers import PlanRequest
+    from context import Context
+    from option_values import Values
     from records import LayerRecord, Placed
 
 COPY_NUMBER = re.compile(r" #\d+$")  # what GIMP adds to keep names apart
 KEPT = ("mask", "mask_print")  # of the layer, which its mask stays in
-UNCHANGED = {option.name: option.default for option in options.CHANGES}
+UNCHANGED = options.defaults_of(options.CHANGES)
 
 
-def plan_request(context, values):
+def plan_request(context: Context, values: Values) -> PlanRequest:
     """The body for /v1/plan: the recorded job at its own size, with the changed values."""
     _layer, record = generate_again.result_layer(context.drawables)
     return wire.change_plan(record, values, context.start)
 
 
-def run(context):
+def run(context: Context) -> Any:
     return begin(context).to_the_end(context)
 
 
-def begin(context):
+def begin(context: Context) -> Begun:
     layer, record = generate_again.result_layer(context.drawables)
     image, work = context.image, Work(_("Change Result"), remake.name_of(record))
     found = remake.inputs(work, image, layer, record)
@@ -43,7 +47,7 @@ def begin(context):
     again = found.request(record, seed)
     job = wire.changed_request(again, context.values, context.start)
 
-    def results(outcome):
+    def results(outcome: Outcome) -> Any:
         made = work.pictures(outcome, found.roots, found.made_at)
         place = work.place(
             outcome, image, layer, found.pose.box, sources.Destination(), found.roots

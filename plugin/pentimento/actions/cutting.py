@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Dict, Optional
+from typing import TYPE_CHECKING, Any, Optional
 
 import choices
 import wire
@@ -17,6 +17,7 @@ from i18n import _
 from wire import Pixels
 
 if TYPE_CHECKING:
+    from answers import JobRequest
     from records import Placed
 
 LITTLE = 0.02  # share of a layer
@@ -68,7 +69,7 @@ def subject(work: Any, image: Any, source: Source) -> Found:
 def found(
     work: Any,
     source: Source,
-    hints: Dict[str, Any],
+    hints: JobRequest,
     cut_out: bool,
     rough: Optional[Pixels] = None,
 ) -> Found:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from dataclasses import dataclass
-from typing import Any, Callable, List, Optional
+from typing import TYPE_CHECKING, Any, Callable, List, Optional
 
 from gi.repository import Gimp
 
@@ -16,6 +16,9 @@ from errors import PluginError, ServerUnreachable
 from gimpio.progress import Progress
 from i18n import _
 from server_texts import state
+
+if TYPE_CHECKING:
+    from context import Context
 
 PLUGIN_DIR = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
@@ -31,7 +34,7 @@ class Check:
     fix: Optional[Callable[[], Any]] = None
 
 
-def run(context):
+def run(context: Context) -> Any:
     return {"report": report(Progress(_("Looking…")).wait_for(examine))}
 
 

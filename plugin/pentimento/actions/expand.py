@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
 import choices
 import wire
 from actions import lineage
@@ -12,8 +14,14 @@ from gimpio.destination import Destination
 from i18n import _
 from wire import Box, Pixels, Sides
 
+if TYPE_CHECKING:
+    from actions.work import Outcome
+    from answers import PlanRequest
+    from context import Context
+    from option_values import Values
 
-def plan_request(context, values):
+
+def plan_request(context: Context, values: Values) -> PlanRequest:
     sources.check_image(context.image, Destination.of(values))
     return wire.expand_plan(values, sources.canvas(context.image), sides(context, values))
 
@@ -72,11 +80,11 @@ def _to_aspect(canvas: Box, text: str) -> Sides:
     return Sides(0, missing // 2, 0, missing - missing // 2)
 
 
-def run(context):
+def run(context: Context) -> Any:
     return begin(context).to_the_end(context)
 
 
-def begin(context):
+def begin(context: Context) -> Begun:
     image, values, goal = context.image, context.values, Destination.of(context.values)
     source = sources.choose(image, context.drawables, choices.VISIBLE, goal)
     grown, old = sides(context, values), source.extent
@@ -87,7 +95,7 @@ def begin(context):
     request = wire.expand_request(values, wire.seed_of(values), sent, grown)
     whole = Box(0, 0, *grown.around(old))
 
-    def results(outcome):
+    def results(outcome: Outcome) -> Any:
         made = work.pictures(outcome, roots, whole)
         placed = work.place(outcome, image, None, whole, goal, roots)
         if goal.new_image:

@@ -3,6 +3,8 @@ lies now and at its present size. The mask is the layer's own, which may have be
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any, Sequence, Tuple
+
 import wire
 from actions import guides, lineage, remake, steering
 from actions.work import Begun, Results, Work
@@ -12,12 +14,18 @@ from gimpio.destination import Destination
 from i18n import _
 from wire import Box
 
+if TYPE_CHECKING:
+    from actions.work import Outcome
+    from answers import JobRequest
+    from context import Context
+    from records import LayerRecord
 
-def run(context):
+
+def run(context: Context) -> Any:
     return begin(context).to_the_end(context)
 
 
-def begin(context):
+def begin(context: Context) -> Begun:
     layer, record = result_layer(context.drawables)
     request = record["record"]["request"]
     if request.get("mode") in (wire.OUTPAINT, wire.UPSCALE):
@@ -44,7 +52,7 @@ def begin(context):
     older = sources.older_results(context.image, source.layers if source else [])
     above = sources.above_all(context.image, layer, older)
 
-    def results(outcome):
+    def results(outcome: Outcome) -> Any:
         made = work.pictures(outcome, roots, box, source, sent)
         place = work.place(outcome, context.image, above, box, Destination(), roots)
         return Results(made, place, deep_mask)
@@ -59,7 +67,7 @@ def _begin_grown(image, layer, record):
     found = remake.inputs(work, image, layer, record)
     mask, job = deep_mask_of(layer), found.request(record, wire.new_seed())
 
-    def results(outcome):
+    def results(outcome: Outcome) -> Any:
         pictures = work.pictures(outcome, found.roots, found.made_at)
         made = [changing.posed(image, picture, found.pose) for picture in pictures]
         place = work.place(outcome, image, layer, found.pose.box, Destination(), found.roots)
@@ -68,7 +76,7 @@ def _begin_grown(image, layer, record):
     return Begun(work, wire.located(job, found.roots.image, found.pose.box), results)
 
 
-def result_layer(drawables):
+def result_layer(drawables: Sequence[Any]) -> Tuple[Any, LayerRecord]:
     """The first selected layer that carries a job, with the record."""
     for item in drawables:
         item = sources.layer_of(item)
@@ -82,10 +90,11 @@ def result_layer(drawables):
     )
 
 
-def _checked(record):
+def _checked(record: LayerRecord) -> LayerRecord:
     """Images travel: a record may be another version's, or no longer what was written."""
-    request = record["record"].get("request") if isinstance(record.get("record"), dict) else None
-    texts = [record.get(name) for name in ("action", "origin")]
+    made_by: Any = record.get("record")
+    request = made_by.get("request") if isinstance(made_by, dict) else None
+    texts = [record.get("action"), record.get("origin")]
     whole = isinstance(request, dict) and "source" in record
     if not whole or not all(isinstance(text, str) for text in texts):
         raise NotPossible(
@@ -96,7 +105,7 @@ def _checked(record):
     return record
 
 
-def _check_same(request, again) -> None:
+def _check_same(request: JobRequest, again: JobRequest) -> None:
     """Records of older versions tell layers by numbers that another image has as well: they are
     followed only as long as the pictures are the very same ones."""
     if _pictures_of(request) != _pictures_of(again):

@@ -4,10 +4,9 @@ are the words for their areas."""
 from __future__ import annotations
 
 import re
-from typing import Any, Dict, List
+from typing import TYPE_CHECKING, Any, Dict, List
 
 import options
-import wire
 from errors import NotPossible
 from gimpio import identity, sources
 from gimpio.destination import Destination
@@ -15,23 +14,30 @@ from i18n import _
 from turning import STRAIGHT, Turn
 from wire import Box
 
-References = Dict[str, List[identity.Reference]]
+if TYPE_CHECKING:
+    from answers import BlobRef, JobRequest, Reference, Region
+    from context import Context
+    from option_values import Values
+    from options import ReferenceValues
+    from records import Guides, LayerReference
+
+References = Dict[str, List["LayerReference"]]
 MARK = "region:"
 MOST_REGIONS = 8
 COPY_NUMBER = re.compile(r" #\d+$")  # what GIMP adds to keep names apart
 
 
-def used(context: Any) -> bool:
+def used(context: Context) -> bool:
     """Whether any layer guides."""
     return any(_layers(context.image, context.values).values())
 
 
-def references(context: Any, ledger: identity.Ledger) -> References:
+def references(context: Context, ledger: identity.Ledger) -> References:
     """How to find the layers again, for the metadata; empty where none guides."""
     return _references(_layers(context.image, context.values), ledger)
 
 
-def renamed(image: Any, kept: Dict[str, Any], ledger: identity.Ledger) -> References:
+def renamed(image: Any, kept: References, ledger: identity.Ledger) -> References:
     """The references of a record, in today's form."""
     return _references({name: _found(image, kept, name) for name in kept}, ledger)
 
@@ -44,7 +50,7 @@ def _references(layers: Dict[str, List[Any]], ledger: identity.Ledger) -> Refere
     }
 
 
-def chosen(context: Any, values: Dict[str, Any]) -> sources.Source:
+def chosen(context: Context, values: Values) -> sources.Source:
     """The source that the values name. Of all that is seen it is without what steers and guides and
     without other tries of the same job."""
     regions = _region_layers(context.image) if values.get("regions") else []
@@ -57,24 +63,24 @@ def chosen(context: Any, values: Dict[str, Any]) -> sources.Source:
     )
 
 
-def above(context: Any, values: Dict[str, Any], source: sources.Source) -> Any:
+def above(context: Context, values: Values, source: sources.Source) -> Any:
     """The layer that results go above, so that neither what they were made from nor an older result
     covers them."""
     image = context.image
-    names = [*wire.controls_used(values), *_references_used(values)]
     regions = _region_layers(image) if values.get("regions") else []
-    steering = [values[name + "-layer"] for name in names]
+    steering = [control.layer for control in options.controls_of(values)]
+    steering += [reference.layer for reference in options.references_of(values)]
     older = sources.older_results(image, source.layers) if source.layers else []
     others = [layer for layer in (*steering, *regions, *older) if layer is not None]
     return sources.above_all(image, source.above, others)
 
 
-def send(work: Any, context: Any, box: Box) -> Dict[str, Any]:
+def send(work: Any, context: Context, box: Box) -> Guides:
     """The references and regions of a job, their pictures given to the server. Regions are read
     in a box of the canvas, references as a whole."""
     values = context.values
-    fields: Dict[str, Any] = {}
-    references = [_reference(work, context, name) for name in _references_used(values)]
+    fields: Guides = {}
+    references = [_reference(work, context, one) for one in options.references_of(values)]
     if references:
         fields["references"] = references
     if values.get("regions"):
@@ -85,21 +91,23 @@ def send(work: Any, context: Any, box: Box) -> Dict[str, Any]:
 def send_again(
     work: Any,
     image: Any,
-    kept: Dict[str, Any],
-    request: Dict[str, Any],
+    kept: References,
+    request: JobRequest,
     box: Box,
     turn: Turn = STRAIGHT,
-) -> Dict[str, Any]:
+) -> Guides:
     """The same of a recorded job, from the layers as they are now, turned so."""
-    fields: Dict[str, Any] = {}
-    references = [
+    fields: Guides = {}
+    references: List[Reference] = [
         {**old, "image": _picture(work, image, layer, turn)}
         for layer, old in zip(_found(image, kept, "references"), request.get("references", ()))
     ]
     if references:
         fields["references"] = references
     regions = [_region(work, layer, box, turn) for layer in _found(image, kept, "regions")]
-    return {**fields, "regions": regions} if regions else fields
+    if regions:
+        fields["regions"] = regions
+    return fields
 
 
 def region_layers(image: Any) -> List[Any]:
@@ -133,14 +141,14 @@ def _region_layers(image: Any) -> List[Any]:
     return [layer for layer in layers if layer.get_name().strip().lower().startswith(MARK)]
 
 
-def _layers(image: Any, values: Dict[str, Any]) -> Dict[str, List[Any]]:
+def _layers(image: Any, values: Values) -> Dict[str, List[Any]]:
     return {
-        "references": [values[name + "-layer"] for name in _references_used(values)],
+        "references": [one.layer for one in options.references_of(values)],
         "regions": _region_layers(image) if values.get("regions") else [],
     }
 
 
-def _found(image: Any, kept: Dict[str, Any], name: str) -> List[Any]:
+def _found(image: Any, kept: References, name: str) -> List[Any]:
     tree = sources.tree(image)
     layers = [identity.find(tree, reference) for reference in kept.get(name, ())]
     if None in layers:
@@ -161,27 +169,21 @@ def _check_image(image: Any, layer: Any) -> None:
         )
 
 
-def _references_used(values: Dict[str, Any]) -> List[str]:
-    return [name for name in options.REFERENCES if values.get(name + "-layer") is not None]
-
-
-def _reference(work: Any, context: Any, name: str) -> Dict[str, Any]:
+def _reference(work: Any, context: Context, used: ReferenceValues) -> Reference:
     """An action without kind and weight, whose model reads the reference itself, sends none."""
-    values, layer = context.values, context.values[name + "-layer"]
-    _check_image(context.image, layer)
-    found: Dict[str, Any] = {"image": _picture(work, context.image, layer)}
-    if name + "-kind" in values:
-        found["kind"] = values[name + "-kind"]
-        found["weight"] = float(values[name + "-weight"])
+    _check_image(context.image, used.layer)
+    found: Reference = {"image": _picture(work, context.image, used.layer)}
+    if used.kind is not None and used.weight is not None:
+        found["kind"], found["weight"] = used.kind, used.weight
     return found
 
 
-def _picture(work: Any, image: Any, layer: Any, turn: Turn = STRAIGHT) -> Dict[str, str]:
+def _picture(work: Any, image: Any, layer: Any, turn: Turn = STRAIGHT) -> BlobRef:
     source = sources.of_layer(image, layer)
     return {"blob": work.send(turn.pixels(source.read(source.extent))).blob_id}
 
 
-def _region(work: Any, layer: Any, box: Box, turn: Turn = STRAIGHT) -> Dict[str, Any]:
+def _region(work: Any, layer: Any, box: Box, turn: Turn = STRAIGHT) -> Region:
     """The layer's alpha is its area, its opacity how much it counts."""
     mask = work.send(turn.pixels(sources.alpha_of(layer, box)))
     return {

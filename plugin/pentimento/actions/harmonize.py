@@ -3,7 +3,7 @@ turned down: its shadow, its light and color, its edge."""
 
 from __future__ import annotations
 
-from typing import Any, Dict
+from typing import TYPE_CHECKING, Any
 
 import choices
 import wire
@@ -12,15 +12,19 @@ from errors import NotPossible
 from gimpio import pasted
 from i18n import _
 
+if TYPE_CHECKING:
+    from context import Context
+    from option_values import Values
+
 # For the model, in the language that models know.
 HARMONY = (
     "Match the light, the colors and the shadow of the pasted object to the rest of the picture. "
     "Keep everything else as it is."
 )
-FIXED: Dict[str, Any] = {"steps": 0, "guidance": 0.0, "count": 1, "loras": ""}
+FIXED: Values = {"steps": 0, "guidance": 0.0, "count": 1, "loras": ""}
 
 
-def run(context):
+def run(context: Context) -> Any:
     found = pasted.choose(context.image, context.drawables)
     work = Work(_("Harmonize Layer"))
     picture, mask = found.read(), found.mask()
@@ -34,15 +38,15 @@ def run(context):
     return found.dress(*outcome.pictures)
 
 
-def _by_model(work: Work, values: Dict[str, Any]) -> bool:
+def _by_model(work: Work, values: Values) -> bool:
     if values["way"] != choices.AUTOMATIC:
         return values["way"] == choices.BY_MODEL
     return bool(values["model"].strip()) or work.can(wire.EDIT)
 
 
-def _painted(work: Work, values: Dict[str, Any], box: wire.Box, source: wire.Sent) -> wire.Pixels:
+def _painted(work: Work, values: Values, box: wire.Box, source: wire.Sent) -> wire.Pixels:
     """The picture in harmony as a model paints it; what it does not change is the source's."""
-    told = {**values, **FIXED, "prompt": values["prompt"].strip() or HARMONY}
+    told: Values = {**values, **FIXED, "prompt": values["prompt"].strip() or HARMONY}
     work.plan(wire.plan_request(wire.EDIT, told, box, box))  # refuses before anything is painted
     request = wire.job_request(wire.EDIT, told, wire.seed_of(values), source)
     return work.run({**request, "only_changes": True}).pictures[0]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
 import wire
 from actions import guides, lineage, observing, steering
 from actions.work import Begun, Results, Work
@@ -9,18 +11,24 @@ from gimpio import sources
 from gimpio.destination import Destination
 from i18n import _
 
+if TYPE_CHECKING:
+    from actions.work import Outcome
+    from answers import PlanRequest
+    from context import Context
+    from option_values import Values
 
-def plan_request(context, values):
+
+def plan_request(context: Context, values: Values) -> PlanRequest:
     canvas = sources.canvas(context.image)
     source = guides.chosen(context, values)
     return wire.plan_request(wire.IMG2IMG, values, canvas, source.extent)
 
 
-def run(context):
+def run(context: Context) -> Any:
     return begin(context).to_the_end(context)
 
 
-def begin(context):
+def begin(context: Context) -> Begun:
     values = context.values = steering.settled(context.values)
     source = guides.chosen(context, values)
     observing.check(values)
@@ -34,7 +42,7 @@ def begin(context):
     unchanged = sent if destination.keeps(context.image) else None
     roots, above = lineage.of(context, source), guides.above(context, values, source)
 
-    def results(outcome):
+    def results(outcome: Outcome) -> Any:
         made = work.pictures(outcome, roots, box, source, unchanged)
         place = work.place(outcome, context.image, above, box, destination, roots)
         return Results(made, place, None, observing.story(values, outcome))

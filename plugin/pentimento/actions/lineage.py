@@ -11,7 +11,8 @@ from gimpio import identity
 from gimpio.sources import Source
 
 if TYPE_CHECKING:
-    from records import LayerRecord, SourceRecord
+    from context import Context
+    from records import LayerRecord, LayerReference, SourceRecord
 
 
 @dataclass(frozen=True)
@@ -24,11 +25,11 @@ class Lineage:
     ledger: identity.Ledger
     image: str = ""
     source: Optional[SourceRecord] = None
-    control: List[Optional[identity.Reference]] = field(default_factory=list)
-    guides: Dict[str, List[identity.Reference]] = field(default_factory=dict)
+    control: List[Optional[LayerReference]] = field(default_factory=list)
+    guides: Dict[str, List[LayerReference]] = field(default_factory=dict)
     origin: str = ""
 
-    def fields(self) -> Dict[str, Any]:
+    def fields(self) -> LayerRecord:
         """Its part of a record."""
         return {
             "action": self.action,
@@ -39,7 +40,7 @@ class Lineage:
         }
 
 
-def of(context: Any, source: Optional[Source] = None) -> Lineage:
+def of(context: Context, source: Optional[Source] = None) -> Lineage:
     """Of a new result: what the action's values name."""
     ledger = identity.Ledger()
     return Lineage(

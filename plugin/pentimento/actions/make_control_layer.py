@@ -3,6 +3,8 @@ control layer. The source stays selected: the map steers and is never what is wo
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
 import choices
 import wire
 from actions.work import Work
@@ -10,8 +12,11 @@ from gimpio import identity, layers, sources
 from gimpio.destination import Destination
 from i18n import _
 
+if TYPE_CHECKING:
+    from context import Context
 
-def run(context):
+
+def run(context: Context) -> Any:
     values = context.values
     selected = sources.workable(context.image, context.drawables)
     drawables = sources.originals(context.image, selected) or selected

@@ -4,6 +4,7 @@ scripts."""
 from __future__ import annotations
 
 import threading
+from typing import TYPE_CHECKING, Any
 
 import choices
 import failure_words
@@ -13,10 +14,13 @@ from errors import JobFailed
 from gimpio.progress import Progress
 from i18n import _
 
+if TYPE_CHECKING:
+    from context import Context
+
 LOOK_SECONDS = 0.5
 
 
-def run(context):
+def run(context: Context) -> Any:
     values = context.values
     progress = Progress(_("Asking the server…"))
     try:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Dict, List, Optional
+from typing import TYPE_CHECKING, Any, List, Optional
 
 from gi.repository import Gio, GLib
 
@@ -11,6 +11,10 @@ from errors import NotPossible
 from gimpio.layers import Picture, Story
 from i18n import _
 from wire import Pixels
+
+if TYPE_CHECKING:
+    from answers import StageEntry
+    from option_values import Values
 
 EQUAL = 100  # dB, what the server gives where nothing differs
 
@@ -31,7 +35,7 @@ NAMES = {  # by the code of a stage, filled in from its facts
 }
 
 
-def check(values: Dict[str, Any]) -> None:
+def check(values: Values) -> None:
     """Refuses before the work a sheet that could not be written after it."""
     file = values["contact-sheet"]
     if file is None:
@@ -41,7 +45,7 @@ def check(values: Dict[str, Any]) -> None:
         raise _not_written(file, _("there is no such folder"))
 
 
-def story(values: Dict[str, Any], outcome: Any) -> Optional[Story]:
+def story(values: Values, outcome: Any) -> Optional[Story]:
     """The stages for the image; None where nobody asked for them."""
     if not values["observe"]:
         return None
@@ -49,7 +53,7 @@ def story(values: Dict[str, Any], outcome: Any) -> Optional[Story]:
     return Story(_("How it was made"), stages) if stages else None
 
 
-def save_sheet(values: Dict[str, Any], outcome: Any) -> None:
+def save_sheet(values: Values, outcome: Any) -> None:
     """Last of all: what the work has brought is in the image then, whatever the disk says."""
     file = values.get("contact-sheet")
     if file is None or outcome.sheet is None:
@@ -61,7 +65,7 @@ def save_sheet(values: Dict[str, Any], outcome: Any) -> None:
         raise _not_written(file, error.message) from error
 
 
-def name_of(entry: Dict[str, Any]) -> str:
+def name_of(entry: StageEntry) -> str:
     """Number, name, share of noise and nearness to the source of a stage, for its layer."""
     facts = entry["facts"]
     try:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
 import wire
 from actions import guides, lineage, observing, steering
 from actions.work import Begun, Results, Work
@@ -10,13 +12,19 @@ from gimpio.destination import Destination
 from gimpio.selection import Area
 from i18n import _
 
+if TYPE_CHECKING:
+    from actions.work import Outcome
+    from answers import PlanRequest
+    from context import Context
+    from option_values import Values
 
-def _area(context, values):
+
+def _area(context: Context, values: Values):
     """What is read, and the part of it that is made anew."""
     return Area(guides.chosen(context, values), values["mask-source"], values["mask-channel"])
 
 
-def plan_request(context, values):
+def plan_request(context: Context, values: Values) -> PlanRequest:
     area = _area(context, values)
     return wire.plan_request(
         wire.INPAINT,
@@ -28,11 +36,11 @@ def plan_request(context, values):
     )
 
 
-def run(context):
+def run(context: Context) -> Any:
     return begin(context).to_the_end(context)
 
 
-def begin(context):
+def begin(context: Context) -> Begun:
     """The layer mask is the selection itself; where the server was to change it, it is the mask
     that the server made of it."""
     values = context.values = steering.settled(context.values)
@@ -51,7 +59,7 @@ def begin(context):
     roots = lineage.of(context, area.source)
     above = guides.above(context, values, area.source)
 
-    def results(outcome):
+    def results(outcome: Outcome) -> Any:
         made = work.pictures(outcome, roots, box, area.source, unchanged)
         place = work.place(outcome, context.image, above, box, destination, roots)
         story = observing.story(values, outcome)

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Dict, Iterator, List, Optional, Tuple
+from typing import TYPE_CHECKING, Any, Iterator, List, Optional, Tuple
 
 import procedures
 import turning
@@ -25,7 +25,8 @@ from turning import STRAIGHT, Turn
 from wire import Box, Pixels, Sent
 
 if TYPE_CHECKING:
-    from records import LayerRecord
+    from answers import BlobRef, JobRequest
+    from records import Guides, LayerRecord
 
 PAINTED = 2.0  # mean difference of the prints of masks between which somebody has painted
 
@@ -42,9 +43,9 @@ class Inputs:
     mask: Optional[Sent] = None
     as_asked: bool = False
     controls: List[Optional[Sent]] = field(default_factory=list)
-    guides: Dict[str, Any] = field(default_factory=dict)
+    guides: Optional[Guides] = None
 
-    def request(self, record: LayerRecord, seed: int) -> Dict[str, Any]:
+    def request(self, record: LayerRecord, seed: int) -> JobRequest:
         """The recorded request, made of these."""
         asked = record["record"]["request"]
         again = wire.again_request(
@@ -110,11 +111,12 @@ class _Job:
             if found is None:
                 return None
             mask, as_asked = found
+        source = self.request.get("source")
         return Inputs(
             self.pose,
             self._roots(),
             self._made_at(),
-            self._sent(self.request["source"]) if self.request.get("source") else None,
+            self._sent(source) if source else None,
             mask,
             as_asked,
         )
@@ -157,16 +159,14 @@ class _Job:
                 source = self._recorded_source()
         return lineage.again(self.image, self.record, source)
 
-    def _sent(self, reference: Dict[str, str]) -> Sent:
+    def _sent(self, reference: BlobRef) -> Sent:
         part = self._inner()
         return Sent(reference["blob"], part.width, part.height)
 
     def _inner(self) -> Box:
         """The part of the result, as it was made, that the source was."""
         made = self._made_at()
-        grown = self.request.get("expand") or {}
-        left, top = grown.get("left", 0), grown.get("top", 0)
-        right, bottom = grown.get("right", 0), grown.get("bottom", 0)
+        left, top, right, bottom = wire.Sides.of(self.request.get("expand"))
         return Box(left, top, made.width - left - right, made.height - top - bottom)
 
     # The source
@@ -178,6 +178,7 @@ class _Job:
             sources.check_image(self.image, sources.Destination())
             return (None, None, *place)
         kept = self.request["source"]
+        assert kept is not None
         if self.request["mode"] == wire.UPSCALE:
             if not self.work.has(kept["blob"]):
                 raise _not_kept()
@@ -233,7 +234,9 @@ class _Job:
         return str(self.record.get("mask", ""))
 
     def _recorded_mask(self) -> Optional[Tuple[Sent, bool]]:
-        asked = self.request["mask"]["blob"]
+        sent = self.request["mask"]
+        assert sent is not None
+        asked = sent["blob"]
         now = changing.mask_as_made(self.layer, self.pose)
         if now is None:
             raise mask_gone()
@@ -257,7 +260,7 @@ class _Job:
         return self.work.send(whole), False
 
 
-def _pictures(request: Dict[str, Any]) -> List[Any]:
+def _pictures(request: JobRequest) -> List[Optional[BlobRef]]:
     """What was sent besides source and mask."""
     return [
         *(control.get("image") for control in request.get("controls") or ()),

@@ -20,10 +20,14 @@ from i18n import _
 from wire import Pixels
 
 if TYPE_CHECKING:
+    from actions.work import Outcome
+    from answers import PlanRequest
+    from context import Context
+    from option_values import Values
     from records import Placed
 
 # All around the subject is new, and the mask is made here.
-FIXED = {
+FIXED: Values = {
     "strength": 1.0,
     "strength-preset": choices.CUSTOM,
     "intent": "replace-background",
@@ -57,24 +61,24 @@ class _Behind:
             return {**placed, "layers": [*made, *placed["layers"]]}
 
 
-def _source(context, values) -> sources.Source:
+def _source(context: Context, values: Values) -> sources.Source:
     goal = Destination.of(values)
     return sources.choose(context.image, context.drawables, values["source"], goal)
 
 
-def plan_request(context, values):
+def plan_request(context: Context, values: Values) -> PlanRequest:
     """Without the subject, which is not looked for yet."""
     source, canvas = _source(context, values), sources.canvas(context.image)
-    settled = {**values, **FIXED}
+    settled: Values = {**values, **FIXED}
     return wire.plan_request(wire.INPAINT, settled, canvas, source.extent, source.extent)
 
 
-def run(context):
+def run(context: Context) -> Any:
     return begin(context).to_the_end(context)
 
 
-def begin(context):
-    values = {**context.values, **FIXED}
+def begin(context: Context) -> Begun:
+    values: Values = {**context.values, **FIXED}
     if not values["prompt"].strip():
         raise NotPossible(
             _("Nothing says what is to be behind the subject."),
@@ -98,7 +102,7 @@ def begin(context):
     job = wire.job_request(wire.INPAINT, values, wire.seed_of(values), sent, work.send(mask))
     roots = lineage.of(context, source)
 
-    def results(outcome):
+    def results(outcome: Outcome) -> Any:
         made = work.pictures(outcome, roots, box)
         place = work.place(outcome, image, source.above, box, Destination.of(values), roots)
         light = _light(work, made[0].pixels, subject, around, box) if values["fit-light"] else None

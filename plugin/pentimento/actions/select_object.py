@@ -3,6 +3,8 @@ or a layer of its own."""
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
 import choices
 from actions import cutting
 from actions.work import Work
@@ -12,8 +14,11 @@ from gimpio.destination import Destination
 from hints import Hints
 from i18n import _
 
+if TYPE_CHECKING:
+    from context import Context
 
-def run(context):
+
+def run(context: Context) -> Any:
     values, image = context.values, context.image
     output = values["output"]
     source = sources.choose(image, context.drawables, values["source"], _destination(output))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
 import choices
 import server
 import settings
@@ -11,8 +13,11 @@ from gimpio.progress import Progress
 from i18n import _
 from server_texts import state
 
+if TYPE_CHECKING:
+    from context import Context
 
-def run(context):
+
+def run(context: Context) -> Any:
     command = context.values["command"]
     if command == choices.SET:
         keep(context.values["url"], context.values["token"])

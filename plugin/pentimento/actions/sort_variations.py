@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
 from gimpio import variations
 
+if TYPE_CHECKING:
+    from context import Context
 
-def run(context):
+
+def run(context: Context) -> Any:
     return {"layers": variations.sort(context.image, context.drawables), "image": context.image}

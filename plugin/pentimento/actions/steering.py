@@ -2,34 +2,39 @@
 
 from __future__ import annotations
 
-from typing import Any, Dict, List, Optional
+from typing import TYPE_CHECKING, Any, List, Optional
 
 import choices
+import options
 from errors import NotPossible
 from gimpio import identity, metadata, sources
 from i18n import _
 from turning import STRAIGHT, Turn
-from wire import Box, Sent, controls_used
+from wire import Box, Sent
 
-References = List[Optional[identity.Reference]]
+if TYPE_CHECKING:
+    from context import Context
+    from option_values import Values
+    from records import LayerReference
+
+References = List[Optional["LayerReference"]]
 
 
-def check(values: Dict[str, Any], has_source: bool) -> None:
+def check(values: Values, has_source: bool) -> None:
     """Raises NotPossible for a control that has nothing to be drawn from."""
-    for name in controls_used(values):
-        if values[name + "-layer"] is None:
-            _check_source(values[name], has_source)
+    for control in options.controls_of(values):
+        if control.layer is None:
+            _check_source(control.kind, has_source)
 
 
-def settled(values: Dict[str, Any]) -> Dict[str, Any]:
+def settled(values: Values) -> Values:
     """The values, but a map that Pentimento drew of the same kind is used as it is: edges of edges
     are nobody's wish."""
-    found = dict(values)
-    for name in controls_used(values):
-        layer = values[name + "-layer"]
-        drawn = metadata.map_of(layer) if layer is not None else None
-        if drawn and drawn["type"] == values[name]:
-            found[name + "-is-map"] = True
+    found: Any = dict(values)
+    for control in options.controls_of(values):
+        drawn = metadata.map_of(control.layer) if control.layer is not None else None
+        if drawn and drawn["type"] == control.kind:
+            found[control.name + "-is-map"] = True
     return found
 
 
@@ -51,15 +56,15 @@ def _check_source(kind: str, has_source: bool) -> None:
         )
 
 
-def used(values: Dict[str, Any]) -> bool:
+def used(values: Values) -> bool:
     """Whether any layer steers."""
-    return any(values[name + "-layer"] is not None for name in controls_used(values))
+    return any(control.layer is not None for control in options.controls_of(values))
 
 
-def send(work: Any, context: Any, box: Box) -> List[Optional[Sent]]:
+def send(work: Any, context: Context, box: Box) -> List[Optional[Sent]]:
     """For each control that is used its layer's own pixels in a box of the canvas, given to the
     server; None where the source itself steers."""
-    layers = [context.values[name + "-layer"] for name in controls_used(context.values)]
+    layers = [control.layer for control in options.controls_of(context.values)]
     return [None if layer is None else _sent(work, context.image, layer, box) for layer in layers]
 
 
@@ -101,9 +106,9 @@ def _layer_again(image: Any, reference: Any) -> Any:
     return layer
 
 
-def references(values: Dict[str, Any], ledger: identity.Ledger) -> References:
+def references(values: Values, ledger: identity.Ledger) -> References:
     """How to find the control layers again; one for each control that is used."""
-    layers = [values[name + "-layer"] for name in controls_used(values)]
+    layers = [control.layer for control in options.controls_of(values)]
     return [None if layer is None else ledger.reference(layer) for layer in layers]
 
 

@@ -3,6 +3,8 @@ a new image."""
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
 from gi.repository import Gimp
 
 import wire
@@ -13,22 +15,31 @@ from gimpio.destination import Destination
 from i18n import _
 from wire import Box
 
+if TYPE_CHECKING:
+    from actions.work import Outcome
+    from answers import PlanRequest
+    from context import Context
+    from option_values import Values
 
-def plan_request(context, values):
+
+def plan_request(context: Context, values: Values) -> PlanRequest:
     return wire.plan_request(wire.TXT2IMG, _sized(context, values))
 
 
-def _sized(context, values):
+def _sized(context: Context, values: Values):
     """The values with a size where none is given: that of the selection or of the image, as far as
     the result goes into one."""
     if not _into_image(context, values):
         return values
     area = _area(context.image)
-    sizes = {"width": values["width"] or area.width, "height": values["height"] or area.height}
+    sizes: Values = {
+        "width": values["width"] or area.width,
+        "height": values["height"] or area.height,
+    }
     return {**values, **sizes}
 
 
-def _into_image(context, values):
+def _into_image(context: Context, values: Values):
     return context.image is not None and not Destination.of(values).new_image
 
 
@@ -39,11 +50,11 @@ def _area(image):
     return Box(left, top, right - left, bottom - top) if some else canvas
 
 
-def run(context):
+def run(context: Context) -> Any:
     return begin(context).to_the_end(context)
 
 
-def begin(context):
+def begin(context: Context) -> Begun:
     values = context.values = steering.settled(context.values)
     destination, into_image = Destination.of(values), _into_image(context, values)
     if into_image:
@@ -52,14 +63,15 @@ def begin(context):
     work = Work(_("Text to Image"))
     sized = _sized(context, values)
     if not into_image:
-        sized = {**sized, **wire.least_size(work.plan(plan_request(context, values)), values)}
+        plan = work.plan(plan_request(context, values))
+        sized = {**sized, **wire.least_size(plan, values["width"], values["height"])}
     pictures, guiding = _steering(work, context)
     seed, roots, above = wire.seed_of(values), lineage.of(context), _above(context)
     job = wire.job_request(wire.TXT2IMG, sized, seed, controls=pictures, guides=guiding)
     if into_image:
         job = wire.located(job, roots.image, _middle(context.image, Box(0, 0, *_size(sized))))
 
-    def results(outcome):
+    def results(outcome: Outcome) -> Any:
         return _results(work, context, outcome, destination, roots, above)
 
     return Begun(work, job, results, wants_sheet=values["contact-sheet"] is not None)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
 from gi.repository import Gimp
 
 import choices
@@ -13,8 +15,14 @@ from gimpio.destination import Destination
 from i18n import _
 from wire import Box
 
+if TYPE_CHECKING:
+    from actions.work import Outcome
+    from answers import PlanRequest
+    from context import Context
+    from option_values import Values
 
-def plan_request(context, values):
+
+def plan_request(context: Context, values: Values) -> PlanRequest:
     source = sources.choose(context.image, context.drawables, values["source"], _goal(values))
     return wire.upscale_plan(values, source.extent)
 
@@ -23,11 +31,11 @@ def _goal(values):
     return Destination(values["enlarged"] == choices.NEW_IMAGE)
 
 
-def run(context):
+def run(context: Context) -> Any:
     return begin(context).to_the_end(context)
 
 
-def begin(context):
+def begin(context: Context) -> Begun:
     image, values, goal = context.image, context.values, _goal(context.values)
     source = sources.choose(image, context.drawables, values["source"], goal)
     work = Work(_("Upscale"))
@@ -37,7 +45,7 @@ def begin(context):
     roots = lineage.of(context, source)
     request = wire.upscale_request(values, sent)
 
-    def results(outcome):
+    def results(outcome: Outcome) -> Any:
         size = outcome.pictures[0]
         if goal.new_image:
             place = Box(0, 0, size.width, size.height)

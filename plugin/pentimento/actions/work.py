@@ -6,13 +6,24 @@ from __future__ import annotations
 import threading
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Callable, Dict, List, Optional, Sequence, Tuple, Union
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    Callable,
+    List,
+    Mapping,
+    Optional,
+    Sequence,
+    Tuple,
+    Union,
+    cast,
+)
 
 import log
 import server
 from actions import observing
 from actions.lineage import Lineage
-from client import Client
+from client import Client, Tell
 from errors import PluginError, ServerRefused, Stopped
 from gimpio.destination import Destination
 from gimpio.layers import Picture, Place, Story, name_for, title_for
@@ -23,8 +34,18 @@ from server_texts import told
 from wire import UPSCALE, Box, Pixels, Sent, Stored
 
 if TYPE_CHECKING:
-    from answers import Plan, Snapshot, StageEntry
-    from records import Placed
+    from answers import (
+        JobProgress,
+        JobRequest,
+        LoadingEvent,
+        Plan,
+        PlanRequest,
+        Snapshot,
+        StageEntry,
+        StepEvent,
+    )
+    from context import Context
+    from records import LayerRecord, Placed
 
 
 @dataclass(frozen=True)
@@ -59,12 +80,12 @@ class Begun:
     `put(display)`, which gives the return values; both are for the main thread."""
 
     work: Work
-    request: Dict[str, Any]
+    request: JobRequest
     results: Callable[[Outcome], Any]
     wants_mask: bool = False
     wants_sheet: bool = False
 
-    def to_the_end(self, context: Any) -> Dict[str, Any]:
+    def to_the_end(self, context: Context) -> Placed:
         """Sends the job, waits for it and places what it brings."""
         outcome = self.work.run(self.request, self.wants_mask, self.wants_sheet)
         placed = self.results(outcome).put(context.interactive)
@@ -92,10 +113,10 @@ class Work:
     def client(self) -> Client:
         return self._client
 
-    def plan(self, request: Dict[str, Any]) -> Plan:
+    def plan(self, request: PlanRequest) -> Plan:
         return self._progress.wait_for(lambda: self._client.plan(request))
 
-    def box(self, request: Dict[str, Any]) -> Box:
+    def box(self, request: PlanRequest) -> Box:
         """The box of the canvas that the server wants to see for this job."""
         return Box.from_rect(self.plan(request)["box"])
 
@@ -132,12 +153,12 @@ class Work:
             return None
 
     def run(
-        self, request: Dict[str, Any], wants_mask: bool = False, wants_sheet: bool = False
+        self, request: JobRequest, wants_mask: bool = False, wants_sheet: bool = False
     ) -> Outcome:
         """Sends the job, waits for its end and fetches the results."""
         tell = self._progress.tell
 
-        def hear(event: str, data: Dict[str, Any]) -> None:
+        def hear(event: str, data: Mapping[str, Any]) -> None:
             progress = progress_of(event, data)
             if progress is not None:
                 text, fraction = progress
@@ -162,8 +183,8 @@ class Work:
 
     def follow(
         self,
-        request: Dict[str, Any],
-        hear: Callable[[str, Dict[str, Any]], None],
+        request: JobRequest,
+        hear: Tell,
         wants_mask: bool = False,
         wants_sheet: bool = False,
     ) -> Outcome:
@@ -200,7 +221,7 @@ class Work:
             _unchanged(outcome, box, source, sent) or outcome.pictures
         )
         for entry, content in zip(outcome.snapshot["images"], contents):
-            record = {
+            record: LayerRecord = {
                 "version": 2,
                 **lineage.fields(),
                 "job": outcome.snapshot["id"],
@@ -262,17 +283,20 @@ def _unchanged(
     return [stored] * count
 
 
-def progress_of(event: str, data: Dict[str, Any]) -> Optional[Tuple[str, Optional[float]]]:
+def progress_of(event: str, data: Mapping[str, Any]) -> Optional[Tuple[str, Optional[float]]]:
     """(text, fraction) for an event of a job; the fraction is None while nothing can be counted.
     None for events that tell nothing of it, such as previews: what is shown stays then."""
     if event == "snapshot":
-        return _of_snapshot(data)
+        return _of_snapshot(cast("Snapshot", data))
     if event == "queued":
         return _waiting(data.get("queue_position") or 0), None
     if event == "loading":
-        return told(data.get("message") or "") or _("Loading the model…"), data.get("progress")
+        loading = cast("LoadingEvent", data)
+        text = told(loading.get("message") or "") or _("Loading the model…")
+        return text, loading.get("progress")
     if event == "step":
-        return _step(data), data.get("fraction")
+        step = cast("StepEvent", data)
+        return _step(step), step.get("fraction")
     if event == "fetching":
         return _("Fetching the result…"), None
     if event == "stage":
@@ -280,10 +304,12 @@ def progress_of(event: str, data: Dict[str, Any]) -> Optional[Tuple[str, Optiona
     return None
 
 
-def _of_snapshot(data):
+def _of_snapshot(data: Snapshot) -> Tuple[str, Optional[float]]:
     if data["status"] == "queued":
         return _waiting(data.get("queue_position") or 0), None
-    progress = data.get("progress") or {}
+    progress = data.get("progress")
+    if not progress:
+        return _("Working…"), None
     if progress.get("phase") == "denoising":
         return _step(progress), progress.get("fraction")
     return told(progress.get("message") or "") or _("Working…"), progress.get("fraction")
@@ -297,14 +323,15 @@ def _waiting(position: int) -> str:
     )
 
 
-def _step(data: Dict[str, Any]) -> str:
+def _step(data: Union[StepEvent, JobProgress]) -> str:
     text = _("Step {step} of {steps}").format(step=data["step"], steps=data["steps"])
     if (data.get("images") or 1) > 1:
         text = _("Picture {image} of {images}").format(
             image=data["image"] + 1, images=data["images"]
         ) + (" · " + text)
-    if data.get("eta_seconds") is not None:
-        text += " · " + _time_left(data["eta_seconds"])
+    left = data.get("eta_seconds")
+    if left is not None:
+        text += " · " + _time_left(left)
     return text
 
 

@@ -4,6 +4,7 @@ whose layers lie where the result lies, one of them seen."""
 from __future__ import annotations
 
 import uuid
+from typing import TYPE_CHECKING, Any
 
 import axes
 import wire
@@ -13,6 +14,12 @@ from errors import NotPossible
 from gimpio import changing, layers
 from gimpio.destination import Destination
 from i18n import _
+
+if TYPE_CHECKING:
+    from answers import PlanRequest
+    from context import Context
+    from option_values import Values
+    from records import LayerRecord
 
 
 def cells(values):
@@ -28,16 +35,17 @@ def cells(values):
     return [(f"{x.label} · {y.label}", [x, y]) for y in down for x in across]
 
 
-def plan_request(context, values):
+def plan_request(context: Context, values: Values) -> PlanRequest:
     """The body for /v1/plan of one of the pictures."""
     first = cells(values)[0][1]
     _layer, record = generate_again.result_layer(context.drawables)
-    request = record["record"]["request"]
-    changed = {**record, "record": {"request": axes.applied(request, first)}}
+    made_by = record["record"]
+    asked = axes.applied(made_by["request"], first)
+    changed: LayerRecord = {**record, "record": {**made_by, "request": asked}}
     return wire.change_plan(changed, change_result.UNCHANGED, change_result.UNCHANGED)
 
 
-def run(context):
+def run(context: Context) -> Any:
     layer, record = generate_again.result_layer(context.drawables)
     image, wanted = context.image, cells(context.values)
     work = Work(_("X/Y Plot"))

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Dict, List, Tuple
+from typing import TYPE_CHECKING, Any, List, Mapping, Tuple
 
 import dialogs.native as native
 
 if TYPE_CHECKING:
-    from answers import Lists
-    from records import LayerRecord
+    from answers import JobRequest, Lists, PlanRequest
+    from records import LayerRecord, Placed
 
 native.start()
 
@@ -51,11 +51,11 @@ class ChangeDialog(PlannedDialog):
         self.put(self._body(), self.status)
         self._handlers.append(config.connect("notify", self._changed))
 
-    def plan_request(self) -> Dict[str, Any]:
+    def plan_request(self) -> PlanRequest:
         values = values_of(self.context.action, self.config)
         return change_result.plan_request(self.context, values)
 
-    def show_done(self, results: Dict[str, Any]) -> None:
+    def show_done(self, results: Placed) -> None:
         """Further changes begin with what the layer is made with now."""
         _layer, record = generate_again.result_layer(results["layers"])
         self.config.set_property("seed", record["seed"])
@@ -123,8 +123,9 @@ def fill(config: Any, record: LayerRecord) -> None:
         config.set_property(name, value)
 
 
-def _given(request: Dict[str, Any], seed: int) -> List[Tuple[str, Any]]:
-    found = [(name, request[field]) for name, field in GIVEN.items() if field in request]
+def _given(request: JobRequest, seed: int) -> List[Tuple[str, Any]]:
+    every: Mapping[str, Any] = request
+    found = [(name, every[field]) for name, field in GIVEN.items() if field in every]
     found += [("random-seed", False), ("seed", min(seed, 2**32 - 1))]
     samplers = {choice.value: choice.nick for choice in choices.SAMPLERS}
     found.append(("sampler", samplers.get(request.get("sampler"), choices.MODEL_DEFAULT)))

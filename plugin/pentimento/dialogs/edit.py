@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Dict, List
+from typing import TYPE_CHECKING, Any, List
 
 import dialogs.native as native
 
 if TYPE_CHECKING:
-    from answers import BackendEntry, Lists
+    from answers import BackendEntry, Lists, PlanRequest
 
 native.start()
 
@@ -49,7 +49,7 @@ class EditDialog(PlannedDialog):
         self.only_selection.set_sensitive(not Gimp.Selection.is_empty(self.context.image))
         super().changed_outside()
 
-    def plan_request(self) -> Dict[str, Any]:
+    def plan_request(self) -> PlanRequest:
         """Raises NotPossible where the image can't take the result the chosen way."""
         values = values_of(self.context.action, self.config)
         Destination.of(values).check(self.context.image)

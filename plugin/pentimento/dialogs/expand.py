@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Dict, List
+from typing import TYPE_CHECKING, Any, List
 
 import dialogs.native as native
 
 if TYPE_CHECKING:
-    from answers import Lists
+    from answers import Lists, PlanRequest
 
 native.start()
 
@@ -36,7 +36,7 @@ class ExpandDialog(PlannedDialog):
         self.put(self._body(), self.status)
         self._handlers.append(config.connect("notify", self._changed))
 
-    def plan_request(self) -> Dict[str, Any]:
+    def plan_request(self) -> PlanRequest:
         """Raises NotPossible where the canvas would not grow."""
         return expand.plan_request(self.context, values_of(self.context.action, self.config))
 

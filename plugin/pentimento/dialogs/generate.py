@@ -4,12 +4,12 @@ the widgets of whichever options the action has, in the order of a person's thou
 from __future__ import annotations
 
 import importlib
-from typing import TYPE_CHECKING, Any, Dict, List, Optional
+from typing import TYPE_CHECKING, Any, List, Optional
 
 import dialogs.native as native
 
 if TYPE_CHECKING:
-    from answers import BackendEntry, Lists, Plan, Route
+    from answers import BackendEntry, Lists, Plan, PlanRequest, Route
 
 native.start()
 
@@ -40,7 +40,6 @@ from i18n import _
 NEGATIVE_LINES = 2
 SMALL = 16  # px; of a selection that is probably a slip of the hand
 PLAIN = ("negative-prompt", "random-seed", "seed")  # not what a plan depends on
-STRENGTHS = ("strength", "strength-preset")
 SHOWN_WHEN_USED = (
     *("backend", "sampler", "guidance", "vae", "alpha", "transparent-fill"),
     *("mark-digital-source", "observe"),
@@ -97,7 +96,7 @@ class GenerateDialog(PlannedDialog):
     def plan_request(self):
         """Raises NotPossible where the image can't take the result the chosen way."""
         action = importlib.import_module("actions." + self.context.action.key)
-        self._asked = {}
+        self._asked: PlanRequest = {}
         values = values_of(self.context.action, self.config)
         if self.context.image is not None:
             Destination.of(values).check(self.context.image)
@@ -110,11 +109,11 @@ class GenerateDialog(PlannedDialog):
         if self.selecting:
             self.selecting.show_plan(self._asked, plan)
 
-    def plan(self, client: Any, request: Dict[str, Any]) -> Plan:
+    def plan(self, client: Any, request: PlanRequest) -> Plan:
         plan = client.plan(request)
         if request["mode"] == wire.TXT2IMG:
-            given = {"width": request.get("width", 0), "height": request.get("height", 0)}
-            larger = wire.least_size(plan, given)
+            given = request.get("width") or 0, request.get("height") or 0
+            larger = wire.least_size(plan, *given)
             return client.plan({**request, **larger}) if larger else plan
         return plan
 
@@ -210,7 +209,7 @@ class GenerateDialog(PlannedDialog):
     def _one_strength(self) -> None:
         """The slider says all there is to say; a preset is for scripts."""
         if "strength" in self.options:
-            values = {name: self.config.get_property(name) for name in STRENGTHS}
+            values = values_of(self.context.action, self.config)
             self.config.set_property("strength", options.strength_of(values))
             self.config.set_property("strength-preset", choices.CUSTOM)
 

@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Any, Dict, List, Optional, Tuple
 import dialogs.native as native
 
 if TYPE_CHECKING:
-    from answers import BackendEntry, Lists, Plan
+    from answers import BackendEntry, Lists, Plan, PlanRequest
+    from option_values import Values
+    from records import Placed
 
 native.start()
 
@@ -21,6 +23,7 @@ import choices
 import dialogs.help as help
 import remembered
 from choices import N_
+from context import values_of
 from dialogs.fields import Fields
 from dialogs.fitted_window import FittedWindow
 from dialogs.history import History
@@ -105,7 +108,7 @@ class JobDialog:
         self._news.tell(text, Gtk.MessageType.INFO if stopped else Gtk.MessageType.ERROR)
         self._show(self._news.bar)
 
-    def learn(self, results: Dict[str, Any]) -> None:
+    def learn(self, results: Placed) -> None:
         """Of what was made, shown or not: the seed, to be kept for the next try."""
         if "seed" not in self.fields.options:
             return
@@ -115,7 +118,7 @@ class JobDialog:
         if seeds:
             self.config.set_property("seed", seeds[0])
 
-    def show_done(self, results: Dict[str, Any]) -> None:
+    def show_done(self, results: Placed) -> None:
         self._end()
         place = self._where()
         self._made.setdefault(place, []).extend(results.get("layers", ()))
@@ -155,11 +158,11 @@ class JobDialog:
 
     # For the status line; the dialogs say more
 
-    def plan_request(self) -> Dict[str, Any]:
+    def plan_request(self) -> PlanRequest:
         """The body for /v1/plan. Raises NotPossible where the image does not allow the work."""
         raise NotImplementedError
 
-    def plan(self, client: Any, request: Dict[str, Any]) -> Plan:
+    def plan(self, client: Any, request: PlanRequest) -> Plan:
         """In a thread: the server's answer to it."""
         return client.plan(request)
 
@@ -186,7 +189,7 @@ class JobDialog:
     def notes(self) -> List[str]:
         """What is set out of sight and changes what comes: a person should not have to look for
         it."""
-        values = {name: self.config.get_property(name) for name in self.fields.options}
+        values = values_of(self.action, self.config)
         found = [self._source_news] if self._source_news else []
         if values.get("count", 1) > 1:
             count = values["count"]
@@ -199,7 +202,7 @@ class JobDialog:
             found.append(_("without the tries before"))
         return found
 
-    def _converts(self, values: Dict[str, Any]) -> bool:
+    def _converts(self, values: Values) -> bool:
         if "convert" not in values or self.image is None or not self.image.is_valid():
             return False
         return Destination.of(values).converts(self.image)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Callable, Mapping, Optional
+from typing import TYPE_CHECKING, Callable, Optional
 
 import dialogs.native as native
 
@@ -76,8 +76,9 @@ class ModelRow(Gtk.Box):
         if pull and shown["cancel"]:
             self.bar.set_fraction(pull["fraction"])
             self.bar.set_text(model_words.progress(pull))
-        error: Mapping[str, Any] = (pull["error"] if pull and stopped else None) or {}
-        words = [failure_words.told(error[part]) for part in ("message", "hint") if error]
+        error = pull["error"] if pull and stopped else None
+        parts = (error["message"], error["hint"]) if error else ()
+        words = [failure_words.told(part) for part in parts]
         self.problem.set_text(" ".join(["✗", *words]) if words else "")
         self.problem.set_visible(bool(error))
 

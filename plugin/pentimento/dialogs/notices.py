@@ -3,9 +3,12 @@ for the translators. tests/contract holds the two together."""
 
 from __future__ import annotations
 
-from typing import Any, Callable, Mapping
+from typing import TYPE_CHECKING, Callable
 
 from choices import N_
+
+if TYPE_CHECKING:
+    from answers import Notice
 
 TEXTS = {
     "model_damaged": N_("The model {title} cannot be used: {problem}"),
@@ -32,7 +35,7 @@ TEXTS = {
 }
 
 
-def text_of(notice: Mapping[str, Any], translate: Callable[[str], str]) -> str:
+def text_of(notice: Notice, translate: Callable[[str], str]) -> str:
     """The notice in words; one that is not known here, from a newer server, in the server's."""
     known = TEXTS.get(notice["code"])
     if known is None:

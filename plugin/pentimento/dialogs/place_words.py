@@ -3,11 +3,14 @@ costs, who receives what, and whether it can be used."""
 
 from __future__ import annotations
 
-from typing import Any, List, Mapping, Tuple
+from typing import TYPE_CHECKING, Any, List, Mapping, Tuple
 
 from choices import N_
 from i18n import _
 from server_texts import told
+
+if TYPE_CHECKING:
+    from answers import BackendEntry
 
 FACTS = (  # field, title
     ("quality", N_("Quality")),
@@ -19,20 +22,21 @@ OF_SERVICES = (("receives", N_("Sent to")), ("verified", N_("Tried")))
 LOCAL = "local"
 
 
-def title(place: Mapping[str, Any]) -> str:
+def title(place: BackendEntry) -> str:
     return _("This computer") if place["id"] == LOCAL else told(str(place["title"]))
 
 
-def facts(place: Mapping[str, Any]) -> List[Tuple[str, str]]:
+def facts(place: BackendEntry) -> List[Tuple[str, str]]:
     """Rows of (title, text) for the mode guide."""
     wanted = FACTS if place["id"] == LOCAL else FACTS + OF_SERVICES
-    rows = [(_(name), told(str(place[field]))) for field, name in wanted if place[field]]
+    every: Mapping[str, Any] = place
+    rows = [(_(name), told(str(every[field]))) for field, name in wanted if every[field]]
     if place["spent_today"]:
         rows.append((_("Spent today"), "${:.2f}".format(place["spent_today"])))
     return rows
 
 
-def state(place: Mapping[str, Any]) -> str:
+def state(place: BackendEntry) -> str:
     """Whether a job would be sent there, and what is missing for it."""
     if place["configured"]:
         return _("ready")
@@ -41,7 +45,7 @@ def state(place: Mapping[str, Any]) -> str:
     return _("needs your consent")
 
 
-def choice(place: Mapping[str, Any]) -> str:
+def choice(place: BackendEntry) -> str:
     """The place in a list of choices."""
     parts = [title(place)]
     if not place["configured"]:
@@ -51,7 +55,7 @@ def choice(place: Mapping[str, Any]) -> str:
     return " · ".join(parts)
 
 
-def summary(place: Mapping[str, Any]) -> str:
+def summary(place: BackendEntry) -> str:
     """All of it as a text of several lines."""
     head = "{}: {}".format(title(place), state(place))
     if place["recommended"]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Iterable, List, Mapping, Optional, Sequence
+from typing import TYPE_CHECKING, Any, Iterable, List, Mapping, Optional, Sequence, Union
 from urllib.parse import urlsplit
 
 import dialogs.route_words as route_words
@@ -12,7 +12,9 @@ from i18n import _, ngettext
 from server_texts import told
 
 if TYPE_CHECKING:
-    pass
+    from answers import FileEntry, ModelEntry, Pass, Plan, Sends
+
+Painter = Union["ModelEntry", "FileEntry"]  # what a plan can name as its model
 
 SEPARATOR = " · "
 COMMAS = " ,，、"
@@ -53,7 +55,7 @@ def destination(url: str) -> str:
     return _("on {host}").format(host=host)
 
 
-def button(plan: Mapping[str, Any], layer: str = "") -> str:
+def button(plan: Plan, layer: str = "") -> str:
     """What the button says that starts the job, with a letter marked; `layer` is the name of the
     layer that is worked on. A code of a newer server, and none of an older one, just begin."""
     told = plan.get("button") or {}
@@ -63,16 +65,16 @@ def button(plan: Mapping[str, Any], layer: str = "") -> str:
     return _(text).format(layer=layer.replace("_", "__"), **told.get("params", {}))
 
 
-def reason(plan: Mapping[str, Any]) -> str:
+def reason(plan: Plan) -> str:
     """Why the button says so; empty where its words say it all."""
     text = REASONS.get((plan.get("button") or {}).get("code", ""), "")
     return _(text) if text else ""
 
 
 def sentence(
-    plan: Mapping[str, Any],
+    plan: Plan,
     where: str,
-    model: Optional[Mapping[str, Any]],
+    model: Optional[Painter],
     source: str = "",
     notes: Sequence[str] = (),
 ) -> str:
@@ -84,9 +86,10 @@ def sentence(
     return SEPARATOR.join(part for part in parts if part)
 
 
-def _through_a_service(plan: Mapping[str, Any]) -> str:
+def _through_a_service(plan: Plan) -> str:
     """Which way the job takes there, what leaves, who receives it, and what it costs."""
     route = plan["route"]
+    assert route is not None
     if plan["strength"] == 0:
         return _("strength 0 keeps the source as it is, nothing is computed")
     way = route_words.text_of(route, _).rstrip(".。")  # other parts follow
@@ -97,7 +100,7 @@ def _through_a_service(plan: Mapping[str, Any]) -> str:
     return SEPARATOR.join(part for part in parts if part)
 
 
-def sent(sends: Mapping[str, Any]) -> str:
+def sent(sends: Sends) -> str:
     """What leaves for a service for one picture."""
     size = _("{n} kB").format(n=max(1, round(sends["bytes"] / 1000)))
     if sends["width"] == 0:
@@ -105,13 +108,13 @@ def sent(sends: Mapping[str, Any]) -> str:
     return _("sends {picture} px, {size} at most").format(picture=_size(sends), size=size)
 
 
-def _what(plan: Mapping[str, Any], source: str) -> str:
+def _what(plan: Plan, source: str) -> str:
     """Without the comma before the source where none is named, as in Change Result."""
     parts = (_extent(plan, source).rstrip(COMMAS), _reach(plan))
     return SEPARATOR.join(part for part in parts if part)
 
 
-def _extent(plan: Mapping[str, Any], source: str) -> str:
+def _extent(plan: Plan, source: str) -> str:
     size = _size(plan["box"])
     if plan["mode"] == "txt2img":
         return _("New picture, {size} px").format(size=size)
@@ -126,7 +129,7 @@ def _extent(plan: Mapping[str, Any], source: str) -> str:
     return text.format(size=size, source=source).rstrip(" ,，、")  # where there is no source
 
 
-def _work(plan: Mapping[str, Any]) -> List[str]:
+def _work(plan: Plan) -> List[str]:
     if plan["mode"] == "upscale":
         return []
     if plan["steps_run"] == 0:
@@ -134,7 +137,7 @@ def _work(plan: Mapping[str, Any]) -> List[str]:
     return [_passes(plan), _time(plan.get("seconds"))]
 
 
-def _reach(plan: Mapping[str, Any]) -> str:
+def _reach(plan: Plan) -> str:
     """How far beyond the selection the result goes."""
     reach = int(plan.get("reach") or 0)
     if not reach or plan["mode"] != "inpaint":
@@ -147,10 +150,10 @@ def _reach(plan: Mapping[str, Any]) -> str:
     return text.format(n=reach)
 
 
-def _passes(plan: Mapping[str, Any]) -> str:
+def _passes(plan: Plan) -> str:
     """The steps of each pass, and in how many tiles it goes over what a model can't see at once.
     Absent in answers of older servers."""
-    passes = plan.get("passes") or [{"steps": plan["steps_run"], "tiles": 1}]
+    passes = plan.get("passes") or [{"steps": plan["steps_run"], "tiles": 1, **plan["generation"]}]
     text = _counted(plan["steps_run"]) + _tiles(passes[0])
     for one in passes[1:]:
         more = _("then {steps} at {size} px").format(steps=_counted(one["steps"]), size=_size(one))
@@ -158,7 +161,7 @@ def _passes(plan: Mapping[str, Any]) -> str:
     return text
 
 
-def _tiles(one: Mapping[str, int]) -> str:
+def _tiles(one: Pass) -> str:
     if one["tiles"] < 2:
         return ""
     return " " + ngettext("in {n} tile", "in {n} tiles", one["tiles"]).format(n=one["tiles"])
@@ -176,16 +179,16 @@ def _time(seconds: Optional[float]) -> str:
     return _("about {minutes} min").format(minutes=round(seconds / 60))
 
 
-def _model(plan: Mapping[str, Any], model: Optional[Mapping[str, Any]]) -> str:
+def _model(plan: Plan, model: Optional[Painter]) -> str:
     if plan["model"] == wire.PLAIN:
         return _("Lanczos: makes up nothing")
-    return told(str((model or {}).get("title") or plan["model"]))
+    return told((model["title"] if model else "") or plan["model"])
 
 
-def _size(box: Mapping[str, int]) -> str:
+def _size(box: Mapping[str, Any]) -> str:
     return "{} × {}".format(box["width"], box["height"])
 
 
-def model_of(models: Iterable[Mapping[str, Any]], name: str) -> Optional[Mapping[str, Any]]:
+def model_of(models: Iterable[Painter], name: str) -> Optional[Painter]:
     """The model of this id in the list of GET /v1/models."""
     return next((model for model in models if model["id"] == name), None)

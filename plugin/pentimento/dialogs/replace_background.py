@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Dict
+from typing import TYPE_CHECKING, Any
 
 import dialogs.native as native
 
 if TYPE_CHECKING:
-    from answers import Lists
+    from answers import Lists, PlanRequest
 
 native.start()
 
@@ -33,7 +33,7 @@ class BackgroundDialog(PlannedDialog):
         self.put(self._body(), self.status)
         self._handlers.append(config.connect("notify", self._changed))
 
-    def plan_request(self) -> Dict[str, Any]:
+    def plan_request(self) -> PlanRequest:
         """Raises NotPossible where the image can't take the result."""
         values = values_of(self.context.action, self.config)
         return replace_background.plan_request(self.context, values)

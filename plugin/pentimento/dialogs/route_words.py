@@ -3,9 +3,12 @@ sentences as the server's, for the translators. tests/contract holds the two tog
 
 from __future__ import annotations
 
-from typing import Any, Callable, Mapping
+from typing import TYPE_CHECKING, Callable
 
 from choices import N_
+
+if TYPE_CHECKING:
+    from answers import Route
 
 TEXTS = {
     "own_map": N_("{title} paints a new picture, steered by your {control} map."),
@@ -36,7 +39,7 @@ TEXTS = {
 }
 
 
-def text_of(route: Mapping[str, Any], translate: Callable[[str], str]) -> str:
+def text_of(route: Route, translate: Callable[[str], str]) -> str:
     """The route in words; one that is not known here, from a newer server, in the server's."""
     known = TEXTS.get(route["code"])
     if known is None:

@@ -3,7 +3,7 @@ once what is found."""
 
 from __future__ import annotations
 
-from typing import Any, Dict, List, Optional
+from typing import TYPE_CHECKING, Any, List, Optional
 
 import dialogs.native as native
 
@@ -16,6 +16,7 @@ import dialogs.previews as previews
 import dialogs.rows as rows
 import server
 import wire
+from context import values_of
 from dialogs.background import Background
 from dialogs.fields import BOTH
 from dialogs.hint_canvas import BESIDE, BOX, MOST, ON, HintCanvas
@@ -25,6 +26,9 @@ from gimpio import metadata, sources
 from gimpio.destination import Destination
 from hints import Hints
 from i18n import _
+
+if TYPE_CHECKING:
+    from answers import JobRequest
 
 HINTS = ("points", "without", "box")  # options
 WAIT_MS = 150  # after the last change of a text
@@ -143,7 +147,7 @@ class SelectDialog(JobDialog):
     # Hints
 
     def _hints(self) -> Hints:
-        return Hints.of({name: self.config.get_property(name) or "" for name in HINTS})
+        return Hints.of(values_of(self.context.action, self.config))
 
     def _shown(self, hints: Hints) -> None:
         """Something was shown on the picture."""
@@ -225,7 +229,7 @@ class Preview:
         self._extent: Optional[wire.Box] = None
         self._pixels: Optional[wire.Pixels] = None  # to be sent
         self._sent: Optional[wire.Sent] = None
-        self._wanted: Optional[Dict[str, Any]] = None
+        self._wanted: Optional[JobRequest] = None
         self._asking = False
         self._may_start = True
 

@@ -3,7 +3,7 @@ picture of both as the plan has them."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Dict, Mapping, Optional, Tuple
+from typing import TYPE_CHECKING, Any, Dict, Mapping, Tuple
 
 from gi.repository import Gtk
 
@@ -12,7 +12,7 @@ from dialogs.fields import Fields
 from i18n import _
 
 if TYPE_CHECKING:
-    from answers import Plan
+    from answers import Plan, PlanRequest
 
 WIDTH, HEIGHT = 96, 64  # px of the picture
 AROUND, BOX, INSIDE = (0.5, 0.5, 0.5, 0.25), (0.35, 0.55, 0.85, 0.6), (0.95, 0.6, 0.2, 0.9)
@@ -36,7 +36,7 @@ class Selecting(Gtk.Box):
         native.name(self._picture, _("What the model sees"))
         self.pack_start(self._picture, False, False, 0)
 
-    def show_plan(self, request: Dict[str, Any], plan: Plan) -> None:
+    def show_plan(self, request: PlanRequest, plan: Plan) -> None:
         self._rectangles = scaled(request, plan, WIDTH, HEIGHT)
         text = words(request, plan)
         self._picture.set_tooltip_text(text)
@@ -52,7 +52,7 @@ class Selecting(Gtk.Box):
         return False
 
 
-def words(request: Dict[str, Any], plan: Plan) -> str:
+def words(request: PlanRequest, plan: Plan) -> str:
     """The picture for those who do not see it."""
     size, box, selection = plan["generation"], plan["box"], request.get("selection") or plan["box"]
     return _("{selection} px selected, {box} px seen, painted at {size} px").format(
@@ -64,16 +64,16 @@ def _size(box: Mapping[str, Any]) -> str:
     return "{} × {}".format(box["width"], box["height"])
 
 
-def scaled(request: Dict[str, Any], plan: Plan, width: int, height: int) -> Dict[str, Rectangle]:
+def scaled(request: PlanRequest, plan: Plan, width: int, height: int) -> Dict[str, Rectangle]:
     """Canvas, box and selection as x, y, width and height within so many px; empty where nothing is
     selected."""
-    canvas: Optional[Dict[str, int]] = request.get("canvas")
-    if not canvas or not request.get("selection"):
+    canvas, selection = request.get("canvas"), request.get("selection")
+    if not canvas or not selection:
         return {}
     factor = min(width / canvas["width"], height / canvas["height"])
     left = (width - canvas["width"] * factor) / 2
     top = (height - canvas["height"] * factor) / 2
-    shown = {"canvas": canvas, "box": plan["box"], "selection": request["selection"]}
+    shown = {"canvas": canvas, "box": plan["box"], "selection": selection}
     return {
         name: (
             left + (box["x"] - canvas["x"]) * factor,

@@ -3,7 +3,7 @@ without which nothing is sent there."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Dict, Optional
+from typing import TYPE_CHECKING, Any, Optional
 
 from gi.repository import Gtk
 
@@ -18,7 +18,7 @@ from i18n import _
 from server_texts import told
 
 if TYPE_CHECKING:
-    from answers import BackendEntry, Route
+    from answers import BackendEntry, Caps, Route, ServiceChange
 
 WIDTH = 560
 TEST, SAVED = 1, 2
@@ -131,16 +131,16 @@ class SetUp:
 
     # What it does
 
-    def _change(self) -> Dict[str, Any]:
+    def _change(self) -> ServiceChange:
         """What differs from what is kept. Raises PluginError for a limit that is no number."""
         place = self.place
-        change: Dict[str, Any] = {}
+        change: ServiceChange = {}
         address, model = self.address.get_text().strip(), self.model.get_text().strip()
         if place["own_address"] and address != place["base_url"]:
             change["base_url"] = address or None
         if model != place["model"]:
             change["model"] = model or None
-        caps = {"per_job": amount(self.per_job), "per_day": amount(self.per_day)}
+        caps: Caps = {"per_job": amount(self.per_job), "per_day": amount(self.per_day)}
         if caps != place["caps"]:
             change["caps"] = caps
         return change

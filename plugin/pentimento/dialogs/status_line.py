@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, Dict, List, Optional
+from typing import TYPE_CHECKING, Any, List, Optional
 
 from gi.repository import GLib, Gtk
 
@@ -18,7 +18,7 @@ from errors import PluginError, ServerUnreachable
 from i18n import _
 
 if TYPE_CHECKING:
-    from answers import Plan
+    from answers import BackendEntry, Plan, PlanRequest
 
 DELAY_MS = 200  # after the last change, so that a dragged slider asks once
 LINES = 2  # that are always there for the text, so that the window stays as it is
@@ -35,7 +35,7 @@ class StatusLine(Gtk.Box):
         super().__init__(orientation=Gtk.Orientation.HORIZONTAL, spacing=native.SPACING)
         self._dialog = dialog
         self._lists = no_lists()
-        self._places: List[Dict[str, Any]] = []
+        self._places: List[BackendEntry] = []
         self.plan: Optional[Plan] = None  # the newest one
         self._background = Background()
         self._asking = False  # one question at a time: its answer or the newest one's, no other
@@ -91,7 +91,7 @@ class StatusLine(Gtk.Box):
         )
         return GLib.SOURCE_REMOVE
 
-    def _plan(self, request: Optional[Dict[str, Any]], may_start: bool):
+    def _plan(self, request: Optional[PlanRequest], may_start: bool):
         """In a thread: address and plan; no plan without a request. Starts the server the first
         time only: not again against a person's will. What there is to choose from is told also
         where the plan fails, since a model that is gone may be why."""
@@ -138,7 +138,8 @@ class StatusLine(Gtk.Box):
         self._dialog.allow(not missing)
 
     def _sentence(self, url: str, plan: Plan) -> str:
-        known = [*self._lists["models"], *self._lists.get("upscalers", ())]
+        known: List[plan_words.Painter] = [*self._lists["models"]]
+        known += self._lists.get("upscalers", ())
         model = plan_words.model_of(known, plan["model"])
         where = plan_words.destination(url)
         dialog = self._dialog

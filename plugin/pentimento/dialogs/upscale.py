@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Dict
+from typing import TYPE_CHECKING, Any
 
 import dialogs.native as native
 
 if TYPE_CHECKING:
-    from answers import Lists
+    from answers import Lists, PlanRequest
 
 native.start()
 
@@ -53,7 +53,7 @@ class UpscaleDialog(PlannedDialog):
         body = rows.column_of(fields.scale("detail", ()), painting)
         return native.expander(_("Detail painted _by a model"), body, fields.differs("detail"))
 
-    def plan_request(self) -> Dict[str, Any]:
+    def plan_request(self) -> PlanRequest:
         return upscale.plan_request(self.context, values_of(self.context.action, self.config))
 
     def known(self, lists: Lists, _places: Any) -> None:

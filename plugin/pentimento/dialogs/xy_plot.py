@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Dict, List
+from typing import TYPE_CHECKING, Any, List
 
 import dialogs.native as native
 
 if TYPE_CHECKING:
-    from answers import Plan
+    from answers import Plan, PlanRequest
 
 native.start()
 
@@ -36,12 +36,12 @@ class PlotDialog(PlannedDialog):
         self.put(rows.column_of(*parts), self.status)
         self._handlers.append(config.connect("notify", lambda *_args: self.status.update()))
 
-    def plan_request(self) -> Dict[str, Any]:
+    def plan_request(self) -> PlanRequest:
         values = values_of(self.context.action, self.config)
         self.count = len(xy_plot.cells(values))
         return xy_plot.plan_request(self.context, values)
 
-    def plan(self, client: Any, request: Dict[str, Any]) -> Plan:
+    def plan(self, client: Any, request: PlanRequest) -> Plan:
         """Of one picture, with the time that all of them take."""
         plan = super().plan(client, request)
         if plan.get("seconds") is not None:

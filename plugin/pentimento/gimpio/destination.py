@@ -7,7 +7,7 @@ be converted to and from exactly; both are refused unless the person has chosen 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Dict
+from typing import TYPE_CHECKING, Any
 
 from gi.repository import Gimp
 
@@ -15,6 +15,9 @@ import choices
 from errors import NotPossible
 from gimpio import pixels
 from i18n import _
+
+if TYPE_CHECKING:
+    from option_values import Values
 
 
 @dataclass(frozen=True)
@@ -26,7 +29,7 @@ class Destination:
     mark: bool = False
 
     @classmethod
-    def of(cls, values: Dict[str, Any]) -> Destination:
+    def of(cls, values: Values) -> Destination:
         return cls(
             values.get("target") == choices.NEW_IMAGE,  # not all actions have the choice
             values["convert"],

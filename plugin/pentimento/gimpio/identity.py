@@ -7,14 +7,15 @@ other layer. A copy of a layer has its name too; in one image the tattoos tell t
 from __future__ import annotations
 
 import uuid
-from typing import Any, Dict, Iterable, List, Optional, Tuple
+from typing import TYPE_CHECKING, Any, Dict, Iterable, List, Optional, Tuple
 
 from gi.repository import Gimp
 
+if TYPE_CHECKING:
+    from records import LayerReference
+
 NAME = "pentimento-id"
 FLAGS = Gimp.PARASITE_PERSISTENT | Gimp.PARASITE_UNDOABLE
-
-Reference = Dict[str, Any]  # of a layer in a record: its name as "id", and its "tattoo"
 
 
 class Ledger:
@@ -31,7 +32,7 @@ class Ledger:
         key = (Gimp.Image if isinstance(item, Gimp.Image) else Gimp.Item, item.get_id())
         return self._new.setdefault(key, (item, uuid.uuid4().hex))[1]
 
-    def reference(self, layer: Any) -> Reference:
+    def reference(self, layer: Any) -> LayerReference:
         return {"id": self.name_of(layer), "tattoo": layer.get_tattoo()}
 
     def write(self) -> None:

@@ -11,7 +11,7 @@ from gi.repository import Gimp
 import texts
 
 if TYPE_CHECKING:
-    from records import LayerRecord
+    from records import LayerRecord, MapRecord
 
 NAME = "pentimento-job"
 MAP, MAPS = "pentimento-map", "pentimento-maps"  # on a control map; on the group that holds them
@@ -63,6 +63,7 @@ def read_mark(layer, name: str) -> Optional[Dict[str, Any]]:
     return mark if isinstance(mark, dict) else None
 
 
-def map_of(layer) -> Optional[Dict[str, Any]]:
+def map_of(layer) -> Optional[MapRecord]:
     """Of a control map that Pentimento drew: its `type` and its `source`. None for other layers."""
-    return read_mark(layer, MAP)
+    mark: Any = read_mark(layer, MAP)
+    return mark

@@ -98,11 +98,16 @@ from options.steering import (
     STEERING,
 )
 from options.values import (
+    ControlValues,
+    ReferenceValues,
     alpha_of,
+    controls_of,
+    defaults_of,
     intent_of,
     loras_of,
     mask_options_of,
     observed,
+    references_of,
     sampler_of,
     service_of,
     steps_of,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Dict, List, Optional, Tuple
+from typing import TYPE_CHECKING, Any, Dict, List, Mapping, Optional, Tuple
 
 from gi.repository import Gimp, Gtk, Pango
 
@@ -13,12 +13,15 @@ import procedures
 from context import Context
 from i18n import _
 
+if TYPE_CHECKING:
+    from option_values import Values
+
 FILL, REFINE, NEW = "regenerate_selection", "image_to_image", "text_to_image"
 NAME_CHARACTERS = 14  # of an image's name that are always seen
 TEXT, ID = 0, 1  # the columns of a Gtk.ComboBoxText
 
 
-def action_for(image: Any, values: Dict[str, Any]) -> procedures.Action:
+def action_for(image: Any, values: Values) -> procedures.Action:
     """A selection is filled or refined; without one the source is, or a new picture is made."""
     if image is None:
         return procedures.BY_KEY[NEW]
@@ -28,12 +31,14 @@ def action_for(image: Any, values: Dict[str, Any]) -> procedures.Action:
     return procedures.BY_KEY[NEW if options.strength_of(values) >= 1 else REFINE]
 
 
-def values_for(action: procedures.Action, values: Dict[str, Any]) -> Dict[str, Any]:
+def values_for(action: procedures.Action, values: Values) -> Values:
     """The panel's values as far as the action has them, its own defaults for the others."""
-    return {option.name: values.get(option.name, option.default) for option in action.options}
+    every: Mapping[str, Any] = values
+    found: Any = {option.name: every.get(option.name, option.default) for option in action.options}
+    return found
 
 
-def button_words(action: procedures.Action, values: Dict[str, Any], source: str) -> str:
+def button_words(action: procedures.Action, values: Values, source: str) -> str:
     """What pressing the button does; `source` names what is refined."""
     percent = round(options.strength_of(values) * 100)
     if action.key == NEW:
@@ -54,7 +59,7 @@ def look(image: Optional[Any]) -> Tuple[Any, ...]:
     return (image.get_id(), *list(Gimp.Selection.bounds(image))[1:], chosen, *size)
 
 
-def context_of(context: Context, action: procedures.Action, values: Dict[str, Any]) -> Context:
+def context_of(context: Context, action: procedures.Action, values: Values) -> Context:
     """The context of one run, whose values stay as they are now."""
     return Context(
         action,

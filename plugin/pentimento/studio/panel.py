@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any, Callable, Dict, List, Optional, Tuple
 import dialogs.native as native
 
 if TYPE_CHECKING:
-    from answers import BackendEntry, Lists, Plan
+    from answers import BackendEntry, Lists, Plan, PlanRequest
+    from option_values import Values
 
 native.start()
 
@@ -230,7 +231,7 @@ class Panel:
 
     # What the status line asks (see dialogs.status_line)
 
-    def values(self) -> Dict[str, Any]:
+    def values(self) -> Values:
         return values_of(self.action, self.config)
 
     def chosen_action(self) -> Any:
@@ -240,14 +241,14 @@ class Panel:
     def run_context(self) -> Context:
         return aim.context_of(self.context, self.chosen_action(), self.values())
 
-    def plan_request(self) -> Dict[str, Any]:
+    def plan_request(self) -> PlanRequest:
         context = self.run_context()
         if context.image is not None:
             Destination.of(context.values).check(context.image)
         action = importlib.import_module("actions." + context.action.key)
         return action.plan_request(context, context.values)
 
-    def plan(self, client: Any, request: Dict[str, Any]) -> Plan:
+    def plan(self, client: Any, request: PlanRequest) -> Plan:
         return client.plan(request)
 
     def known(self, lists: Lists, places: List[BackendEntry]) -> None:

@@ -5,13 +5,16 @@ from __future__ import annotations
 
 import threading
 from contextlib import suppress
-from typing import Any, Callable, Dict, Optional
+from typing import TYPE_CHECKING, Any, Callable, Mapping, Optional
 
 import texts
 from actions.work import Begun, progress_of
 from dialogs.background import Background
 from errors import PluginError
 from i18n import _
+
+if TYPE_CHECKING:
+    from answers import JobRequest
 
 WAITING, AT_WORK, ENDED = "waiting", "at work", "ended"
 
@@ -42,7 +45,7 @@ class Run:
         self._changed, self._ended = changed, ended
 
     def start(self) -> None:
-        request = {**self.begun.request, "preview": True}
+        request: JobRequest = {**self.begun.request, "preview": True}
         begun = self.begun
 
         def follow() -> Any:
@@ -74,7 +77,7 @@ class Run:
 
         threading.Thread(target=go, daemon=True).start()
 
-    def _hear(self, event: str, data: Dict[str, Any]) -> None:
+    def _hear(self, event: str, data: Mapping[str, Any]) -> None:
         """In the thread that follows."""
         if event == "preview":
             with suppress(PluginError):  # there is a newer one soon
@@ -92,7 +95,7 @@ class Run:
         self.preview = picture
         self._changed(self)
 
-    def _heard(self, event: str, data: Dict[str, Any]) -> None:
+    def _heard(self, event: str, data: Mapping[str, Any]) -> None:
         progress = progress_of(event, data)
         if event in ("loading", "step") or data.get("status") == "running":
             self.state = AT_WORK

@@ -16,7 +16,6 @@ import hashlib
 import os
 import platform
 import re
-import resource
 import signal
 import socket
 import statistics
@@ -24,8 +23,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +32,7 @@ sys.path[:0] = [str(REPO / "server"), str(REPO), str(REPO / "benchmarks")]
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 import numpy as np
+from measuring import finished, memory_mb, processor_seconds, server, spread, table
 from tests.server.front import Front, until
 
 PAGE = REPO / "docs" / "performance.md"
@@ -41,52 +40,6 @@ RAW = {"Accept": "application/x-pixels"}
 MIB = 2**20
 TRIES = 3
 PARTS = ("start", "cold", "engine", "transport", "second", "queue", "memory", "gimp")
-
-
-def spread(values: list[float], digits: int = 2) -> str:
-    low, middle, high = min(values), statistics.median(values), max(values)
-    return f"{middle:.{digits}f} ({low:.{digits}f} to {high:.{digits}f})"
-
-
-def table(*rows: tuple[str, ...]) -> str:
-    lines = [" | ".join(row) for row in rows]
-    lines.insert(1, " | ".join(["---"] * len(rows[0])))
-    return "\n".join(f"| {line} |" for line in lines)
-
-
-# Processes
-
-
-def processor_seconds(pid: int) -> float:
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-
-def memory_mb(pid: int, what: str) -> float:
-    found = re.search(rf"{what}:\s+(\d+) kB", Path(f"/proc/{pid}/status").read_text())
-    assert found, what
-    return int(found[1]) / 1024
-
-
-def finished(*command: str) -> float:
-    """Processor seconds of a program until it ends."""
-    before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    environment = {**os.environ, "PYTHONPATH": str(REPO / "server")}
-    subprocess.run(
-        [sys.executable, *command], env=environment, check=True, stdout=subprocess.DEVNULL
-    )
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-
-
-@contextmanager
-def server() -> Iterator[Front]:
-    with tempfile.TemporaryDirectory() as folder:
-        running = Front(Path(folder, "data"), None)
-        try:
-            yield running
-        finally:
-            running.stop()
 
 
 # Starts

@@ -29,8 +29,8 @@ ROOTS = (
     *(plan.Plan, snapshot.Jobs, snapshot.Accepted, snapshot.StepEvent, snapshot.LoadingEvent),
 )
 ASKED = (job.JobRequest, plan.PlanRequest, ServiceChange)
-HEAD = '''"""The shapes of the server's answers and of what it is asked, for mypy alone: nothing checks them
-as GIMP runs. Of what it is asked, and of the request in a record, fields may be missing.
+HEAD = '''"""The shapes of the server's answers and of what it is asked, for mypy alone: nothing
+checks them as GIMP runs. What it is asked, and the request in a record, may lack fields.
 Written by tools/answers.py from the server's own models: do not edit."""
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ class Lists(Models, StyleList):
 '''
 
 
-VALUES = '''"""The values of an action's options by name, for mypy alone: an action has some of them.
+VALUES = '''"""The values of options by name, for mypy alone: an action has some of them.
 Written by tools/answers.py from the plug-in's own table (options/): do not edit."""
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
-"""The shapes of the server's answers and of what it is asked, for mypy alone: nothing checks them
-as GIMP runs. Of what it is asked, and of the request in a record, fields may be missing.
+"""The shapes of the server's answers and of what it is asked, for mypy alone: nothing
+checks them as GIMP runs. What it is asked, and the request in a record, may lack fields.
 Written by tools/answers.py from the server's own models: do not edit."""
 
 from __future__ import annotations

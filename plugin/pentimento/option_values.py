@@ -1,4 +1,4 @@
-"""The values of an action's options by name, for mypy alone: an action has some of them.
+"""The values of options by name, for mypy alone: an action has some of them.
 Written by tools/answers.py from the plug-in's own table (options/): do not edit."""
 
 from __future__ import annotations

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 from PIL import Image
 from tests.cli.shell import Shell, photo
-from tests.support import awkward, awkward_pictures
-from tests.support.awkward_pictures import FEW, GREY_18, PICTURES, Sample
+from tests.support import awkward, awkward_pictures, picture_writers
+from tests.support.awkward_pictures import FEW, PICTURES, Sample
+from tests.support.icc_profiles import GREY_18
 
 from pentimento.imaging import decode, file_header, pixels
 
@@ -117,11 +118,11 @@ def test_a_mask_and_its_photo_both_end_upright(served: Shell, orientation: int, 
     (served.folder / "a.jpg").write_bytes(photo_of.data)
     dark = awkward_pictures.scene()[..., 0] < 0.3
     stored = awkward_pictures.laid(np.where(dark, 65535, 0).astype(np.uint16), orientation)
-    tag = awkward_pictures.exif(orientation)
+    tag = picture_writers.exif(orientation)
     if kind == "png":
-        mask = awkward_pictures.png(stored[..., None], 16, 0, awkward_pictures.chunk(b"eXIf", tag))
+        mask = picture_writers.png(stored[..., None], 16, 0, picture_writers.chunk(b"eXIf", tag))
     else:
-        mask = awkward_pictures.tiff(stored, orientation)
+        mask = picture_writers.tiff(stored, orientation)
     name = f"m.{kind.removesuffix('16')}"
     (served.folder / name).write_bytes(mask)
     done = served(

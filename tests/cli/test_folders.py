@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 from tests.cli.shell import Shell
-from tests.models.test_recognise import CASES, KOHYA_K, lora
+from tests.models.header_shapes import CASES, KOHYA_K, lora
 from tests.models.weight_files import write
 
 from pentimento.cli import checks

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 import openai
 import pytest
 import webuiapi
+from tests.faces.asking import paint
 from tests.server.front import Front
 
 from pentimento.models.library.registry import STARTER_FOLDER
@@ -51,3 +52,8 @@ def made(front: Front) -> Callable[[], list[dict]]:
         return [job for job in jobs if job["id"] not in before]
 
     return since
+
+
+@pytest.fixture(scope="module")
+def ball(a1111):
+    return paint(a1111)

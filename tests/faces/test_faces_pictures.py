@@ -20,7 +20,7 @@ import pytest
 from PIL import Image
 from tests.faces.pictures import photo, png, unpacked
 from tests.server.front import Front
-from tests.support import awkward, awkward_pictures
+from tests.support import awkward, awkward_pictures, picture_writers
 from tests.support.awkward_pictures import BOMBS, DAMAGED, PICTURES, Sample
 
 from pentimento.imaging import decode, file_header, pixels
@@ -166,8 +166,8 @@ def test_damaged_pictures_are_refused(front: Front, data: bytes) -> None:
 
 
 def labelled() -> bytes:
-    chunk = awkward_pictures.chunk(b"tEXt", b"parameters\0" + PARAMETERS.encode("latin-1"))
-    return awkward_pictures.png(awkward_pictures.u8(awkward_pictures.scene()), 8, 2, chunk)
+    chunk = picture_writers.chunk(b"tEXt", b"parameters\0" + PARAMETERS.encode("latin-1"))
+    return picture_writers.png(awkward_pictures.u8(awkward_pictures.scene()), 8, 2, chunk)
 
 
 @pytest.mark.parametrize("prompt", awkward.cases(awkward.FEW))
@@ -230,7 +230,7 @@ def test_user_comments_of_other_programs_are_read(front: Front, kind: str, comme
 
 def info_of(front: Front, text: str) -> dict[str, Any]:
     body = b"parameters\0\0\0\0\0" + text.encode("utf-8", "surrogatepass")
-    data = awkward_pictures.png(np.zeros((2, 2, 3)), 8, 2, awkward_pictures.chunk(b"iTXt", body))
+    data = picture_writers.png(np.zeros((2, 2, 3)), 8, 2, picture_writers.chunk(b"iTXt", body))
     answer = front.call("POST", "/sdapi/v1/png-info", {"image": text_of(data)})
     assert answer.status == 200, answer.body
     return answer.json
@@ -416,8 +416,8 @@ def test_strips_are_pictures(front: Front, width: int, height: int) -> None:
 
 
 def test_a_text_that_unpacks_to_gigabytes_is_left_out(front: Front) -> None:
-    bomb = awkward_pictures.chunk(b"zTXt", b"parameters\0\0" + zlib.compress(bytes(80_000_000)))
-    data = awkward_pictures.png(np.zeros((2, 2, 3)), 8, 2, bomb)
+    bomb = picture_writers.chunk(b"zTXt", b"parameters\0\0" + zlib.compress(bytes(80_000_000)))
+    data = picture_writers.png(np.zeros((2, 2, 3)), 8, 2, bomb)
     told = front.call("POST", "/sdapi/v1/png-info", {"image": text_of(data)})
     assert told.status == 200
     assert told.json["info"] == ""

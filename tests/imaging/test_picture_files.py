@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.support import awkward, awkward_pictures
+from tests.support import awkward, awkward_pictures, icc_profiles, picture_writers
 from tests.support.awkward_pictures import DAMAGED, PICTURES, Sample
 
 from pentimento.core.errors import BadInput
@@ -78,8 +78,8 @@ def test_colours_come_back_into_their_profile(name: str) -> None:
 
 
 def test_a_profile_of_tables_changes_deep_colours_as_littlecms_does_and_keeps_them_fine() -> None:
-    exact = profiles.read(awkward_pictures.P3)
-    tables = profiles.Profile(awkward_pictures.P3, "RGB")
+    exact = profiles.read(icc_profiles.P3)
+    tables = profiles.Profile(icc_profiles.P3, "RGB")
     values = awkward_pictures.u16(awkward_pictures.scene(400, 300) * 0.6 + 0.2)
     found, right = tables.to_srgb(values), exact.to_srgb(values)
     apart = np.abs(found.astype(int) - right) / 257
@@ -105,8 +105,8 @@ def test_a_mask_lies_on_its_picture_however_either_was_stored(
     dark = awkward_pictures.scene()[..., 0] < 0.3
     path = tmp_path / "mask.png"
     stored = awkward_pictures.laid(np.where(dark, 255, 0).astype("u1"), orientation)
-    exif = awkward_pictures.chunk(b"eXIf", awkward_pictures.exif(orientation))
-    path.write_bytes(awkward_pictures.png(stored[..., None], 8, 0, exif))
+    exif = picture_writers.chunk(b"eXIf", picture_writers.exif(orientation))
+    path.write_bytes(picture_writers.png(stored[..., None], 8, 0, exif))
     assert np.array_equal(bands.load_mask(PixelFile(path, 48, 32)) > 0, dark)
 
 

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
-from tests.support import awkward_pictures
+from tests.support import icc_profiles
 from tests.support.awkward_pictures import PICTURES
 
 from pentimento.core.errors import BadInput
@@ -109,7 +109,7 @@ def test_pixels_that_were_changed_on_the_way_are_damaged():
 
 
 def test_text_and_profile_go_along():
-    profile = awkward_pictures.P3
+    profile = icc_profiles.P3
     data = written(
         noise(5, 5, 3, np.uint8), 2, profile=profile, texts={"parameters": "猫 قطة 👩‍👩‍👧"}
     )

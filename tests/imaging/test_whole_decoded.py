@@ -9,8 +9,8 @@ import zlib
 import numpy as np
 import pytest
 from PIL import Image
-from tests.support.awkward_pictures import chunk
 from tests.support.large_pictures import as_png, by_pillow
+from tests.support.picture_writers import chunk
 
 from pentimento.core.errors import TooLarge
 from pentimento.core.geometry import Size

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
-from tests.models.test_recognise import CASES
+from tests.models.header_shapes import CASES
 from tests.models.weight_files import write
 
 from pentimento.models.library.parts.controlnet_lora import Addons

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.models.header_shapes import QWEN, diffusers_flux, lora
 from tests.models.test_checkpoint import SD15, SDXL
 from tests.models.test_denoisers import write_base
-from tests.models.test_recognise import QWEN, diffusers_flux, lora
 from tests.models.weight_files import write
 
 from pentimento.cli import run_options

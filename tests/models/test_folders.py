@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from tests.models.folders import safetensors as tiny
 from tests.models.folders import write_json, write_model
-from tests.models.test_recognise import CASES, KOHYA_K, lora
+from tests.models.header_shapes import CASES, KOHYA_K, lora
 from tests.models.weight_files import write
 
 from pentimento.core.errors import BadInput, Conflict, NotFound

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 from tests.models.folders import write_json, write_model
-from tests.models.test_recognise import CASES, KOHYA_K, lora
+from tests.models.header_shapes import CASES, KOHYA_K, lora
 from tests.models.weight_files import safetensors, write
 
 from pentimento.api import listing

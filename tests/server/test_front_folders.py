@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from tests.models.test_recognise import CASES, KOHYA_K, lora
+from tests.models.header_shapes import CASES, KOHYA_K, lora
 from tests.models.weight_files import write
 from tests.server.front import Front
 

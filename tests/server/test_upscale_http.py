@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 from PIL import Image
 from tests.server.front import Front, until
-from tests.support.awkward_pictures import _iccp, _png_of, rgb_profile, scene, srgb_curve, u8, u16
+from tests.support.awkward_pictures import iccp, png_of, scene, u8, u16
+from tests.support.icc_profiles import rgb_profile, srgb_curve
 
 WIDE = ((0.64, 0.33), (0.21, 0.71), (0.15, 0.06))  # primaries of Adobe RGB
 
@@ -109,7 +110,7 @@ def test_a_result_larger_than_pictures_may_be_is_refused_before_it_is_made(front
 def test_a_file_keeps_its_profile(front: Front) -> None:
     profile = rgb_profile(WIDE, srgb_curve())
     picture = u8(scene(64, 48)[..., :3])
-    data = _png_of(picture, _iccp(profile))
+    data = png_of(picture, iccp(profile))
     stored = front.call("PUT", "/v1/blobs", data, {"Content-Type": "image/png"}).json
     request = {"mode": "upscale", "source": {"blob": stored["id"]}, "scale": 2}
     job = front.finished(front.start(request), 120)

@@ -18,10 +18,25 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from PIL import Image, ImageCms
+from PIL import Image
+from tests.support.icc_profiles import (
+    ADOBE,
+    ADOBE_PRIMARIES,
+    BROKEN_PROFILES,
+    GREY_18,
+    LINEAR,
+    P3,
+    P3_PRIMARIES,
+    SRGB,
+    SWAPPED,
+    WIDE_TABLE,
+    decoded_srgb,
+    encoded_srgb,
+    shown,
+)
+from tests.support.picture_writers import ORIENTATION, chunk, exif, png, tiff
 
 WIDTH, HEIGHT = 48, 32
-ORIENTATION = 0x0112
 
 
 @dataclass(frozen=True)
@@ -82,44 +97,6 @@ def saved(image: Image.Image, kind: str, **options: Any) -> bytes:
     return target.getvalue()
 
 
-def chunk(name: bytes, body: bytes) -> bytes:
-    return struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body))
-
-
-def png(
-    rows: np.ndarray, depth: int, colour: int, *extra: bytes, packed: bytes | None = None
-) -> bytes:
-    """A PNG written here: `rows` `(h, w, c)` of whole numbers, `extra` chunks before the pixels."""
-    height, width = rows.shape[:2]
-    header = struct.pack(">IIBBBBB", width, height, depth, colour, 0, 0, 0)
-    lines = b""
-    for row in rows:
-        if depth == 16:
-            line = row.astype(">u2").tobytes()
-        elif depth == 8:
-            line = row.astype("u1").tobytes()
-        else:
-            bits = np.unpackbits(row.reshape(-1, 1).astype("u1"), axis=1)[:, 8 - depth :]
-            line = np.packbits(bits.reshape(-1)).tobytes()
-        lines += b"\0" + line
-    parts = (
-        chunk(b"IHDR", header),
-        *extra,
-        chunk(b"IDAT", packed or zlib.compress(lines)),
-        chunk(b"IEND", b""),
-    )
-    return b"\x89PNG\r\n\x1a\n" + b"".join(parts)
-
-
-def exif(orientation: int) -> bytes:
-    """A TIFF of one tag, as EXIF blocks are."""
-    return (
-        b"II*\0\x08\0\0\0\x01\0"
-        + struct.pack("<HHIHH", ORIENTATION, 3, 1, orientation, 0)
-        + bytes(4)
-    )
-
-
 LAID: dict[int, Callable[[np.ndarray], np.ndarray]] = {  # how an upright picture is stored
     1: lambda a: a,
     2: lambda a: np.flip(a, 1),
@@ -137,128 +114,17 @@ def laid(upright: np.ndarray, orientation: int) -> np.ndarray:
     return np.ascontiguousarray(LAID[orientation](upright))
 
 
-# Profiles. Primaries are xy; curves are gammas.
-
-SRGB_PRIMARIES = ((0.64, 0.33), (0.30, 0.60), (0.15, 0.06))
-P3_PRIMARIES = ((0.680, 0.320), (0.265, 0.690), (0.150, 0.060))
-ADOBE_PRIMARIES = ((0.64, 0.33), (0.21, 0.71), (0.15, 0.06))
-D65 = (0.3127, 0.3290)
-D50 = np.array([0.9642, 1.0, 0.8249])
-BRADFORD = np.array(
-    [[0.8951, 0.2664, -0.1614], [-0.7502, 1.7135, 0.0367], [0.0389, -0.0685, 1.0296]]
-)
-
-
-def xyz(xy: tuple[float, float]) -> np.ndarray:
-    x, y = xy
-    return np.array([x / y, 1.0, (1 - x - y) / y])
-
-
-def to_d50(primaries: tuple[tuple[float, float], ...]) -> np.ndarray:
-    """Linear colours of these primaries at D65 as XYZ at D50 (SMPTE RP 177, Bradford)."""
-    columns = np.stack([xyz(primary) for primary in primaries], -1)
-    matrix = columns * np.linalg.solve(columns, xyz(D65))
-    cones = BRADFORD @ D50 / (BRADFORD @ xyz(D65))
-    return np.linalg.inv(BRADFORD) @ np.diag(cones) @ BRADFORD @ matrix
-
-
-def _s15(*values: float) -> bytes:
-    return b"".join(struct.pack(">i", round(value * 65536)) for value in values)
-
-
-def _profile(space: bytes, tags: dict[bytes, bytes]) -> bytes:
-    start = 128 + 4 + 12 * len(tags)
-    table, body = b"", b""
-    for name, value in tags.items():
-        value += bytes(-len(value) % 4)
-        table += struct.pack(">4sII", name, start + len(body), len(value))
-        body += value
-    head = bytearray(128)
-    head[8:12] = b"\x02\x40\0\0"
-    head[12:16], head[16:20], head[20:24], head[36:40] = b"mntr", space, b"XYZ ", b"acsp"
-    head[68:80] = _s15(*D50)
-    whole = bytes(head) + struct.pack(">I", len(tags)) + table + body
-    return struct.pack(">I", len(whole)) + whole[4:]
-
-
-def gamma_curve(gamma: float) -> bytes:
-    return b"curv\0\0\0\0" + struct.pack(">IH", 1, round(gamma * 256))
-
-
-def srgb_curve() -> bytes:
-    """As Display P3 has it: the parametric curve of IEC 61966-2-1."""
-    return b"para\0\0\0\0\0\x03\0\0" + _s15(2.4, 1 / 1.055, 0.055 / 1.055, 1 / 12.92, 0.04045)
-
-
-def table_curve(gamma: float, entries: int = 1024) -> bytes:
-    points = np.rint(np.linspace(0, 1, entries) ** gamma * 65535).astype(">u2")
-    return b"curv\0\0\0\0" + struct.pack(">I", entries) + points.tobytes()
-
-
-def rgb_profile(primaries: tuple[tuple[float, float], ...], curve: bytes) -> bytes:
-    columns = to_d50(primaries).T
-    tags = {
-        b"desc": b"desc\0\0\0\0\0\0\0\x05test\0" + bytes(78),
-        b"wtpt": b"XYZ \0\0\0\0" + _s15(*D50),
-    }
-    for letter, column in zip(b"rgb", columns, strict=True):
-        tags[bytes([letter]) + b"XYZ"] = b"XYZ \0\0\0\0" + _s15(*column)
-        tags[bytes([letter]) + b"TRC"] = curve
-    return _profile(b"RGB ", tags)
-
-
-def grey_profile(curve: bytes) -> bytes:
-    return _profile(b"GRAY", {b"wtpt": b"XYZ \0\0\0\0" + _s15(*D50), b"kTRC": curve})
-
-
-SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
-P3 = rgb_profile(P3_PRIMARIES, srgb_curve())
-ADOBE = rgb_profile(ADOBE_PRIMARIES, gamma_curve(563 / 256))
-SWAPPED = rgb_profile((SRGB_PRIMARIES[2], SRGB_PRIMARIES[1], SRGB_PRIMARIES[0]), srgb_curve())
-LINEAR = rgb_profile(SRGB_PRIMARIES, gamma_curve(1.0))
-WIDE_TABLE = rgb_profile(P3_PRIMARIES, table_curve(1.8))
-GREY_18 = grey_profile(gamma_curve(1.8))
-GREY_SRGB = grey_profile(srgb_curve())
-BROKEN_PROFILES: dict[str, bytes] = {
-    "empty": b"",
-    "words": b"this is no profile at all",
-    "header_only": P3[:128],
-    "cut": P3[:200],
-    "huge_count": P3[:128] + b"\xff" * 4 + P3[132:],
-    "wild_offsets": P3[:136] + b"\xff\xff\xff\xf0" * 20 + P3[216:],
-    "flat_curves": rgb_profile(P3_PRIMARIES, b"curv\0\0\0\0" + struct.pack(">I", 2) + bytes(4)),
-    "no_red": P3.replace(b"rXYZ", b"gXYZ", 1),
-}
-
-
-def decoded_srgb(encoded: np.ndarray) -> np.ndarray:
-    return np.where(encoded <= 0.04045, encoded / 12.92, ((encoded + 0.055) / 1.055) ** 2.4)
-
-
-def encoded_srgb(linear: np.ndarray) -> np.ndarray:
-    held = np.clip(linear, 0, 1)
-    return np.where(held <= 0.0031308, held * 12.92, 1.055 * held ** (1 / 2.4) - 0.055)
-
-
-def shown(
-    values: np.ndarray, primaries: Any, decode: Callable[[np.ndarray], np.ndarray]
-) -> np.ndarray:
-    """What colours of a profile look like in sRGB."""
-    to_linear_srgb = np.linalg.inv(to_d50(SRGB_PRIMARIES)) @ to_d50(primaries)
-    return encoded_srgb(decode(values) @ to_linear_srgb.T)
-
-
 # Kinds of files
 
 
-def _png_of(values: np.ndarray, *extra: bytes) -> bytes:
+def png_of(values: np.ndarray, *extra: bytes) -> bytes:
     """8 or 16 bits, 1 to 4 channels, as the array has them."""
     channels = values.reshape(*values.shape[:2], -1)
     colour = {1: 0, 2: 4, 3: 2, 4: 6}[channels.shape[2]]
     return png(channels, 8 * values.itemsize, colour, *extra)
 
 
-def _iccp(profile: bytes) -> bytes:
+def iccp(profile: bytes) -> bytes:
     return chunk(b"iCCP", b"test\0\0" + zlib.compress(profile))
 
 
@@ -271,7 +137,7 @@ def oriented(orientation: int, kind: str) -> Sample:
     own = (u16 if deep else u8)(upright)
     ending = kind.removesuffix("16")
     if ending == "png":
-        data = _png_of(pixels, chunk(b"eXIf", exif(orientation)))
+        data = png_of(pixels, chunk(b"eXIf", exif(orientation)))
         return Sample(data, "png", opaque(upright), stored=own)
     if ending == "tif":
         data = tiff(pixels, orientation)
@@ -283,84 +149,6 @@ def oriented(orientation: int, kind: str) -> Sample:
         return Sample(data, "jpg", opaque(upright), exact=0.03)
     data = saved(Image.fromarray(pixels), "WEBP", lossless=True, exif=tags)
     return Sample(data, "webp", opaque(upright), stored=own)
-
-
-def tiff(
-    pixels: np.ndarray,
-    orientation: int = 1,
-    *,
-    order: str = "<",
-    format: int | None = None,
-    profile: bytes | None = None,
-    white_is_zero: bool = False,
-    in_planes: bool = False,
-    packed: bool = False,
-    rows: int = 0,
-) -> bytes:
-    """A TIFF written here, of any depth and number type; in strips of so many `rows`. `packed`:
-    zip of the differences from value to value."""
-    pixels = pixels.reshape(*pixels.shape[:2], -1)
-    height, width, channels = pixels.shape
-    kinds = {"u": 1, "i": 2, "f": 3}
-    numbers = format or kinds[pixels.dtype.kind]
-    planes = [pixels[..., n : n + 1] for n in range(channels)] if in_planes else [pixels]
-    rows = rows or height
-    strips = [
-        _strip(plane[top : top + rows], order, packed)
-        for plane in planes
-        for top in range(0, height, rows)
-    ]
-    body = b"".join(strips)
-    photometric = 2 if channels > 2 else 0 if white_is_zero else 1
-    bits = 8 * pixels.itemsize
-    extra: list[tuple[int, int, list[int] | bytes]] = [
-        (256, 4, [width]),
-        (257, 4, [height]),
-        (258, 3, [bits] * channels),
-        (259, 3, [8 if packed else 1]),
-        (262, 3, [photometric]),
-        (273, 4, [len(b"".join(strips[:n])) for n in range(len(strips))]),
-        (274, 3, [orientation]),
-        (277, 3, [channels]),
-        (278, 4, [rows]),
-        (279, 4, [len(strip) for strip in strips]),
-        (284, 3, [2 if in_planes else 1]),
-        *([(317, 3, [2])] if packed else []),
-    ]
-    if channels in (2, 4):
-        extra.append((338, 3, [2]))
-    extra.append((339, 3, [numbers] * channels))
-    if profile:
-        extra.append((34675, 7, profile))
-    codes, sizes = {3: "H", 4: "I"}, {3: 2, 4: 4, 7: 1}
-    start = 8 + 2 + 12 * len(extra) + 4
-    lengths = [len(values) * sizes[code] for _, code, values in extra]
-    offset = start + sum(length + length % 2 for length in lengths if length > 4)
-    table, beyond = b"", b""
-    for (tag, code, values), length in zip(extra, lengths, strict=True):
-        if tag == 273:
-            values = [offset + value for value in values]
-        raw = (
-            values
-            if isinstance(values, bytes)
-            else b"".join(struct.pack(order + codes[code], value) for value in values)
-        )
-        table += struct.pack(order + "HHI", tag, code, len(values))
-        if length <= 4:
-            table += raw + bytes(4 - length)
-        else:
-            table += struct.pack(order + "I", start + len(beyond))
-            beyond += raw + bytes(length % 2)
-    mark = b"II*\0" if order == "<" else b"MM\0*"
-    head = mark + struct.pack(order + "I", 8) + struct.pack(order + "H", len(extra))
-    return head + table + bytes(4) + beyond + body
-
-
-def _strip(values: np.ndarray, order: str, packed: bool) -> bytes:
-    if packed:
-        values = np.diff(values, axis=1, prepend=np.zeros_like(values[:, :1]))
-    stored = values.astype(values.dtype.newbyteorder(order)).tobytes()
-    return zlib.compress(stored) if packed else stored
 
 
 def _cmyk(values: np.ndarray) -> np.ndarray:
@@ -394,7 +182,7 @@ def _profiled() -> dict[str, Sample]:
     for name, (profile, seen) in rows.items():
         for deep in (False, True):
             own = (u16 if deep else u8)(scene())
-            data = _png_of(own, _iccp(profile))
+            data = png_of(own, iccp(profile))
             exact = 0.004 if deep else 0.02
             found[f"icc_{name}_{'16' if deep else '8'}"] = Sample(
                 data, "png", opaque(seen), exact, stored=own, profile=profile
@@ -414,16 +202,16 @@ def _profiled() -> dict[str, Sample]:
     for deep in (False, True):
         grey = (u16 if deep else u8)(ramp())
         found[f"icc_grey_{'16' if deep else '8'}"] = Sample(
-            *(_png_of(grey, _iccp(GREY_18)), "png", opaque(encoded_srgb(ramp() ** 1.8))),
+            *(png_of(grey, iccp(GREY_18)), "png", opaque(encoded_srgb(ramp() ** 1.8))),
             *(0.004 if deep else 0.03, "", grey[..., None], GREY_18),
         )
     for name, profile in BROKEN_PROFILES.items():
         found[f"icc_broken_{name}"] = Sample(
-            *(_png_of(u8(scene()), _iccp(profile)), "png", opaque(scene()), 1 / 255),
+            *(png_of(u8(scene()), iccp(profile)), "png", opaque(scene()), 1 / 255),
             *("profile", u8(scene())),
         )
     found["icc_of_ink_in_colours"] = Sample(
-        *(_png_of(u8(scene()), _iccp(GREY_18)), "png", opaque(scene()), 1 / 255),
+        *(png_of(u8(scene()), iccp(GREY_18)), "png", opaque(scene()), 1 / 255),
         *("profile", u8(scene())),
     )
     return found
@@ -504,16 +292,16 @@ def _deep() -> dict[str, Sample]:
         "ppm_16": Sample(
             ppm + colour16.astype(">u2").tobytes(), "ppm", colours, fine, stored=colour16
         ),
-        "png_grey_16": Sample(_png_of(grey16), "png", seen, fine, stored=grey16[..., None]),
-        "png_rgb_16": Sample(_png_of(colour16), "png", colours, fine, stored=colour16),
+        "png_grey_16": Sample(png_of(grey16), "png", seen, fine, stored=grey16[..., None]),
+        "png_rgb_16": Sample(png_of(colour16), "png", colours, fine, stored=colour16),
         "png_grey_alpha_16": Sample(
-            _png_of(np.dstack([grey16, 65535 - grey16])),
+            png_of(np.dstack([grey16, 65535 - grey16])),
             "png",
             np.dstack([*[ramp()] * 3, 1 - ramp()]),
             fine,
         ),
         "png_rgba_16": Sample(
-            _png_of(alpha), "png", np.dstack([scene(), ramp()]), fine, stored=alpha
+            png_of(alpha), "png", np.dstack([scene(), ramp()]), fine, stored=alpha
         ),
     }
 
@@ -616,18 +404,18 @@ def _modes() -> dict[str, Sample]:
             animated("PNG"), "png", opaque(scene()), 1 / 255, "first", u8(scene())
         ),
         "png_huge_text": Sample(
-            _png_of(u8(scene()), chunk(b"zTXt", b"a\0\0" + zlib.compress(bytes(90_000_000)))),
+            png_of(u8(scene()), chunk(b"zTXt", b"a\0\0" + zlib.compress(bytes(90_000_000)))),
             *("png", opaque(scene()), 1 / 255, "", u8(scene())),
         ),
         "one_pixel": Sample(
-            _png_of(u8(np.full((1, 1, 3), 0.4))), "png", opaque(np.full((1, 1, 3), 0.4))
+            png_of(u8(np.full((1, 1, 3), 0.4))), "png", opaque(np.full((1, 1, 3), 0.4))
         ),
         "long_strip": Sample(
-            *(_png_of(u8(scene(8192, 1))), "png", opaque(scene(8192, 1)), 1 / 255),
+            *(png_of(u8(scene(8192, 1))), "png", opaque(scene(8192, 1)), 1 / 255),
             *("", u8(scene(8192, 1))),
         ),
         "tall_strip": Sample(
-            *(_png_of(u8(scene(1, 8192))), "png", opaque(scene(1, 8192)), 1 / 255),
+            *(png_of(u8(scene(1, 8192))), "png", opaque(scene(1, 8192)), 1 / 255),
             *("", u8(scene(1, 8192))),
         ),
     }

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 from PIL import Image
-from tests.support.awkward_pictures import chunk, exif
+from tests.support.picture_writers import chunk, exif
 
 # first column and row of each pass of an interlaced PNG, and the steps to the next ones
 ADAM7 = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2))

@@ -35,6 +35,7 @@ COMMANDS = (
     "styles",
     "backends",
     "workflow",
+    "mcp",
     "doctor",
     "repair",
     "bench",

@@ -74,6 +74,14 @@ class Client:
     def status(self) -> dict[str, Any]:
         return self._json("GET", "/v1/status")
 
+    def models(self) -> dict[str, Any]:
+        """Everything that is installed."""
+        return self._json("GET", "/v1/models")
+
+    def plan(self, request: dict[str, Any]) -> dict[str, Any]:
+        """What a job would do."""
+        return self._json("POST", "/v1/plan", json=request)
+
     def shut_down(self) -> None:
         """Asks the server to end; it answers first."""
         self._json("POST", "/v1/shutdown")

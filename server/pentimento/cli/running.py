@@ -284,7 +284,7 @@ class ServerRunner:
         final: dict[str, Any] = {}
         for final in client.follow(self._job):
             progress = final["progress"]
-            bar.show(_words(progress, final["queue_position"]), progress.get("fraction"))
+            bar.show(words_of(progress, final["queue_position"]), progress.get("fraction"))
         _check(final)
         found = [client.result(self._job, image["index"]).array() for image in final["images"]]
         seen = stages.stages_from_server(client, self._job, final["stages"])
@@ -396,7 +396,8 @@ def _report(event: Event, bar: Bar, results: list[Result]) -> None:
             results.append(event)
 
 
-def _words(progress: dict[str, Any], queue_position: int | None) -> str:
+def words_of(progress: dict[str, Any], queue_position: int | None) -> str:
+    """What a job does, of the `progress` in its snapshot."""
     if progress["phase"] == "queued" and queue_position:
         return f"Waiting, {queue_position} before this one"
     if progress["phase"] == "denoising":

@@ -55,8 +55,8 @@ class Agent:
 
 
 @contextmanager
-def agent(data: Path, *folders: Path) -> Iterator[Agent]:
-    command = ["-m", "pentimento", "mcp", "--data-dir", str(data)]
+def agent(data: Path, *folders: Path, wait: int = 45) -> Iterator[Agent]:
+    command = ["-m", "pentimento", "mcp", "--data-dir", str(data), "--wait", str(wait)]
     for folder in folders:
         command += ["--folder", str(folder)]
     program = StdioServerParameters(

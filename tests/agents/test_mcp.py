@@ -9,7 +9,6 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import anyio
 import numpy as np
@@ -18,7 +17,7 @@ from PIL import Image
 from tests.agents.agent import SECONDS, Agent, agent, block, shown
 from tests.remote.setup import Setup
 from tests.remote.standins.all import STAND_INS
-from tests.server.front import REPO, until
+from tests.server.front import REPO
 
 AREA = {"x": 24, "y": 16, "width": 40, "height": 32}
 INSIDE = (slice(16, 48), slice(24, 64))
@@ -223,23 +222,19 @@ def test_a_call_that_is_taken_back_takes_its_job_along(setup: Setup, painter: Ag
 
 
 def test_jobs_end_with_the_session(setup: Setup, folder: Path) -> None:
-    """Also when the agent's program is gone without a word."""
-    with agent(setup.data, folder) as session:
-        job = {"prompt": "left alone", "settings": ENDLESS}
-        session.portal.start_task_soon(session.client.call_tool, "paint", job, SECONDS)
-        until(lambda: _jobs(setup, "left alone"))
-    assert _status(setup, "left alone") == "cancelled"
-
-
-def _jobs(setup: Setup, words: str) -> list[dict[str, Any]]:
-    jobs = setup.front.call("GET", "/v1/jobs").json["jobs"]
-    return [job for job in jobs if job["record"]["request"].get("prompt") == words]
+    with agent(setup.data, folder, wait=0) as session:
+        made = session("paint", prompt="left alone", settings=ENDLESS)
+        assert made["status"] in ("queued", "running")
+        assert session("look", job=made["job"])["status"] in ("queued", "running")
+        assert "no_picture" in session.refused("save", job=made["job"], file="early.png")
+    assert setup.front.finished(made["job"])["status"] == "cancelled"
 
 
 def _status(setup: Setup, words: str) -> str:
     """Of the job with these words, once it has ended."""
-    final = ("cancelled", "succeeded", "failed")
-    return until(lambda: [j["status"] for j in _jobs(setup, words) if j["status"] in final], 60)[0]
+    jobs = setup.front.call("GET", "/v1/jobs").json["jobs"]
+    [job] = [job for job in jobs if job["record"]["request"].get("prompt") == words]
+    return setup.front.finished(job["id"])["status"]
 
 
 def test_the_token_is_never_told(setup: Setup, painter: Agent) -> None:

@@ -10,6 +10,8 @@ import typer
 from pentimento.cli.arguments import DataDir, data_folder_of
 from pentimento.core.errors import PentimentoError
 
+PATIENCE = 45.0  # s; agents' programs give up after a minute
+
 
 def command(
     folder: Annotated[
@@ -21,6 +23,13 @@ def command(
             "be repeated.",
         ),
     ] = None,
+    wait: Annotated[
+        float,
+        typer.Option(
+            min=0,
+            help="Seconds that a tool waits for its job before it answers that it goes on.",
+        ),
+    ] = PATIENCE,
     data: DataDir = None,
 ) -> None:
     """Let an agent paint: started by its program, which speaks MCP over stdin and stdout."""
@@ -34,4 +43,4 @@ def command(
             "The package mcp is not installed.",
             "Install it with `pip install pentimento[mcp]`.",
         ) from None
-    tools.serve(data_folder_of(data), folder or [])
+    tools.serve(data_folder_of(data), folder or [], wait)

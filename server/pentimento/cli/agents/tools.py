@@ -36,11 +36,10 @@ from pentimento.core import dataurl
 from pentimento.core.errors import BadInput
 from pentimento.schema.job import Expand, JobStatus, Mode, Point, Rect
 
-WAIT = 45.0  # s that a tool waits for its job; clients give up after a minute
 INSTRUCTIONS = """\
 Paints and changes pictures with Pentimento on this person's machine, or at a service that they have
-agreed to. What is outside a mask stays as it is, pixel by pixel, in PNG files. A tool waits up to
-45 s; if its job is not done then, call `look` with the job's id. What you are shown is a preview:
+agreed to. What is outside a mask stays as it is, pixel by pixel, in PNG files. If a tool
+answers before its job is done, call `look` with the job's id. What you are shown is a preview:
 `save` writes the exact picture, `job:ID` uses it in another tool. Ask `plan` first for what a job
 will do and cost. Only the person can agree to a service, enter keys and set limits; if a job is
 refused for one of these, tell them what the refusal says."""
@@ -54,8 +53,11 @@ class Tools:
     """One session's. Each method named in `TOOLS` is a tool; what it raises of our errors becomes
     its answer."""
 
-    def __init__(self, data_dir: Path, allowed: Sequence[Path], kept: Path) -> None:
-        self._kept = kept
+    def __init__(
+        self, data_dir: Path, allowed: Sequence[Path], kept: Path, patience: float
+    ) -> None:
+        """`patience`: s that a tool waits for its job."""
+        self._kept, self._patience = kept, patience
         self._folders = Folders(allowed, data_dir)
         self.jobs = OwnJobs(data_dir, kept)
 
@@ -294,7 +296,7 @@ class Tools:
                 shown = done
                 anyio.from_thread.run(ctx.report_progress, done, 1.0, words)
 
-        follow = partial(self.jobs.follow, number, WAIT, tell)
+        follow = partial(self.jobs.follow, number, self._patience, tell)
         try:
             snapshot = await anyio.to_thread.run_sync(follow, abandon_on_cancel=True)
         except anyio.get_cancelled_exc_class():
@@ -374,10 +376,10 @@ TOOLS = (
 )
 
 
-def serve(data_dir: Path, allowed: Sequence[Path]) -> None:
+def serve(data_dir: Path, allowed: Sequence[Path], patience: float) -> None:
     """Until the agent's program closes stdin; its jobs end then."""
     with tempfile.TemporaryDirectory(prefix="pentimento-mcp-") as kept:
-        tools = Tools(data_dir, allowed, Path(kept))
+        tools = Tools(data_dir, allowed, Path(kept), patience)
         server = MCPServer(
             "pentimento",
             title="Pentimento",

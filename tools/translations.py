@@ -10,7 +10,8 @@ A text is what stands in _("..."), N_("...") or ngettext("...", "...", n). Where
 forms, they are one string with NUL between them, as in a .mo file.
 
 The command's texts are found without marks: whatever is said in server/pentimento/cli, f-strings as
-texts with fields; cli/speech.py looks them up where they are shown. One catalogue has both.
+texts with fields; cli/speech.py looks them up where they are shown. One catalogue has both. What
+programs read, in cli/agents, stays English; they tell it in the person's language.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ COMMAND = REPO / "server" / "pentimento" / "cli"
 COMMAND_LOCALE = COMMAND.parent / "locale"
 OF_SERVER = ("dialogs/notices.py", "server_texts.py", "failure_words.py", "start_words.py")
 OF_COMMAND = "cli/"  # how the places of the command's texts begin
+FOR_AGENTS = "agents"
 LOCALE = PLUGIN / "locale"
 TEMPLATE = LOCALE / "pentimento.pot"
 MARKS = ("_", "N_")
@@ -44,7 +46,7 @@ def texts_of_code() -> Places:
             files = places.setdefault(text, [])
             if path.relative_to(PLUGIN).as_posix() not in files:
                 files.append(path.relative_to(PLUGIN).as_posix())
-    for path in sorted(COMMAND.rglob("*.py")):
+    for path in sorted(set(COMMAND.rglob("*.py")) - set((COMMAND / FOR_AGENTS).rglob("*.py"))):
         for text in _said_in(ast.parse(path.read_text(encoding="utf-8"))):
             files = places.setdefault(text, [])
             where = OF_COMMAND + path.relative_to(COMMAND).as_posix()

@@ -150,7 +150,7 @@ def test_only_allowed_folders(
     if not (folder / "link.png").is_symlink():
         (folder / "link.png").symlink_to(secret)
     name = name.replace("{data}", str(setup.data))
-    assert "not_allowed" in painter.refused("control_map", picture=name)
+    assert "file_refused" in painter.refused("control_map", picture=name)
 
 
 def test_nothing_is_replaced_and_the_data_folder_is_closed(setup: Setup, folder: Path) -> None:
@@ -226,7 +226,7 @@ def test_jobs_end_with_the_session(setup: Setup, folder: Path) -> None:
         made = session("paint", prompt="left alone", settings=ENDLESS)
         assert made["status"] in ("queued", "running")
         assert session("look", job=made["job"])["status"] in ("queued", "running")
-        assert "no_picture" in session.refused("save", job=made["job"], file="early.png")
+        assert "not_ready" in session.refused("save", job=made["job"], file="early.png")
     assert setup.front.finished(made["job"])["status"] == "cancelled"
 
 

@@ -22,7 +22,7 @@ class Folders:
         relative name counts from the first folder."""
         if not self.allowed:
             raise BadInput(
-                "not_allowed",
+                "file_refused",
                 "No folder is allowed here.",
                 "The person who started this can allow one: `pentimento mcp --folder FOLDER`. "
                 "Pictures can be sent as image content, too.",
@@ -31,11 +31,11 @@ class Folders:
         try:
             path = Path(os.path.realpath(self.allowed[0] / Path(name).expanduser()))
         except (ValueError, RuntimeError, OSError):  # NUL, an unknown home
-            raise BadInput("not_allowed", "This is no name of a file.", status=403) from None
+            raise BadInput("file_refused", "This is no name of a file.", status=403) from None
         within = any(path.is_relative_to(folder) for folder in self.allowed)
         if not within or path.is_relative_to(self._data):
             raise BadInput(
-                "not_allowed",
+                "file_refused",
                 f"{name} is not in an allowed folder.",
                 f"Allowed are {', '.join(str(folder) for folder in self.allowed)}.",
                 status=403,
@@ -54,7 +54,7 @@ class Folders:
         path = self.inside(name)
         if os.path.lexists(path):
             raise BadInput(
-                "not_allowed",
+                "file_refused",
                 f"{name} exists, and nothing is replaced.",
                 "Choose another name.",
                 status=403,

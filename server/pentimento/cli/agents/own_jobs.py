@@ -81,7 +81,7 @@ class OwnJobs:
         snapshot = client.job(number)
         if snapshot["status"] != JobStatus.SUCCEEDED:
             raise BadInput(
-                "no_picture",
+                "not_ready",
                 f"Job {number} has no picture: it is {snapshot['status']}.",
                 "Call look with its id until it has succeeded.",
             )
@@ -95,7 +95,7 @@ class OwnJobs:
         found = self.pictures(number)
         if not 0 <= index < len(found):
             raise BadInput(
-                "no_picture",
+                "not_ready",
                 f"Job {number} has no picture {index}.",
                 f"It has {len(found)}, counted from 0.",
             )

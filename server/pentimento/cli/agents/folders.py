@@ -9,7 +9,7 @@ from pathlib import Path
 from pentimento.core.errors import BadInput
 
 
-class Folders:
+class AllowedFolders:
     """`allowed` are folders that exist; the data folder is never one of them, nor in one, for keys
     and consents are kept there."""
 

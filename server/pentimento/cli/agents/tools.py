@@ -29,7 +29,7 @@ from pentimento.cli import outputs, pictures, running
 from pentimento.cli.agents import answers
 from pentimento.cli.agents.answers import told, wrong
 from pentimento.cli.agents.asked import JobSettings, Picture, Strength, Words
-from pentimento.cli.agents.folders import Folders
+from pentimento.cli.agents.folders import AllowedFolders
 from pentimento.cli.agents.own_jobs import OwnJobs
 from pentimento.cli.run_options import JobFile
 from pentimento.core import dataurl
@@ -58,7 +58,7 @@ class Tools:
     ) -> None:
         """`patience`: s that a tool waits for its job."""
         self._kept, self._patience = kept, patience
-        self._folders = Folders(allowed, data_dir)
+        self._folders = AllowedFolders(allowed, data_dir)
         self.jobs = OwnJobs(data_dir, kept)
 
     # What is there

@@ -19,7 +19,7 @@ from pentimento.jobs.plan import references_of
 from pentimento.jobs.resolve import chosen_controls
 from pentimento.models.library.model import ModelInfo
 from pentimento.models.library.registry import Registry
-from pentimento.schema.job import JobRequest, PixelFormat
+from pentimento.schema.job import JobRequest, PixelFormat, begins_with
 from pentimento.schema.task import Event, PixelFile, Preview, Result, Step, Task
 
 IMAGE, MASK = "a" * 64, "b" * 64  # blob ids
@@ -96,7 +96,8 @@ class Bench:
             reference["image"] = {"blob": blob}
         request = JobRequest.model_validate(DEFAULTS | {"model": model} | wanted)
         entry = self.registry.get(model)
-        controls = chosen_controls(request, entry, self.registry)
+        fills = begins_with(request.mode, float(request.strength or 0), request.intent) is not None
+        controls = chosen_controls(request, entry, self.registry, fills=fills)
         references = references_of(request, entry, self.registry)
         request = request.model_copy(update={"controls": controls, "references": references})
         words = words_of_pictures(request, self.registry)

@@ -104,15 +104,17 @@ def resolve(request: JobRequest, registry: Registry, source_size: Size | None) -
     )
     defaults = registry.defaults(model, request.loras)
     strength = strength_of(request)
+    intent = recorded_intent(request)
+    fills = begins_with(request.mode, strength, intent) is not None
     chosen: dict[str, Any] = {
-        "intent": recorded_intent(request),
+        "intent": intent,
         "model": model.id,
         "strength": strength,
         "steps": _or(request.steps, defaults.steps),
         "guidance": _or(request.guidance, defaults.guidance),
         "sampler": _or(request.sampler, defaults.sampler),
         "seed": seed_of(request),
-        "controls": chosen_controls(request, model, registry),
+        "controls": chosen_controls(request, model, registry, fills=fills),
         "references": references_of(request, model, registry),
     }
     if request.mode is Mode.TXT2IMG:

@@ -16,11 +16,13 @@ from pentimento.core.errors import BadInput, NotFound, field_error
 from pentimento.models.library.model import ModelInfo
 from pentimento.models.library.parts.controlnet_lora import Addon
 from pentimento.models.library.registry import Registry
+from pentimento.models.tables.architectures import INPAINT
 from pentimento.models.weights.detect.recognise import UNKNOWN
 from pentimento.prompts import syntax, templates
 from pentimento.prompts.syntax import Tag
 from pentimento.schema.job import MAX_LORAS, Control, JobRequest, Lora, Mode, Reference
 from pentimento.schema.plan import PlanRequest
+from pentimento.schema.vocabulary import FROM_SELECTION
 
 R = TypeVar("R", JobRequest, PlanRequest)
 SEED_RANGE = 2**32  # random seeds stay short enough to be read and typed
@@ -114,13 +116,22 @@ def _wrong_prompt(message: str, hint: str) -> BadInput:
     return BadInput("bad_request", message, hint, details=details)
 
 
-def chosen_controls(request: JobRequest, model: ModelInfo, registry: Registry) -> list[Control]:
-    """The request's controls with their ControlNets named. Raises BadInput for one that cannot
-    steer this job, NotFound for an unknown name."""
-    return [
+def chosen_controls(
+    request: JobRequest, model: ModelInfo, registry: Registry, *, fills: bool = False
+) -> list[Control]:
+    """The request's controls with their ControlNets named. `fills`: new content begins with the
+    surroundings, so a network that reads them is added where there is one. Raises BadInput for a
+    control that cannot steer this job, NotFound for an unknown name."""
+    chosen = [
         _chosen(number, control, request, model, registry)
         for number, control in enumerate(request.controls)
     ]
+    named = any(control.type == FROM_SELECTION for control in chosen)
+    if fills and not named and model.variant != INPAINT:
+        found = registry.addons.control_for(model, FROM_SELECTION)
+        if found:
+            chosen.append(Control(type=FROM_SELECTION, model=found.id))
+    return chosen
 
 
 def chosen_loras(
@@ -161,7 +172,9 @@ def _chosen(
     field = f"controls.{number}"
     if control.end <= control.start:
         raise _wrong_addon(field, "A control has to end after it starts.", "ends before it starts")
-    if control.image is None or control.preprocess:
+    if control.type == FROM_SELECTION:
+        _refuse_without_selection(field, control, request)
+    elif control.image is None or control.preprocess:
         registry.annotators.require(control.type, field)
     if control.image is None and request.source is None:
         raise _wrong_addon(
@@ -187,6 +200,15 @@ def _chosen(
             "no ControlNet of this type fits the model",
         )
     return control.model_copy(update={"model": found.id})
+
+
+def _refuse_without_selection(field: str, control: Control, request: JobRequest) -> None:
+    if request.mode is not Mode.INPAINT or control.image is not None or control.preprocess:
+        raise _wrong_addon(
+            field,
+            f"A control of the type {FROM_SELECTION} reads the source around a selection.",
+            "needs the mode inpaint, and no picture of its own",
+        )
 
 
 def _refuse_unfit(addon: Addon, model: ModelInfo, field: str) -> None:

@@ -95,6 +95,7 @@ TWO_CALLS = frozenset(  # samplers that ask the model twice in a step, and take 
 CONTROL_TYPES = tuple(ControlType)
 MODEL_ROLES = tuple(ModelRole)
 ARCHITECTURES = tuple(Architecture)
+FROM_SELECTION = "inpaint"  # a control that reads the source without what is selected, and no map
 DRAWN_BY_ARITHMETIC = (
     ControlType.CANNY,
     ControlType.SCRIBBLE,

@@ -30,6 +30,7 @@ from diffusers import (
 )
 from torch import Tensor, nn
 
+from pentimento.engine.conditioning import inpaint_model
 from pentimento.engine.sampling import latents
 from pentimento.engine_ipc.messages import EngineJob
 from pentimento.imaging import decode, pixels
@@ -39,7 +40,9 @@ from pentimento.models.library.sidecar import read_json
 from pentimento.models.tables import control_types
 from pentimento.models.tables.control_types import UNION_MODES, class_of
 from pentimento.schema.job import Control
+from pentimento.schema.vocabulary import FROM_SELECTION
 
+HOLE = -1.0  # as ControlNet 1.1 marks what is to be painted
 Draw = Callable[[Control, np.ndarray], np.ndarray]  # of an (h, w, 3) u8 picture
 
 
@@ -84,6 +87,8 @@ def steering(job: EngineJob, canvas: Canvas, draw: Draw) -> list[Steering]:
 
 def _hint(job: EngineJob, canvas: Canvas, control: Control, draw: Draw) -> np.ndarray:
     """`(h, w, 3)` float32 0..1. Without a picture of its own it is made from the source."""
+    if control.type == FROM_SELECTION:
+        return _around(canvas)
     if control.image is None:
         seen = canvas.seen()
         assert seen is not None, "a control without a picture was admitted without a source"
@@ -92,6 +97,14 @@ def _hint(job: EngineJob, canvas: Canvas, control: Control, draw: Draw) -> np.nd
     if control.preprocess:
         return _preprocessed(canvas.laid(picture, canvas.fill), control, draw)
     return canvas.laid(picture, "black")  # maps are light on nothing
+
+
+def _around(canvas: Canvas) -> np.ndarray:
+    """The picture with -1 wherever it may change."""
+    seen = canvas.seen()
+    assert seen is not None, "a selection was admitted without a source"
+    hole = inpaint_model.binary_mask(canvas)[0, 0, :, :, None].numpy() > 0
+    return np.where(hole, np.float32(HOLE), seen)
 
 
 def _preprocessed(seen: np.ndarray, control: Control, draw: Draw) -> np.ndarray:

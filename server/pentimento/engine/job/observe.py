@@ -75,7 +75,7 @@ class Observer:
             self._tell_latents(_KeptStage("round_trip", plan.source, CLEAN))
         wanted = [control for control in self._job.task.request.controls if control.weight]
         for control, steering in zip(wanted, plan.controls, strict=True):
-            hint = steering.hint[0].permute(1, 2, 0).numpy()
+            hint = np.clip(steering.hint[0].permute(1, 2, 0).numpy(), 0, 1)
             self._tell_map("control", hint, {"control": control.type})
 
     # While the denoiser works

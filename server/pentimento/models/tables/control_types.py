@@ -8,7 +8,12 @@ from typing import Any
 
 from pentimento.models.library.sidecar import DATA_SHEET, read_json
 from pentimento.models.weights.header import Damaged
-from pentimento.schema.vocabulary import CONTROL_TYPES, Architecture, ControlType
+from pentimento.schema.vocabulary import (
+    CONTROL_TYPES,
+    FROM_SELECTION,
+    Architecture,
+    ControlType,
+)
 
 CONTROL_NET, UNION, T2I_ADAPTER = "ControlNetModel", "ControlNetUnionModel", "T2IAdapter"
 SD3, FLUX = "SD3ControlNetModel", "FluxControlNetModel"
@@ -21,6 +26,7 @@ TRANSFORMER_FAMILIES = {
 }
 CLASSES = (CONTROL_NET, UNION, T2I_ADAPTER, *TRANSFORMER_FAMILIES)
 TYPES = CONTROL_TYPES
+SDXL_CONTEXT = 2048  # width of its prompts; its nets do not agree on what they read of a hole
 # As the union ControlNets for SDXL number their kinds (xinsir's, diffusers' control_mode).
 UNION_MODES: dict[str, int] = {
     ControlType.OPENPOSE: 0,
@@ -66,8 +72,9 @@ def types_of(folder: Path, config: dict[str, Any], sheet: dict[str, Any]) -> tup
     """The types of maps a network takes: as its own data sheet says, else all of a union, else by
     the folder's name; empty where nothing tells."""
     said, modes = sheet.get("control"), modes_of(config)
+    fills = _may_fill(config)
     if said is not None:
-        known = modes if modes is not None else TYPES
+        known = modes if modes is not None else (*TYPES, FROM_SELECTION) if fills else TYPES
         found = (said,) if isinstance(said, str) else tuple(said) if isinstance(said, list) else ()
         if not found or not set(found) <= set(known):
             raise Damaged(
@@ -76,7 +83,16 @@ def types_of(folder: Path, config: dict[str, Any], sheet: dict[str, Any]) -> tup
         return found
     if modes is not None:
         return tuple(modes)
+    if fills and FROM_SELECTION in folder.name.lower():
+        return (FROM_SELECTION,)
     return types_named(folder.name, TRANSFORMER_FAMILIES.get(config["_class_name"], ""))
+
+
+def _may_fill(config: Mapping[str, Any]) -> bool:
+    """Whether nothing speaks against one that reads the picture with -1 in the hole, as those of SD
+    1.5 do (Zhang, "ControlNet 1.1", control_v11p_sd15_inpaint)."""
+    of_unet = config["_class_name"] == CONTROL_NET
+    return of_unet and config.get("cross_attention_dim") != SDXL_CONTEXT
 
 
 def modes_of(config: Mapping[str, Any]) -> dict[str, int] | None:

@@ -301,7 +301,9 @@ def _control_file(bare: Addon) -> Addon:
         title=str(sheet.get("title") or bare.title),
         note=str(sheet.get("note") or told.note),
         controls=control_types.types_of(
-            bare.path, {"_class_name": control_types.CONTROL_NET}, sheet
+            bare.path,
+            {"_class_name": control_types.CONTROL_NET, "cross_attention_dim": told.context_dim},
+            sheet,
         ),
         context_dim=told.context_dim,
         width=told.width,

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any, Callable, Dict, Iterator, List, Mapping, 
 from urllib.parse import urlencode, urlsplit
 
 import failure_words
+import other_machine
 import texts
 import wire
 from errors import JobFailed, PluginError, ServerRefused, ServerUnreachable
@@ -60,7 +61,9 @@ class Client:
     """One server at `url`. A connection is kept from one call to the next; each has one of its own
     while it lasts, so that threads do not meet."""
 
-    def __init__(self, url: str, token: str) -> None:
+    def __init__(self, url: str, token: str, fingerprint: str = "") -> None:
+        """`fingerprint`: of the certificate, where it is a server that was paired with."""
+        self._fingerprint = fingerprint
         self.url = url.strip().rstrip("/")
         self.token = "".join(token.split()).encode("ascii", "ignore").decode()
         parts = urlsplit(self.url if "://" in self.url else "http://" + self.url)
@@ -391,14 +394,20 @@ class Client:
         return None
 
     def _connection(self, seconds: float) -> http.client.HTTPConnection:
-        kind = http.client.HTTPSConnection if self._tls else http.client.HTTPConnection
-        connection = kind(self._host, self._port, timeout=CONNECT_SECONDS)
+        connection = self._new_connection()
         try:
             connection.connect()
         except (OSError, UnicodeError) as error:
             raise self._unreachable(error) from error
         connection.sock.settimeout(seconds)
         return connection
+
+    def _new_connection(self) -> http.client.HTTPConnection:
+        if self._tls and self._fingerprint:
+            place = (self._host, self._port, self._fingerprint)
+            return other_machine.Connection(*place, timeout=CONNECT_SECONDS)
+        kind = http.client.HTTPSConnection if self._tls else http.client.HTTPConnection
+        return kind(self._host, self._port, timeout=CONNECT_SECONDS)
 
     def _ask(self, connection, method, path, body, headers) -> http.client.HTTPResponse:
         if self.token and self._proven:

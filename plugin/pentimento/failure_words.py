@@ -11,6 +11,19 @@ from choices import N_
 from sentences import Sentences
 
 FAILURES = (
+    N_("This is done at the machine itself, not from another one."),
+    N_("Use GIMP or the pentimento command there."),
+    N_("From another machine this server makes pictures itself only, and asks no service."),
+    N_("Run the job there, or at this machine."),
+    N_(
+        "The code is not the one that the other machine shows, or something between the two "
+        "answers in its place."
+    ),
+    N_("Type it again as `pentimento pair` shows it there; after five tries it takes a new one."),
+    N_("The other machine waits for nobody: its code was used, or ten minutes are over."),
+    N_("Run `pentimento pair` there again, and type the new code."),
+    N_("The server listens for other machines at {host}, port {port}, already."),
+    N_("Close that first: `pentimento pair --close`."),
     N_("{title} needs a key, and none is kept."),
     N_("Enter your key for {title}: Where to run in GIMP, or `pentimento backends key {id}`."),
     N_("{title} does not accept the key, or not for this."),

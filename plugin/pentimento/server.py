@@ -13,17 +13,19 @@ import time
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, BinaryIO, Callable, Dict, Iterator, List, Optional, Tuple
+from urllib.parse import urlsplit
 
+import other_machine
 import settings
 import start_words
-from client import Client
+from client import LOOPBACK, Client
 from errors import PluginError, ServerRefused, ServerUnreachable
 from i18n import _
 
 START_SECONDS = 40
 POLL_SECONDS = 0.2
 
-SETTINGS, ENVIRONMENT, OWN = "settings", "environment", "own"
+SETTINGS, ENVIRONMENT, PAIRED, OWN = "settings", "environment", "paired", "own"
 
 # What GIMP or its package set for GIMP's own libraries and Python; poison for another Python.
 FOREIGN_VARIABLES = (
@@ -56,11 +58,13 @@ IN_ENGLISH = {"LC_ALL": "C.UTF-8", "LANGUAGE": ""}
 
 @dataclass(frozen=True)
 class Address:
-    """`origin` says who named it: the settings, the environment, or the server's own file."""
+    """`origin` says who named it: the settings, the environment, `pentimento pair`, or the server's
+    own file. `fingerprint`: of the certificate of one that was paired with."""
 
     url: str
     token: str
     origin: str
+    fingerprint: str = ""
 
 
 def data_dir() -> str:
@@ -95,15 +99,17 @@ def own_file() -> Dict[str, Any]:
 
 
 def address() -> Optional[Address]:
-    """Where the server should be; None where nothing names one. A setting wins over the environment
-    and that over the server's own file."""
+    """Where the server should be; None where nothing names one. A setting wins over the
+    environment, that over the machine that was paired with, and that over the server's own file."""
     chosen = settings.load()
     variables = os.environ
+    url, token, fingerprint = other_machine.kept(data_dir())
     return (
-        resolve(chosen.url, chosen.token, SETTINGS)
+        resolve(chosen.url, chosen.token, SETTINGS, chosen.fingerprint)
         or resolve(
             variables.get("PENTIMENTO_URL", ""), variables.get("PENTIMENTO_TOKEN", ""), ENVIRONMENT
         )
+        or resolve(url, token, PAIRED, fingerprint)
         or resolve(str(own_file().get("url", "")), chosen.token, OWN)
     )
 
@@ -121,7 +127,17 @@ def not_running() -> ServerUnreachable:
     return ServerUnreachable(message, how_to_start(), "not_running")
 
 
-def resolve(url: str, token: str, origin: str) -> Optional[Address]:
+def elsewhere() -> str:
+    """The other computer whose server is used; empty where it is this one's."""
+    try:
+        place = address()
+        host = urlsplit(place.url).hostname if place else None
+    except (PluginError, ValueError):
+        return ""
+    return "" if host is None or host in LOOPBACK else host
+
+
+def resolve(url: str, token: str, origin: str, fingerprint: str = "") -> Optional[Address]:
     """An address with its token. The own server's token is filled in for the own server only: no
     other program may be handed it."""
     if not url:
@@ -129,7 +145,7 @@ def resolve(url: str, token: str, origin: str) -> Optional[Address]:
     own = own_file()
     if not token and url.rstrip("/") == str(own.get("url", "")).rstrip("/"):
         token = str(own.get("token", ""))
-    return Address(url, token, origin)
+    return Address(url, token, origin, fingerprint)
 
 
 def connect() -> Client:
@@ -137,7 +153,7 @@ def connect() -> Client:
     place = address()
     if place is None:
         raise not_running()
-    client = Client(place.url, place.token)
+    client = Client(place.url, place.token, place.fingerprint)
     try:
         client.prove()
     except ServerRefused as error:

@@ -138,6 +138,7 @@ SERVICES = (
 )
 PLACES = (
     N_("Nothing leaves this machine."),
+    N_("Pictures and words go to that machine, encrypted, and to nobody else."),
     N_("Best quality, free, and nothing leaves this machine."),
     N_("This machine has a graphics card: with a full model installed it is the best place."),
     N_("No graphics card was found here: a service gives full quality within a minute."),

@@ -19,6 +19,7 @@ class Settings:
 
     url: str = ""
     token: str = ""
+    fingerprint: str = ""  # of the certificate of a server that was paired with
 
 
 def path() -> str:
@@ -29,7 +30,7 @@ def load() -> Settings:
     try:
         with open(path(), encoding="utf-8-sig") as file:
             kept = json.load(file)
-        return Settings(url=str(kept.get("url", "")), token=str(kept.get("token", "")))
+        return Settings(*(str(kept.get(name, "")) for name in ("url", "token", "fingerprint")))
     except FileNotFoundError:
         return Settings()
     except (OSError, ValueError, AttributeError) as error:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import choices
+import other_machine
 import server
 import settings
 from client import Client
@@ -29,10 +30,17 @@ def run(context: Context) -> Any:
 
 
 def keep(url: str, token: str) -> None:
-    """Keeps address and token; an address that can't be one is refused."""
-    if url.strip():
+    """Keeps address and token; an address that can't be one is refused. A code of another computer
+    in place of the token is shown there, and what it gives for it is kept."""
+    url, token = url.strip(), token.strip()
+    if code := other_machine.plain_code(token):
+        settings.save(settings.Settings(*other_machine.pair(url, code)))
+        return
+    if url:
         Client(url, token)
-    settings.save(settings.Settings(url.strip(), token.strip()))
+    before = settings.load()
+    same = (before.url, before.token) == (url, token)
+    settings.save(settings.Settings(url, token, before.fingerprint if same else ""))
 
 
 def report() -> str:

@@ -76,7 +76,7 @@ class PlaceChooser:
         for place in self._places:
             self.combo.append(place["id"], place_words.choice(place))
         if not self._places:
-            self.combo.append(options.LOCAL, _("This computer"))
+            self.combo.append(options.LOCAL, place_words.here())
         self._select(chosen)
 
     def _select(self, chosen: str) -> None:

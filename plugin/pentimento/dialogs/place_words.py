@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, List, Mapping, Tuple
 
+import server
 from choices import N_
 from i18n import _
 from server_texts import told
@@ -23,7 +24,13 @@ LOCAL = "local"
 
 
 def title(place: BackendEntry) -> str:
-    return _("This computer") if place["id"] == LOCAL else told(str(place["title"]))
+    return here() if place["id"] == LOCAL else told(str(place["title"]))
+
+
+def here() -> str:
+    """The computer whose server is used."""
+    name = server.elsewhere()
+    return _("The computer {name}").format(name=name) if name else _("This computer")
 
 
 def facts(place: BackendEntry) -> List[Tuple[str, str]]:

@@ -10,6 +10,7 @@ native.start()
 
 from gi.repository import GLib, Gtk
 
+import other_machine
 import server
 import settings
 from actions.server import details, keep
@@ -86,7 +87,7 @@ class ServerDialog:
         url, status = answer
         self._say(_("The server runs at {url}.").format(url=url), "object-select-symbolic")
         self._show_rows(details(status))
-        self._allow(start=False, stop=True)
+        self._allow(start=False, stop=not server.elsewhere())
 
     def _show_problem(self, error: Exception) -> None:
         self._say(str(error), "dialog-warning")
@@ -164,8 +165,12 @@ class ServerDialog:
 
     def _entries(self) -> Gtk.Grid:
         rows = (
-            (_("_Address"), self.url, _("http://host:port of a Pentimento server")),
-            (_("_Token"), self.token, _("The secret that lets this computer in")),
+            (_("_Address"), self.url, _("The other computer, as it shows it: 192.168.1.20:7843")),
+            (
+                _("_Token or code"),
+                self.token,
+                _("The code that “pentimento pair” shows on the other computer, or its token"),
+            ),
         )
         return native.entries(rows)
 
@@ -183,6 +188,9 @@ class ServerDialog:
 
     def _test(self) -> None:
         url, token = self._typed()
+        if other_machine.plain_code(token):
+            self.result.set_text(_("This is a code: Use This Server pairs with it."))
+            return
         self.result.set_text(_("Asking the server…"))
         self.background.run(
             lambda: _version_at(url, token),
@@ -193,11 +201,16 @@ class ServerDialog:
         )
 
     def _use(self) -> None:
-        try:
-            keep(*self._typed())
-        except PluginError as error:
-            self.result.set_text("✗ " + str(error))
-            return
+        typed = self._typed()
+        self.result.set_text(_("Asking the server…") if typed[0] else "")
+        self.background.run(
+            lambda: keep(*typed),
+            lambda _kept: self._used(),
+            lambda error: self.result.set_text("✗ " + str(error)),
+        )
+
+    def _used(self) -> None:
+        self._fill_entries()
         self.result.set_text(_("✓ Kept for all actions."))
         self._look()
 
@@ -214,5 +227,7 @@ def _version_at(url: str, token: str) -> str:
     address = url or str(own.get("url", ""))
     if not address:
         return str(server.connect().check()["version"])
-    client = Client(address, token or str(own.get("token", "")))
+    kept = settings.load()
+    pinned = kept.fingerprint if (kept.url, kept.token) == (url, token) else ""
+    client = Client(address, token or str(own.get("token", "")), pinned)
     return str(client.check()["version"])

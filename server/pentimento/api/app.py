@@ -6,10 +6,10 @@ from __future__ import annotations
 import asyncio
 import re
 import sqlite3
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
-from functools import cache
+from dataclasses import dataclass, replace
+from functools import cache, partial
 from typing import Any, get_args, get_origin, get_type_hints
 
 from pydantic import BaseModel
@@ -21,8 +21,9 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from pentimento import __version__
-from pentimento.api import compat, middleware, services
+from pentimento.api import compat, middleware, network, services
 from pentimento.api.bodies import DrainMiddleware
+from pentimento.api.compat.face import Face
 from pentimento.api.jsontext import Answer, JSONAnswer
 from pentimento.api.routes import (
     backends,
@@ -34,11 +35,13 @@ from pentimento.api.routes import (
     images,
     jobs,
     models,
+    pairing,
     plan,
     pulls,
     stages,
     styles,
 )
+from pentimento.api.services import Services
 from pentimento.core.settings import Settings
 from pentimento.jobs.blobs import RAW_TYPE
 from pentimento.schema.answers import Error
@@ -74,33 +77,56 @@ def create_app(
             await app.state.services.close()
 
     spoken = compat.load(settings.faces)
+    is_own = middleware.authorities(settings.host, port).__contains__
     app = Starlette(
-        routes=[*_routes(), *(route for face in spoken for route in face.routes)],
-        middleware=[
-            Middleware(DrainMiddleware, settings.limits),
-            Middleware(middleware.HeaderMiddleware),
-            Middleware(middleware.ErrorMiddleware, spoken),
-            Middleware(
-                middleware.SecurityMiddleware,
-                token,
-                middleware.authorities(settings.host, port),
-                spoken,
-                admitted,
-            ),
-        ],
+        routes=[*_routes(CALLS), *(route for face in spoken for route in face.routes)],
+        middleware=_middleware(settings, token, is_own, spoken, admitted),
         exception_handlers={HTTPException: middleware.handler(spoken)},
         lifespan=lifespan,
     )
     app.router.redirect_slashes = False
     app.state.problem = None
-    app.state.token, app.state.port = token, port
+    app.state.token, app.state.port, app.state.from_network = token, port, False
     app.state.services = services.build(settings, backend, stop)
+    app.state.services.network.make_app = partial(_network_app, app.state.services)
     compat.install(app, settings.faces)
     return app
 
 
-def _routes() -> list[Route]:
-    return [Route(call.path, call.endpoint, methods=[call.method]) for call in CALLS]
+def _network_app(
+    server: Services, token: str, port: int, admitted: Callable[[Any], None]
+) -> Starlette:
+    """The same services for other machines, with fewer calls."""
+    allowed = [call for call in CALLS if (call.method, call.path) in network.CALLS]
+    others = [replace(call, endpoint=network.refused) for call in CALLS if call not in allowed]
+    app = Starlette(
+        routes=_routes([*allowed, PAIRING, *others]),
+        middleware=_middleware(server.settings, token, network.is_own_name(port), (), admitted),
+        exception_handlers={HTTPException: middleware.handler(())},
+    )
+    app.router.redirect_slashes = False
+    app.state.token, app.state.port, app.state.from_network = token, port, True
+    app.state.services = server
+    return app
+
+
+def _middleware(
+    settings: Settings,
+    token: str,
+    is_own: Callable[[str], bool],
+    spoken: Sequence[Face],
+    admitted: Callable[[Any], None],
+) -> list[Middleware]:
+    return [
+        Middleware(DrainMiddleware, settings.limits),
+        Middleware(middleware.HeaderMiddleware),
+        Middleware(middleware.ErrorMiddleware, spoken),
+        Middleware(middleware.SecurityMiddleware, token, is_own, spoken, admitted),
+    ]
+
+
+def _routes(calls: Iterable[Call]) -> list[Route]:
+    return [Route(call.path, call.endpoint, methods=[call.method]) for call in calls]
 
 
 SCHEMAS = "#/components/schemas/"
@@ -216,6 +242,10 @@ class Call:
 
 
 PICTURE = ("image/png", RAW_TYPE)
+PAIRING = Call(  # for other machines alone
+    *("POST", "/v1/pair", pairing.pair, "Show the code, get the token; open to all"),
+    body=pairing.PairingProof,
+)
 
 CALLS = (
     Call(
@@ -242,6 +272,12 @@ CALLS = (
     Call("POST", "/v1/models/pulls/{id}/pause", pulls.pause, "Pause a download"),
     Call("DELETE", "/v1/models/pulls/{id}", pulls.cancel, "Give a download up"),
     Call("DELETE", "/v1/models/{id}", pulls.remove, "Remove a model"),
+    Call("GET", "/v1/network", pairing.show, "Whether other machines are let in"),
+    Call(
+        *("POST", "/v1/network/pairing", pairing.offer, "A code for another machine"),
+        body=pairing.PairingOffer,
+    ),
+    Call("DELETE", "/v1/network", pairing.close, "Let no other machine in any more"),
     Call("GET", "/v1/capabilities", models.capabilities, "What works"),
     Call("GET", "/v1/backends", backends.listing, "Where jobs can run"),
     Call(

@@ -15,7 +15,7 @@ import binascii
 import hmac
 import ipaddress
 import logging
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 from pydantic import ValidationError
@@ -38,7 +38,7 @@ from pentimento.core.errors import (
 )
 from pentimento.core.files import disk_full, is_disk_full
 
-OPEN = "/v1/health"
+OPEN = frozenset((("GET", "/v1/health"), ("HEAD", "/v1/health"), ("POST", "/v1/pair")))
 LOOPBACK_NAMES = ("127.0.0.1", "localhost", "[::1]")
 FORM_TYPES = ("application/x-www-form-urlencoded", "multipart/form-data", "text/plain")
 FOREIGN_SITES = ("cross-site", "same-site")
@@ -46,14 +46,14 @@ HEADERS = {"x-content-type-options": "nosniff", "cache-control": "no-store"}
 
 
 class SecurityMiddleware:
-    """`authorities` are the accepted Host values; they include the port. `admitted` hears the
-    address of a client that has shown the token."""
+    """`is_own` tells of a Host value, which includes the port, whether it means this server.
+    `admitted` hears the address of a client that has shown the token."""
 
     def __init__(
         self,
         app: ASGIApp,
         token: str,
-        authorities: Iterable[str],
+        is_own: Callable[[str], bool],
         faces: Sequence[Face] = (),
         admitted: Callable[[Any], None] = lambda peer: None,
     ) -> None:
@@ -61,8 +61,7 @@ class SecurityMiddleware:
         self._faces = faces
         self._token = token.encode()
         self._admitted = admitted
-        self._hosts = frozenset(authority.lower() for authority in authorities)
-        self._origins = frozenset(f"http://{host}" for host in self._hosts)
+        self._is_own = is_own
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -71,7 +70,7 @@ class SecurityMiddleware:
         headers = Headers(scope=scope)
         self._check_host(headers)
         self._check_origin(headers)
-        if not (scope["path"] == OPEN and scope["method"] in ("GET", "HEAD")):
+        if (scope["method"], scope["path"]) not in OPEN:
             face = of(scope["path"], self._faces)
             self._check_token(headers, basic=bool(face and face.basic))
             self._admitted(scope.get("client"))
@@ -81,7 +80,7 @@ class SecurityMiddleware:
 
     def _check_host(self, headers: Headers) -> None:
         hosts = headers.getlist("host")
-        if len(hosts) != 1 or hosts[0].lower() not in self._hosts:
+        if len(hosts) != 1 or not self._is_own(hosts[0].lower()):
             raise NotAllowed(
                 "foreign_host",
                 "The request was made to a name that is not this server's.",
@@ -91,7 +90,7 @@ class SecurityMiddleware:
 
     def _check_origin(self, headers: Headers) -> None:
         origins = headers.getlist("origin")
-        own = all(origin.lower() in self._origins for origin in origins)
+        own = all(self._is_own_origin(origin.lower()) for origin in origins)
         if not own or headers.get("sec-fetch-site", "").lower() in FOREIGN_SITES:
             raise NotAllowed(
                 "foreign_origin",
@@ -99,6 +98,10 @@ class SecurityMiddleware:
                 "Use GIMP or the pentimento command.",
                 status=403,
             )
+
+    def _is_own_origin(self, origin: str) -> bool:
+        scheme, _, authority = origin.partition("://")
+        return scheme == "http" and self._is_own(authority)
 
     def _check_token(self, headers: Headers, *, basic: bool) -> None:
         given = headers.getlist("authorization")
@@ -133,14 +136,14 @@ def _check_content_type(method: str, headers: Headers) -> None:
         )
 
 
-def authorities(host: str, port: int) -> list[str]:
-    """The Host values that mean this server, when it listens at `host`."""
+def authorities(host: str, port: int) -> frozenset[str]:
+    """The Host values that mean this server, when it listens at `host`; lower case."""
     names = [*LOOPBACK_NAMES]
     name = f"[{host}]" if ":" in host else host
     if name not in names and not _is_wildcard(host):
         names.append(name)
     plain = names if port == 80 else []
-    return [*plain, *(f"{name}:{port}" for name in names)]
+    return frozenset(name.lower() for name in (*plain, *(f"{name}:{port}" for name in names)))
 
 
 def _is_wildcard(host: str) -> bool:

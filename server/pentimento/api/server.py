@@ -24,6 +24,7 @@ import uvicorn
 
 from pentimento import __version__
 from pentimento.api.app import create_app
+from pentimento.api.binding import BACKLOG, bind
 from pentimento.api.compat import load
 from pentimento.api.connections import Connections
 from pentimento.core import data_folder, files, heap
@@ -113,7 +114,6 @@ def _token(path: Path) -> str:
 
 log = logging.getLogger(__name__)
 
-BACKLOG = 128
 LOG_BYTES = 2 * 2**20
 LOG_FILES = 3
 KEEP_ALIVE = 15  # s
@@ -213,27 +213,6 @@ class Server(uvicorn.Server):
         finally:
             for number, handler in before.items():
                 signal.signal(number, handler)
-
-
-def bind(host: str, port: int) -> socket.socket:
-    """A listening place, taken at once, so that a port in use is known before anything starts."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    # By its protocol's name asyncio knows that small answers need not wait (TCP_NODELAY).
-    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-    if sys.platform != "win32":
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listener.bind((host, port))
-        listener.listen(BACKLOG)
-    except (OSError, OverflowError) as error:
-        listener.close()
-        reason = getattr(error, "strerror", None) or error
-        raise PentimentoError(
-            "port_in_use",
-            f"The server cannot listen at {host}, port {port}: {reason}.",
-            "Choose another port with --port, or 0 for any free one.",
-        ) from error
-    return listener
 
 
 class LogFile(RotatingFileHandler):

@@ -14,6 +14,7 @@ from functools import partial
 from starlette.requests import Request
 
 from pentimento.api.listing import everything
+from pentimento.api.network import Network
 from pentimento.api.sharing import SharedReading
 from pentimento.backends.dispatch import Dispatcher
 from pentimento.core import heap
@@ -55,6 +56,7 @@ class Services:
     styles: Styles
     sweeper: Sweeper
     listing: SharedReading[Models]  # GET /v1/models
+    network: Network
     stop: Callable[[], None]  # asks the process to end
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
     started_at: float = field(default_factory=time.monotonic)
@@ -67,9 +69,11 @@ class Services:
         await self.sweeper.tidy_up()
         await self.queue.open()
         self._sweeping = asyncio.create_task(self.sweeper.run_for_ever())
+        await self.network.open_again()
 
     async def close(self) -> None:
         self.stopping.set()
+        await self.network.close()
         for task in (self._sweeping, self._warming):
             if task:
                 task.cancel()
@@ -133,7 +137,8 @@ def build(settings: Settings, backend: Backend | None, stop: Callable[[], None])
         *(settings, backend, registry, store, blobs, SharedFiles(blobs)),
         *(results, timings, queue, remotes),
         Pulls(data, lambda: hub_settings(data), limits.disk_reserve),
-        *(admission.styles, sweeper, SharedReading(partial(everything, registry)), stop),
+        *(admission.styles, sweeper, SharedReading(partial(everything, registry))),
+        *(Network(data, limits), stop),
     )
 
 

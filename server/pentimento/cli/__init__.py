@@ -34,6 +34,7 @@ COMMANDS = (
     "models",
     "styles",
     "backends",
+    "pair",
     "workflow",
     "mcp",
     "doctor",

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 import numpy as np
 import requests
 
-from pentimento.core import data_folder, files, identity
+from pentimento.core import data_folder, files, identity, other_machine
 from pentimento.core.errors import PentimentoError
 from pentimento.core.files import server_file, try_lock
 from pentimento.core.geometry import Size
@@ -52,11 +52,12 @@ class RawPicture:
 class Client:
     """One server. Every method raises ServerError."""
 
-    def __init__(self, url: str, token: str) -> None:
+    def __init__(self, url: str, token: str, fingerprint: str = "") -> None:
+        """`fingerprint`: of the certificate of one on another machine."""
         self.url = url.rstrip("/")
         self._token = token
-        self._session = requests.Session()
-        self._session.trust_env = False  # a proxy has no business with loopback
+        self._session = other_machine.session(fingerprint)
+        self._elsewhere = bool(fingerprint)
 
     def health(self) -> dict[str, Any]:
         """What the server says of itself, once it has shown that it knows the token. Only then is
@@ -65,7 +66,7 @@ class Client:
         told = self._answer(self._send("GET", "/v1/health", params={"nonce": nonce}))
         if told.get("name") != "pentimento":
             raise _not_ours(self.url)
-        port = urlsplit(self.url).port or 80
+        port = urlsplit(self.url).port or (443 if self._elsewhere else 80)
         if not identity.is_proof(told.get("proof"), self._token, port, nonce):
             raise _somebody_elses(self.url)
         self._session.headers["Authorization"] = f"Bearer {self._token}"
@@ -85,6 +86,18 @@ class Client:
     def shut_down(self) -> None:
         """Asks the server to end; it answers first."""
         self._json("POST", "/v1/shutdown")
+
+    def offer_pairing(self, place: dict[str, Any]) -> dict[str, Any]:
+        """Opens the way in for other machines; the code for one of them."""
+        return self._json("POST", "/v1/network/pairing", json=place)
+
+    def close_network(self) -> None:
+        self._json("DELETE", "/v1/network")
+
+    def pair(self, nonce: str, proof: str) -> dict[str, Any]:
+        """Shows the code; needs no token."""
+        wanted = {"nonce": nonce, "proof": proof}
+        return self._answer(self._send("POST", "/v1/pair", json=wanted))
 
     def backends(self) -> list[dict[str, Any]]:
         """Where jobs can run, this machine first."""
@@ -189,10 +202,12 @@ class Client:
             answer = self._session.request(
                 method, self.url + path, timeout=(CONNECT_SECONDS, ANSWER_SECONDS), **options
             )
+        except requests.exceptions.SSLError as error:
+            raise _another_machine(self.url) from error
         except requests.ConnectionError as error:
             # The port may be another's by the next call.
             self._session.headers.pop("Authorization", None)
-            raise _unreachable(self.url) from error
+            raise _unreachable(self.url, elsewhere=self._elsewhere) from error
         except requests.Timeout as error:
             raise ServerError(
                 "server_silent",
@@ -204,8 +219,13 @@ class Client:
         return answer
 
 
-def connect(data_dir: Path) -> Client:
-    """The running server of this data folder. Raises ServerError when there is none."""
+def connect(data_dir: Path, *, own: bool = False) -> Client:
+    """The running server of this data folder, or the one on another machine that this one was
+    paired with, unless it has to be its `own`. Raises ServerError when there is none."""
+    if not own and (other := other_machine.kept(data_dir)):
+        client = Client(other.url, other.token, other.fingerprint)
+        client.health()
+        return client
     found = server_file(data_dir)
     if found is None:
         raise ServerError(
@@ -216,11 +236,13 @@ def connect(data_dir: Path) -> Client:
     return client
 
 
-def connect_or_start(data_dir: Path) -> tuple[Client, bool]:
-    """The running server, or a new one that stays; tells whether it was started."""
+def connect_or_start(data_dir: Path, *, own: bool = False) -> tuple[Client, bool]:
+    """As `connect`, or a new one on this machine that stays; tells whether it was started."""
     try:
-        return connect(data_dir), False
+        return connect(data_dir, own=own), False
     except ServerError:
+        if not own and other_machine.kept(data_dir):
+            raise
         return _start(data_dir), True
 
 
@@ -239,7 +261,7 @@ def _start(data_dir: Path) -> Client:
                 if time.monotonic() > deadline:
                     raise _not_started(log)
             try:
-                return connect(data_dir)  # another one has started it meanwhile
+                return connect(data_dir, own=True)  # another one has started it meanwhile
             except ServerError:
                 return _started(data_dir, log, deadline)
     except OSError as error:
@@ -260,7 +282,7 @@ def _started(data_dir: Path, log: Path, deadline: float) -> Client:
         )
     while time.monotonic() < deadline:
         try:
-            return connect(data_dir)
+            return connect(data_dir, own=True)
         except ServerError:
             pass  # its file is there before its port
         if process.poll() is not None and not _was_late(log):
@@ -313,11 +335,27 @@ def _refusal(answer: requests.Response, url: str) -> ServerError:
         return _not_ours(url)
 
 
-def _unreachable(url: str) -> ServerError:
+def _unreachable(url: str, *, elsewhere: bool) -> ServerError:
+    if elsewhere:
+        return ServerError(
+            "server_not_running",
+            f"Nothing answers at {url}, on the machine that this one was paired with.",
+            "Look whether it is on, and its server runs. `pentimento pair --forget` goes back to "
+            "this machine's own server.",
+        )
     return ServerError(
         "server_not_running",
         f"Nothing answers at {url}.",
         "Start the server with `pentimento serve`.",
+    )
+
+
+def _another_machine(url: str) -> ServerError:
+    return ServerError(
+        "wrong_certificate",
+        f"What answers at {url} has another certificate than the machine that this one was paired "
+        "with. Nothing was sent.",
+        "If its data folder is a new one, pair with it again; else something answers in its place.",
     )
 
 

@@ -36,6 +36,7 @@ PREPARED = frozenset(  # what people and install.sh lay into a folder before its
         *("embeddings", "upscalers", "wildcards", "styles", LOGS, "venv", "install.json"),
         *("settings.json", "folders.json", "backends.json", "keys.json", "spending.json"),
         *("styles.json", "catalogue.toml", "token", "server.json", LOCK, START_LOCK),
+        *("remote.json", "network"),
         *("lost+found", ".DS_Store", "desktop.ini", ".directory"),
     )
 )

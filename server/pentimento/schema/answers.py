@@ -24,6 +24,30 @@ class Health(Strict):
     shared_files: bool | None = None
 
 
+class NetworkState(Strict):
+    """Whether other machines are let in, and where; `addresses` with the port."""
+
+    open: bool
+    addresses: list[str]
+    fingerprint: str | None
+
+
+class PairingCode(Strict):
+    """To be typed on one other machine within so many seconds."""
+
+    code: str
+    seconds: int
+    addresses: list[str]
+    fingerprint: str
+
+
+class Paired(Strict):
+    """`proof`: the server knows the code too."""
+
+    token: str
+    proof: str
+
+
 class EnginePart(Strict):
     """`place` is "ram" or "device"."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from typing import Annotated
 
 from pydantic import Field, SecretStr
@@ -14,7 +15,7 @@ from pentimento.api.jsontext import Answer
 from pentimento.api.services import Services
 from pentimento.models.library.registry import STARTER_ID
 from pentimento.schema.answers import BackendEntries, BackendEntry, Checked
-from pentimento.schema.job import Strict
+from pentimento.schema.job import LOCAL, Strict
 from pentimento.services import backend as remote
 from pentimento.services import describe
 from pentimento.services.keys import LONGEST
@@ -22,6 +23,7 @@ from pentimento.services.settings import ServiceChange
 from pentimento.services.terms import Terms
 
 CHECK_SECONDS = 20.0
+BETWEEN = "Pictures and words go to that machine, encrypted, and to nobody else."
 
 
 class Agreement(Strict):
@@ -34,6 +36,9 @@ class Key(Strict):
 
 async def listing(request: Request) -> Answer[BackendEntries]:
     found = await asyncio.to_thread(_everything, services.of(request))
+    if request.app.state.from_network:  # what this machine is, and nothing of its owner's accounts
+        seen = {"receives": socket.gethostname(), "privacy": BETWEEN}
+        found = [one.model_copy(update=seen) for one in found if one.id == LOCAL]
     return Answer(BackendEntries(backends=found))
 
 

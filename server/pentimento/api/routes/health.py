@@ -24,7 +24,8 @@ async def health(request: Request) -> Answer[Health]:
     if identity.NONCE.fullmatch(nonce):
         token, port = request.app.state.token, request.app.state.port
         proof = identity.proof(token, port, nonce)
-        shared = is_offered(request.client.host if request.client else None)
+        client = None if request.app.state.from_network else request.client
+        shared = is_offered(client.host if client else None)
     health = Health(
         name="pentimento", version=__version__, status="ok", proof=proof, shared_files=shared
     )

@@ -12,6 +12,7 @@ from starlette.requests import Request
 from pentimento.api import jsontext, services
 from pentimento.api.bodies import read_json
 from pentimento.api.jsontext import Answer
+from pentimento.api.network import refuse_elsewhere
 from pentimento.core.errors import BadInput, field_error
 from pentimento.jobs.admission import check_key
 from pentimento.jobs.job import Job
@@ -34,6 +35,7 @@ async def create(request: Request) -> Answer[Accepted]:
     server = services.of(request)
     key = check_key(request.headers.get("idempotency-key"))
     wanted = await read_json(request, JobRequest, server.settings.limits)
+    refuse_elsewhere(request, wanted.backend)
     job = await server.queue.submit(wanted, key)
     link = f"/v1/jobs/{job.id}"
     answer = Accepted(

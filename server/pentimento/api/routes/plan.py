@@ -9,6 +9,7 @@ from starlette.requests import Request
 from pentimento.api import services
 from pentimento.api.bodies import read_json
 from pentimento.api.jsontext import Answer
+from pentimento.api.network import refuse_elsewhere
 from pentimento.api.services import Services
 from pentimento.jobs import expanding, remote_plan
 from pentimento.jobs.plan import make_plan
@@ -20,6 +21,7 @@ from pentimento.schema.plan import Plan, PlanRequest
 async def plan(request: Request) -> Answer[Plan]:
     server = services.of(request)
     wanted = await read_json(request, PlanRequest, server.settings.limits)
+    refuse_elsewhere(request, wanted.backend)
     made = await asyncio.to_thread(_made, wanted, server)
     return Answer(made)
 

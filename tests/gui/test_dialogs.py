@@ -151,10 +151,10 @@ def test_the_server_dialog_tells_the_state_and_tests_another_address(gimp):
     gui = gimp.gui
     wait(lambda: gimp.server.url in gui.group_text(title, "State of the server"), 10, "its address")
     gui.set_text(title, "Address", gimp.server.url)
-    gui.set_text(title, "Token", "wrong")
+    gui.set_text(title, "Token or code", "wrong")
     gui.press(title, "Test Connection")
     wait(lambda: "rejected the access token" in gui.all_text(title), 10, "refusal")
-    gui.set_text(title, "Token", gimp.server.token)
+    gui.set_text(title, "Token or code", gimp.server.token)
     gui.press(title, "Test Connection")
     wait(lambda: "takes the token" in gui.all_text(title), 10, "success")
     gui.press(title, "Close")

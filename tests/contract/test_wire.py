@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 import choices
 import options
 import procedures
+import repeats
 import wire
 from pentimento.schema import job, plan
 
@@ -107,7 +108,7 @@ def test_a_recorded_job_can_be_sent_again(key, data):
         job.JobRequest.model_validate(first).compact(),
     ):
         again = job.JobRequest.model_validate(
-            wire.again_request(kept, 2, wire.Box(3, 4, 40, 30), *pictures(mode))
+            repeats.again_request(kept, 2, wire.Box(3, 4, 40, 30), *pictures(mode))
         )
         assert (again.mode, again.seed, again.count) == (mode, 2, 1)
         assert again.prompt == first.get("prompt", "")

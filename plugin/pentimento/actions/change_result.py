@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, List, Optional
 
 import options
+import repeats
 import wire
 from actions import generate_again, remake
 from actions.work import Begun, Work
@@ -32,7 +33,7 @@ UNCHANGED = options.defaults_of(options.CHANGES)
 def plan_request(context: Context, values: Values) -> PlanRequest:
     """The body for /v1/plan: the recorded job at its own size, with the changed values."""
     _layer, record = generate_again.result_layer(context.drawables)
-    return wire.change_plan(record, values, context.start)
+    return repeats.change_plan(record, values, context.start)
 
 
 def run(context: Context) -> Any:
@@ -43,9 +44,9 @@ def begin(context: Context) -> Begun:
     layer, record = generate_again.result_layer(context.drawables)
     image, work = context.image, Work(_("Change Result"), remake.name_of(record))
     found = remake.inputs(work, image, layer, record)
-    seed = wire.changed_seed(context.values, context.start, record["seed"])
+    seed = repeats.changed_seed(context.values, context.start, record["seed"])
     again = found.request(record, seed)
-    job = wire.changed_request(again, context.values, context.start)
+    job = repeats.changed_request(again, context.values, context.start)
 
     def results(outcome: Outcome) -> Any:
         made = work.pictures(outcome, found.roots, found.made_at)

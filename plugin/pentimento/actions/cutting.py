@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Optional
+from typing import TYPE_CHECKING, Any, List, Optional
 
 import choices
 import wire
@@ -100,14 +100,10 @@ def _left_of(source: Source) -> Optional[Pixels]:
 
 def opaque(picture: Pixels) -> Pixels:
     """Its colours without its transparency: a mask stands for that."""
-    each = wire.BYTES_PER_PIXEL[picture.format]
     depth = picture.format.partition("-")[2]
     full = pixels.OPAQUE["float" if depth == "f32" else depth]
-    data = bytearray(picture.data)
     count = picture.width * picture.height
-    for number, value in enumerate(full):
-        data[each - len(full) + number :: each] = bytes([value]) * count
-    return Pixels(picture.format, picture.width, picture.height, data)
+    return _with_alpha(picture, [bytes([value]) * count for value in full])
 
 
 def name_of(source: Source) -> str:
@@ -117,8 +113,13 @@ def name_of(source: Source) -> str:
 def _with_alpha_of(picture: Pixels, read: Pixels) -> Pixels:
     """The picture with the transparency of what it was made from: the mask comes on top of it."""
     each = wire.BYTES_PER_PIXEL[picture.format]
-    depth = each // 4
+    return _with_alpha(picture, [read.data[n::each] for n in range(each - each // 4, each)])
+
+
+def _with_alpha(picture: Pixels, alpha: List[wire.Raw]) -> Pixels:
+    """`alpha`: for each byte of the last of four channels the values of all pixels."""
+    each = wire.BYTES_PER_PIXEL[picture.format]
     data = bytearray(picture.data)
-    for place in range(3 * depth, each):
-        data[place::each] = read.data[place::each]
+    for number, values in enumerate(alpha):
+        data[each - len(alpha) + number :: each] = values
     return Pixels(picture.format, picture.width, picture.height, data)

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Sequence, Tuple
 
+import repeats
 import wire
 from actions import guides, lineage, remake, steering
 from actions.work import Begun, Results, Work
@@ -46,7 +47,7 @@ def begin(context: Context) -> Begun:
     sent_mask = work.send(mask) if mask else None
     pictures = steering.send_again(work, context.image, record.get("control"), box)
     guiding = guides.send_again(work, context.image, record.get("guides", {}), request, box)
-    job = wire.again_request(request, wire.new_seed(), box, sent, sent_mask, pictures, guiding)
+    job = repeats.again_request(request, wire.new_seed(), box, sent, sent_mask, pictures, guiding)
     if "image" not in record:
         _check_same(request, job)
     older = sources.older_results(context.image, source.layers if source else [])

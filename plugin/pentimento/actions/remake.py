@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Iterator, List, Optional, Tuple
 
 import procedures
+import repeats
 import turning
 import wire
 from actions import guides, lineage, steering
@@ -48,7 +49,7 @@ class Inputs:
     def request(self, record: LayerRecord, seed: int) -> JobRequest:
         """The recorded request, made of these."""
         asked = record["record"]["request"]
-        again = wire.again_request(
+        again = repeats.again_request(
             asked, seed, self.made_at, self.source, self.mask, self.controls, self.guides
         )
         if asked.get("mask_options") and (self.as_asked or not asked.get("mask")):

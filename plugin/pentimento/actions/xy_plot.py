@@ -7,6 +7,7 @@ import uuid
 from typing import TYPE_CHECKING, Any
 
 import axes
+import repeats
 import wire
 from actions import change_result, generate_again, remake
 from actions.work import Results, Work
@@ -42,7 +43,7 @@ def plan_request(context: Context, values: Values) -> PlanRequest:
     made_by = record["record"]
     asked = axes.applied(made_by["request"], first)
     changed: LayerRecord = {**record, "record": {**made_by, "request": asked}}
-    return wire.change_plan(changed, change_result.UNCHANGED, change_result.UNCHANGED)
+    return repeats.change_plan(changed, change_result.UNCHANGED, change_result.UNCHANGED)
 
 
 def run(context: Context) -> Any:

@@ -391,11 +391,19 @@ class JobDialog:
     def _follow_layers(self) -> None:
         """The person has selected other layers: those are worked on."""
         chosen: List[Any] = sources.resolved(self.image.get_selected_drawables())
-        if self.sources is not None and chosen:
+        if self.sources is not None and chosen and not self._belong_together(chosen):
             before = self.sources.words
             self.sources.follow(chosen)
             if self.sources.words != before:
                 self._source_news = _("this is the layer selected now")
+
+    def _belong_together(self, chosen: List[Any]) -> bool:
+        """Whether all of them were made here, where not all that was made has a record that leads
+        back to its source: then a further try comes of the same source as the one before."""
+        made = [layer for layers in self._made.values() for layer in layers if layer.is_valid()]
+        return all(layer in made for layer in chosen) and any(
+            metadata.read(layer) is None for layer in made
+        )
 
     def source(self) -> Gtk.Widget:
         """The row that says what the work starts from."""

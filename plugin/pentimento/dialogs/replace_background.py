@@ -19,7 +19,6 @@ from context import values_of
 from dialogs.loras import LoraAdder
 from dialogs.models import ModelChooser
 from dialogs.planned_dialog import PlannedDialog
-from gimpio import sources
 from i18n import _
 
 UNPLANNED = ("fit-light", "random-seed", "seed")
@@ -47,14 +46,6 @@ class BackgroundDialog(PlannedDialog):
     def missing(self) -> str:
         told = self.config.get_property("prompt").strip()
         return "" if told else _("Describe the new background, such as “a beach at sunset”.")
-
-    def _follow_layers(self) -> None:
-        """Not to what the last run has made and GIMP selects: another background comes behind the
-        same subject."""
-        made = [layer for layers in self._made.values() for layer in layers]
-        chosen = sources.resolved(self.image.get_selected_drawables())
-        if not chosen or any(layer not in made for layer in chosen):
-            super()._follow_layers()
 
     def _changed(self, _config: Any, spec: GObject.ParamSpec) -> None:
         if spec.name in self.fields.options and spec.name not in UNPLANNED:

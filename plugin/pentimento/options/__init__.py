@@ -10,8 +10,7 @@ it; "custom" (the default, so that a script may give just the number) means the 
 
 from __future__ import annotations
 
-from options.batching import BATCH
-from options.changing import AS_IT_WAS, CHANGES
+from options.changing import AS_IT_WAS, AXES, CHANGES
 from options.editing import (
     BACKGROUND,
     EDITOR,
@@ -25,9 +24,7 @@ from options.editing import (
 )
 from options.growing import ENLARGED, PAINTED_DETAIL, SCALE, SIDES, UPSCALER, WHOLE_SOURCE
 from options.guides import GUIDES, REFERENCES
-from options.managing import ACCEPT_LICENCE, MODEL_NAME, MODELS_COMMAND
-from options.mapping import MAP, MAP_HIGH, MAP_LOW
-from options.observing import CONTACT_SHEET, OBSERVE, OBSERVING
+from options.objects import BOX, OPERATION, OUTPUT, POINTS, WITHOUT
 from options.option import (
     BOOLEAN,
     CHANNEL,
@@ -63,16 +60,18 @@ from options.painting import (
 )
 from options.placing import (
     ALPHA,
+    CONTACT_SHEET,
     CONVERT,
     FILL_SOURCE,
     MARK_DIGITAL_SOURCE,
+    OBSERVE,
+    OBSERVING,
     PLACE,
     SOURCE,
     TARGET,
     TRANSPARENT_FILL,
 )
-from options.plotting import AXES
-from options.selecting import BOX, OPERATION, OUTPUT, POINTS, WITHOUT
+from options.scripting import ACCEPT_LICENCE, BATCH, MODEL_NAME, MODELS_COMMAND
 from options.selection import (
     AUTO_EDGE,
     BLEND,
@@ -95,6 +94,9 @@ from options.steering import (
     CONTROL_WEIGHT,
     CONTROLS,
     LORAS,
+    MAP,
+    MAP_HIGH,
+    MAP_LOW,
     STEERING,
 )
 from options.values import (

@@ -1,11 +1,13 @@
-"""What Change Result can change. By its default each of them leaves the result as it was."""
+"""What is tried of a result that is there: what Change Result can change, by its default nothing,
+and the axes of an X/Y plot."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 
+import choices
 from choices import N_
-from options.option import DOUBLE, UINT, Option
+from options.option import CHOICE, DOUBLE, STRING, UINT, Option
 from options.painting import (
     GUIDANCE,
     MODEL,
@@ -61,4 +63,22 @@ CHANGES = tuple(
         NEW_SEED,
         CHANGED_SEED,
     )
+)
+
+
+def _axis(name: str, label: str, kind: str) -> Option:
+    words = N_("What changes along this axis")
+    return Option(name, CHOICE, label, words, kind, choices=choices.AXES)
+
+
+def _values(name: str, label: str, values: str) -> Option:
+    words = N_("The values, with commas between them; of a LoRA after its name and a colon")
+    return Option(name, STRING, label, words, values)
+
+
+AXES = (
+    _axis("x-axis", N_("_Across"), "strength"),
+    _values("x-values", N_("_Values across"), "0.3, 0.5, 0.7"),
+    _axis("y-axis", N_("_Down"), "seed"),
+    _values("y-values", N_("Va_lues down"), "1, 2, 3"),
 )

@@ -1,4 +1,5 @@
-"""What steers the result besides the words: control layers and LoRAs."""
+"""What steers the result besides the words: control layers and LoRAs; and the maps that Make
+Control Layer draws for them."""
 
 from __future__ import annotations
 
@@ -143,3 +144,30 @@ FIRST: Tuple[Option, ...] = (
 )
 CONTROLS = (CONTROL.name, SECOND[0].name)  # each with a layer, "is a map" and a weight of its own
 STEERING = (*FIRST, *SECOND, LORAS)
+
+MAP = Option(
+    "map",
+    CHOICE,
+    N_("_Type"),
+    N_("What is drawn from the source"),
+    choices.MAPS[0].nick,
+    choices=choices.MAPS,
+)
+MAP_LOW = Option(
+    "low",
+    DOUBLE,
+    N_("_Weak edges from"),
+    N_("Weaker edges are kept when connected to a strong one"),
+    LOW,
+    0.0,
+    1000.0,
+)
+MAP_HIGH = Option(
+    "high",
+    DOUBLE,
+    N_("_Strong edges from"),
+    N_("Edges as clear as this are kept; higher gives fewer lines"),
+    HIGH,
+    0.0,
+    1000.0,
+)

@@ -15,6 +15,7 @@ from procedure import (
     RESULT_RETURNS,
     VARIATIONS,
 )
+from procedure import SETUP as SETUP
 from procedure import SETUP_LABEL as SETUP_LABEL
 from procedure import VARIATIONS_LABEL as VARIATIONS_LABEL
 from procedure import Action as Action

@@ -18,9 +18,10 @@ from urllib.parse import urlsplit
 import other_machine
 import settings
 import start_words
-from client import LOOPBACK, Client
+from client import Client
 from errors import PluginError, ServerRefused, ServerUnreachable
 from i18n import _
+from transport import LOOPBACK
 
 START_SECONDS = 40
 POLL_SECONDS = 0.2

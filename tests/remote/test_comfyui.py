@@ -152,6 +152,50 @@ def test_only_the_own_order_is_stopped(setup: Setup, comfyui: ComfyUI, running: 
     assert comfyui.withdrawn == ["0"]
 
 
+def test_steps_are_told_as_they_are_done(setup: Setup, comfyui: ComfyUI) -> None:
+    """Those of the own order alone: ComfyUI computes for others as well."""
+    comfyui.waiting = comfyui.running = True
+    job = setup.front.start(request(setup))
+    until(lambda: setup.front.job(job)["progress"]["message"] == "ComfyUI is painting")
+    comfyui.tell_steps(9, 10, "of-somebody-else")
+    comfyui.sockets[comfyui.client].send(b"\x00\x00\x00\x01\xff\xd8 a preview", 0x2)
+    comfyui.sockets[comfyui.client].send('{"type": "größer als"'.encode())
+    comfyui.tell("progress", value=1, max=0, prompt_id="0", node="7")
+    comfyui.tell_steps(3, 4)
+    until(lambda: setup.front.job(job)["progress"]["fraction"] == 0.75)
+    comfyui.looked.clear()
+    assert comfyui.looked.wait(10)  # polling goes on, and does not take the steps back
+    assert setup.front.job(job)["progress"]["fraction"] == 0.75
+    comfyui.waiting = False
+    assert setup.front.finished(job, 20)["status"] == "succeeded"
+
+
+@pytest.mark.parametrize("end", ["none at all", "it breaks"])
+def test_without_a_websocket_it_is_asked(setup: Setup, comfyui: ComfyUI, end: str) -> None:
+    comfyui.deaf, comfyui.waiting, comfyui.running = end == "none at all", True, True
+    job = setup.front.start(request(setup))
+    until(lambda: setup.front.job(job)["progress"]["message"] == "ComfyUI is painting")
+    if end == "it breaks":
+        comfyui.sockets[comfyui.client].send(b"", 0x8)
+    comfyui.waiting = False
+    assert setup.front.finished(job, 20)["status"] == "succeeded"
+
+
+def test_an_order_that_has_ended_meanwhile_interrupts_nobody(
+    setup: Setup, comfyui: ComfyUI
+) -> None:
+    """It was the one that is computed when it was looked at last; now somebody else's is."""
+    comfyui.waiting = comfyui.running = True
+    job = setup.front.start(request(setup))
+    until(lambda: setup.front.job(job)["progress"]["message"] == "ComfyUI is painting")
+    comfyui.running = False
+    setup.front.call("DELETE", f"/v1/jobs/{job}")
+    assert comfyui.taken_back.wait(10)
+    until(lambda: comfyui.calls[-1].path == "/queue" and comfyui.calls[-1].method == "GET")
+    assert setup.front.finished(job, 10)["status"] == "cancelled"
+    assert comfyui.interrupted == []
+
+
 def test_nothing_but_uploads_stays_there(setup: Setup, comfyui: ComfyUI) -> None:
     """The same picture twice is one file; words leave the history, results are temporary."""
     for _ in range(2):

@@ -89,6 +89,8 @@ class Job:
     def load(self, event: Loading) -> None:
         self.state.progress.phase = "loading"
         self.state.progress.message = event.message
+        if event.progress is not None:
+            self.state.progress.fraction = event.progress
         self._tell("loading", LoadingEvent(message=event.message, progress=event.progress))
 
     def step(self, event: Step) -> None:

@@ -92,6 +92,7 @@ class _Run:
         self._stop = threading.Event()
         self._cancelled = asyncio.Event()
         self._line: ServiceSession | None = None
+        self._done = 0  # pictures
 
     def cancel(self) -> None:
         """On the event loop. The service is told in a thread, for that may take seconds."""
@@ -156,6 +157,7 @@ class _Run:
             self._emit(pictures.save_mask(task, prepared, seed))
         adapter = adapters.load(terms.id)
         for index in range(request.count):
+            self._done = index
             self._picture(adapter, prepared, index, told.model_dump(mode="json"))
         return {
             "backend": terms.id,
@@ -216,8 +218,14 @@ class _Run:
             adapter,
             self._terms.service.deadline,
             stop=self._stop,
-            say=lambda message, progress: self._emit(Loading(message, progress)),
+            say=self._say,
         )
+
+    def _say(self, message: str, progress: float | None) -> None:
+        """`progress` of one picture is told as that of the job."""
+        if progress is not None:
+            progress = (self._done + progress) / self._task.request.count
+        self._emit(Loading(message, progress))
 
     def _problem(self, code: str) -> RemoteProblem:
         return problem(code, self._terms.id, self._terms.title)

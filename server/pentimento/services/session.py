@@ -270,6 +270,19 @@ class ServiceSession:
         except (requests.RequestException, HTTPError, RemoteProblem):
             self.uncertain = True
 
+    def last_look(self, path: str) -> Any:
+        """The JSON at a path, for a job that is cancelled already; None where there is none."""
+        try:
+            with self._session.get(
+                self._url(path),
+                headers=self.address.headers,
+                timeout=WITHDRAW_SECONDS,
+                allow_redirects=False,
+            ) as response:
+                return response.json() if response.status_code == 200 else None
+        except (requests.RequestException, HTTPError, RemoteProblem, ValueError):
+            return None
+
     def fetch(self, url: str) -> bytes:
         """A result picture from an address that the service told: at its own place, or public and
         https. The key does not go along. Raises unsafe_url, bad_answer, outcome_unknown."""

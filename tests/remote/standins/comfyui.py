@@ -10,10 +10,12 @@ from __future__ import annotations
 import io
 import json
 from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 from PIL import Image
+from tests.remote.standins import websocket
 from tests.remote.standins.base import Asked, Call, Reply, json_reply, picture
 from tests.remote.standins.queue import Queue
 
@@ -113,7 +115,8 @@ PLAIN = {"STRING": str, "INT": int, "FLOAT": (int, float)}
 @dataclass
 class ComfyUI(Queue):
     """`files` are the pictures in its input folder; `workflow` the last one it took. `running`:
-    a waiting order is computed already; `ends_as` is how it ends."""
+    a waiting order is computed already; `ends_as` is how it ends. `sockets` are those of
+    clients that listen, by their ids; with `deaf` there are none."""
 
     checkpoints: tuple[str, ...] = ("sd15.safetensors", "flux1-dev-fp8.safetensors")
     controlnet: tuple[str, ...] = ("control_canny.safetensors", "xinsir_union_promax.safetensors")
@@ -127,6 +130,34 @@ class ComfyUI(Queue):
     workflow: dict[str, Any] = field(default_factory=dict)
     forgotten: list[str] = field(default_factory=list)
     interrupted: list[str] = field(default_factory=list)
+    deaf: bool = False
+    client: str = ""  # of the last order
+    sockets: dict[str, websocket.Peer] = field(default_factory=dict)
+
+    def serve(self, handler: BaseHTTPRequestHandler, call: Call) -> None:
+        path = urlsplit(call.path)
+        if path.path != "/ws" or self.deaf or not self.authorized(call):
+            return super().serve(handler, call)
+        client = parse_qs(path.query)["clientId"][0]
+        peer = self.sockets[client] = websocket.accept(handler, call)
+        peer.say({"type": "status", "data": {"status": self._remaining(), "sid": client}})
+        peer.wait_for_end()
+
+    def _remaining(self) -> dict[str, Any]:
+        return {"exec_info": {"queue_remaining": len(self.pictures)}}
+
+    def tell(self, kind: str, **data: Any) -> None:
+        """A message to the client whose order is the last one."""
+        self.sockets[self.client].say({"type": kind, "data": data})
+
+    def tell_steps(self, value: int, most: int, number: str | None = None) -> None:
+        """Of the last order, if no other is meant. ComfyUI says it in two ways."""
+        number = str(len(self.pictures) - 1) if number is None else number
+        node = {"value": value, "max": most, "state": "running", "node_id": "7"}
+        node |= {"prompt_id": number, "display_node_id": "7"}
+        node |= {"parent_node_id": None, "real_node_id": "7"}
+        self.tell("progress_state", prompt_id=number, nodes={"7": node})
+        self.tell("progress", value=value, max=most, prompt_id=number, node="7")
 
     def has_key(self, call: Call) -> bool:
         """As a proxy before it asks for one; ComfyUI itself knows no keys."""
@@ -149,6 +180,8 @@ class ComfyUI(Queue):
             return self._told(path, call.json)
         lists = {
             "/queue": self._queue(),
+            "/embeddings": [],
+            "/models": ["checkpoints", "loras", "vae", "controlnet"],
             "/models/checkpoints": list(self.checkpoints),
             "/models/controlnet": list(self.controlnet),
             "/models/diffusion_models": list(self.diffusion_models),
@@ -182,11 +215,14 @@ class ComfyUI(Queue):
 
     def _queue(self) -> dict[str, Any]:
         """Rows are [number, prompt_id, workflow, extra data, outputs]."""
-        others = [[1, "of-somebody-else", {}, {}, ["9"]]]
-        ours = [[4, str(len(self.pictures) - 1), self.workflow, {}, ["9"]]] if self.pictures else []
+        others = [[1, "of-somebody-else", {}, {"client_id": "another"}, ["9"]]]
+        ours = [self._row(str(len(self.pictures) - 1))] if self.pictures else []
         if self.running:
             return {"queue_running": ours, "queue_pending": []}
         return {"queue_running": others, "queue_pending": ours}
+
+    def _row(self, number: str) -> list[Any]:
+        return [4, number, self.workflow, {"client_id": self.client}, ["9"]]
 
     def _stored(self, form: dict[str, bytes]) -> Reply:
         folder = form.get("subfolder", b"").decode()
@@ -197,16 +233,21 @@ class ComfyUI(Queue):
     def _history(self, number: str) -> dict[str, Any]:
         if not self.is_done():
             return {}
-        status: dict[str, Any] = {"status_str": "success", "completed": True, "messages": []}
+        began = ["execution_start", {"prompt_id": number, "timestamp": 1796010223166}]
+        cached = ["execution_cached", {"nodes": [], **began[1]}]
+        status: dict[str, Any] = {"status_str": "success", "completed": True}
+        status["messages"] = [began, cached, ["execution_success", began[1]]]
         outputs = {"9": {"images": [{"filename": number, "subfolder": "", "type": "temp"}]}}
+        node = {"node_id": "9", "display_node": "9", "parent_node": None, "real_node_id": "9"}
         if self.ends_as != "success":
-            message = [
-                self.ends_as,
-                {"prompt_id": number, "exception_type": "torch.OutOfMemoryError"},
-            ]
-            status = {"status_str": "error", "completed": False, "messages": [message]}
+            about = {**began[1], "node_id": "7", "node_type": "KSampler", "executed": []}
+            about |= {"exception_type": "torch.OutOfMemoryError"} if "error" in self.ends_as else {}
+            status = {"status_str": "error", "completed": False}
+            status["messages"] = [began, cached, [self.ends_as, about]]
             outputs = {}
-        return {number: {"prompt": [], "outputs": outputs, "status": status, "meta": {}}}
+        meta = {"9": node} if outputs else {}
+        entry = {"prompt": self._row(number), "outputs": outputs, "status": status, "meta": meta}
+        return {number: entry}
 
     def _viewed(self, asked: dict[str, list[str]]) -> Reply:
         if asked["type"] != ["temp"]:
@@ -233,7 +274,7 @@ class ComfyUI(Queue):
         }
         if errors:
             return _refused("prompt_outputs_failed_validation", "failed validation", errors)
-        self.workflow = workflow
+        self.workflow, self.client = workflow, str(body.get("client_id", ""))
         self.asked.append(self._asked(workflow))
         width, height = self.asked[-1].size
         return self.with_image(picture(width, height))

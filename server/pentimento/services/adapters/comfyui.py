@@ -14,6 +14,7 @@ from typing import Any
 
 from pentimento.services.adapter import ImageRequest, ImageResult
 from pentimento.services.adapters import comfyui_graph as graph
+from pentimento.services.adapters.comfyui_progress import Listener
 from pentimento.services.session import ServiceAnswer, ServiceSession, collect
 
 FOLDER = "pentimento"  # in ComfyUI's input folder
@@ -29,9 +30,14 @@ def auth(key: str) -> dict[str, str]:
 def paint(ask: ImageRequest, line: ServiceSession) -> ImageResult:
     weights = _weights(ask, line)
     files = _files(ask, line)
-    body = {"prompt": graph.workflow(ask, weights, files), "client_id": uuid.uuid4().hex}
-    number = str(line.order("prompt", json=body).find("prompt_id"))
-    entry = _collected(number, line)
+    client = uuid.uuid4().hex
+    listener = Listener(client, line)
+    try:
+        body = {"prompt": graph.workflow(ask, weights, files), "client_id": client}
+        number = listener.number = str(line.order("prompt", json=body).find("prompt_id"))
+        entry = _collected(number, line, listener)
+    finally:
+        listener.close()
     content = line.look("view", params=_picture(entry, line)).body
     _forget(number, line)
     return ImageResult(content, model=weights.name)
@@ -143,36 +149,37 @@ def _first_checkpoint(line: ServiceSession) -> str:
     return names[0]
 
 
-def _collected(number: str, line: ServiceSession) -> dict[str, Any]:
-    """The history's entry of an order once it has ended. A cancelled one is taken out of the queue;
-    the running one is interrupted only when it is ours, for ComfyUI computes for others as well."""
-    at_work = False
+def _collected(number: str, line: ServiceSession, listener: Listener) -> dict[str, Any]:
+    """The history's entry of an order once it has ended."""
 
     def look() -> dict[str, Any] | None:
-        nonlocal at_work
         told = line.look(f"history/{number}").json()
         if isinstance(told, dict) and isinstance(told.get(number), dict):
             return dict(told[number])
-        at_work = _say_where(number, line)
+        if not listener.heard:
+            _say_where(number, line)
         return None
 
-    def undo() -> None:
-        line.withdraw("POST", "queue", json={"delete": [number]})
-        if at_work:
-            line.withdraw("POST", "interrupt", json={"prompt_id": number})
-
-    return collect(line, look, undo)
+    return collect(line, look, lambda: _take_back(number, line))
 
 
-def _say_where(number: str, line: ServiceSession) -> bool:
-    """Whether the order is the one that is computed; says what a person waits for."""
+def _take_back(number: str, line: ServiceSession) -> None:
+    """Out of the queue; and if it is the one that is computed at this moment, it is interrupted.
+    Older versions interrupt whatever they compute, and others' orders must go on."""
+    line.withdraw("POST", "queue", json={"delete": [number]})
+    queue = line.last_look("queue")
+    running = queue.get("queue_running") if isinstance(queue, dict) else None
+    if number in _numbers(running):
+        line.withdraw("POST", "interrupt", json={"prompt_id": number})
+
+
+def _say_where(number: str, line: ServiceSession) -> None:
+    """What a person waits for."""
     queue = line.look("queue")
-    if number in _numbers(queue.find("queue_running")):
-        line.say(f"{line.address.title} is painting")
-        return True
+    running = number in _numbers(queue.find("queue_running"))
     before = len(_numbers(queue.find("queue_pending")))
-    line.say("Waiting for its turn" if before else f"{line.address.title} is painting")
-    return False
+    waits = before and not running
+    line.say("Waiting for its turn" if waits else f"{line.address.title} is painting")
 
 
 def _numbers(entries: Any) -> list[str]:

@@ -3,6 +3,7 @@ too."""
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,10 @@ from tests.server.front import until
 from tests.support import awkward
 
 from pentimento.imaging import control_maps
+from pentimento.services import adapter
+from pentimento.services.adapters import comfyui as comfyui_adapter
 from pentimento.services.adapters import comfyui_graph
+from pentimento.services.session import Address, ServiceSession
 
 
 @pytest.fixture
@@ -165,9 +169,14 @@ def test_steps_are_told_as_they_are_done(setup: Setup, comfyui: ComfyUI) -> None
     until(lambda: setup.front.job(job)["progress"]["fraction"] == 0.75)
     comfyui.looked.clear()
     assert comfyui.looked.wait(10)  # polling goes on, and does not take the steps back
-    assert setup.front.job(job)["progress"]["fraction"] == 0.75
+    comfyui.looked.clear()
+    assert comfyui.looked.wait(10)
     comfyui.waiting = False
     assert setup.front.finished(job, 20)["status"] == "succeeded"
+    with setup.front.events(job, last_id=0) as stream:
+        shares = [one.data["progress"] for one in stream.rest() if one.name == "loading"]
+    assert set(shares) == {None, 0.75}
+    assert shares[-1] == 0.75
 
 
 @pytest.mark.parametrize("end", ["none at all", "it breaks"])
@@ -181,19 +190,19 @@ def test_without_a_websocket_it_is_asked(setup: Setup, comfyui: ComfyUI, end: st
     assert setup.front.finished(job, 20)["status"] == "succeeded"
 
 
-def test_an_order_that_has_ended_meanwhile_interrupts_nobody(
-    setup: Setup, comfyui: ComfyUI
-) -> None:
-    """It was the one that is computed when it was looked at last; now somebody else's is."""
-    comfyui.waiting = comfyui.running = True
-    job = setup.front.start(request(setup))
-    until(lambda: setup.front.job(job)["progress"]["message"] == "ComfyUI is painting")
-    comfyui.running = False
-    setup.front.call("DELETE", f"/v1/jobs/{job}")
-    assert comfyui.taken_back.wait(10)
-    until(lambda: comfyui.calls[-1].path == "/queue" and comfyui.calls[-1].method == "GET")
-    assert setup.front.finished(job, 10)["status"] == "cancelled"
-    assert comfyui.interrupted == []
+@pytest.mark.parametrize("running", [False, True])
+def test_only_what_is_ours_at_that_moment_is_interrupted(comfyui: ComfyUI, running: bool) -> None:
+    """Whatever was computed when it was looked at last."""
+    comfyui.pictures.append(b"")
+    comfyui.running = running
+    found = adapter.load("comfyui")
+    address = Address("comfyui", "ComfyUI", comfyui.base_url, found.auth(comfyui.key))
+    line = ServiceSession(address, found.meaning, time.monotonic() + 60)
+    line.cut()
+    comfyui_adapter.take_back("0", line)
+    line.close()
+    assert comfyui.withdrawn == ["0"]
+    assert comfyui.interrupted == (["0"] if running else [])
 
 
 def test_nothing_but_uploads_stays_there(setup: Setup, comfyui: ComfyUI) -> None:

@@ -160,10 +160,10 @@ def _collected(number: str, line: ServiceSession, listener: Listener) -> dict[st
             _say_where(number, line)
         return None
 
-    return collect(line, look, lambda: _take_back(number, line))
+    return collect(line, look, lambda: take_back(number, line))
 
 
-def _take_back(number: str, line: ServiceSession) -> None:
+def take_back(number: str, line: ServiceSession) -> None:
     """Out of the queue; and if it is the one that is computed at this moment, it is interrupted.
     Older versions interrupt whatever they compute, and others' orders must go on."""
     line.withdraw("POST", "queue", json={"delete": [number]})

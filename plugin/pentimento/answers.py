@@ -572,6 +572,7 @@ class JobRequest(Asked, total=False):
     mask: Optional[BlobRef]
     vae: Optional[str]
     references: List[Reference]
+    surroundings: Optional[str]
     regions: List[Region]
     points: List[Point]
     box: Optional[Rect]

@@ -27,7 +27,7 @@ MASKED = (wire.INPAINT, wire.EDIT)
 # What the plug-in leaves to the server's defaults or does not offer yet.
 UNUSED = {"references", "regions", "observe_steps", "drift_correction", "detail_correction"}
 UNUSED |= {"context"}  # of a plan alone
-UNUSED |= {"second_pass", "grain_match"}
+UNUSED |= {"second_pass", "grain_match", "surroundings"}
 UNUSED |= {"made_with"}  # of a record alone
 UNUSED |= {"expand", "scale", "upscaler", "detail", "faithfulness"}  # of requests to enlarge
 UNUSED |= {"only_changes"}  # added by the action

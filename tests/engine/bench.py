@@ -99,7 +99,9 @@ class Bench:
         fills = begins_with(request.mode, float(request.strength or 0), request.intent) is not None
         controls = chosen_controls(request, entry, self.registry, fills=fills)
         references = references_of(request, entry, self.registry)
-        request = request.model_copy(update={"controls": controls, "references": references})
+        around = self.registry.ip_adapters.of_surroundings(request, entry, fills=fills)
+        chosen = {"controls": controls, "references": references, "surroundings": around}
+        request = request.model_copy(update=chosen)
         words = words_of_pictures(request, self.registry)
         drawn = [name for said in words for name, _ in said.loras]
         places = self.registry.ip_adapters.places(request)

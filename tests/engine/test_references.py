@@ -15,6 +15,7 @@ from tests.engine.test_controls import control
 from tests.support.tiny_addons import write_ip_adapter
 
 from pentimento.core.errors import BadInput, JobFailed, NotFound
+from pentimento.engine.conditioning import ip_adapter
 from pentimento.engine.conditioning.ip_adapter import IPAdapterInput
 from pentimento.models.library.ids import id_of
 from pentimento.models.library.registry import Registry
@@ -205,3 +206,71 @@ def test_no_weight_of_an_adapter_or_its_encoder_is_dropped_in_silence(
         assert np.abs(made - same).max() <= 2
     finally:
         shutil.rmtree(adapters / "奇 odd")
+
+
+def hole() -> np.ndarray:
+    mask = np.zeros((60, 90), np.uint8)
+    mask[20:40, 30:60] = 255
+    return mask
+
+
+def fill(bench: Bench, **wanted: Any) -> Any:
+    asked: dict[str, Any] = {"mode": "inpaint", "source": photo(90, 60), "mask": hole()}
+    asked |= {"intent": "fill", "prompt": "", "steps": 4}
+    return bench.make(**asked | wanted)
+
+
+def test_without_words_the_surroundings_are_the_reference(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As they are without what is selected, at half weight and in the middle of the steps; the
+    model is asked once a step."""
+    read: list[tuple[np.ndarray, IPAdapterInput]] = []
+    shown = ip_adapter.surroundings
+
+    def look(shared: Any, adapter: str, rgb: np.ndarray, *more: Any, **named: Any) -> Any:
+        read.append((rgb, shown(shared, adapter, rgb, *more, **named)))
+        return read[-1][1]
+
+    monkeypatch.setattr(ip_adapter, "surroundings", look)
+    made = fill(bench)
+    rgb, one = read[0]
+    assert (one.weight, one.start, one.end, one.kind) == (0.5, 0.2, 0.8, "reference")
+    assert len(one.embedding) == 1  # without guidance there is no picture of nothing
+    other = photo(90, 60)
+    other[22:38, 34:56, :3] = 255 - other[22:38, 34:56, :3]
+    again = fill(bench, source=other)
+    np.testing.assert_allclose(read[1][0], rgb, atol=0.05)
+    assert (made.pixels()[hole() == 0] == photo(90, 60)[hole() == 0]).all()
+    assert again.pixels().shape == made.pixels().shape
+    without = fill(bench, surroundings="none")
+    assert len(read) == 2
+    assert (without.pixels() != made.pixels()).any()
+
+
+@pytest.mark.parametrize(
+    "wanted",
+    [
+        {"prompt": "a red ball"},
+        {"intent": "add"},
+        {"intent": None},
+        {"intent": "refine", "strength": 0.5},
+        {"references": [reference()]},
+    ],
+    ids=["words", "add", "no intent", "refine", "a reference of its own"],
+)
+def test_where_something_says_what_to_paint_they_are_not_read(
+    bench: Bench, wanted: dict[str, Any]
+) -> None:
+    asked: dict[str, Any] = {"mode": "inpaint", "source": photo(90, 60), "mask": hole()}
+    wanted = {name: [*map(dict, v)] if name == "references" else v for name, v in wanted.items()}
+    job = bench.job(**asked | {"intent": "fill", "prompt": ""} | wanted)
+    assert job.task.request.surroundings is None
+
+
+def test_an_adapter_for_the_surroundings_can_be_named(bench: Bench) -> None:
+    asked: dict[str, Any] = {"mode": "inpaint", "source": photo(90, 60), "mask": hole()}
+    job = bench.job(**asked, surroundings="sd15-plus")
+    assert job.task.request.surroundings == "sd15-plus"
+    with pytest.raises(BadInput, match="was not made for models like"):
+        bench.job(**asked, surroundings="sdxl-a")

@@ -116,6 +116,7 @@ def resolve(request: JobRequest, registry: Registry, source_size: Size | None) -
         "seed": seed_of(request),
         "controls": chosen_controls(request, model, registry, fills=fills),
         "references": references_of(request, model, registry),
+        "surroundings": registry.ip_adapters.of_surroundings(request, model, fills=fills),
     }
     if request.mode is Mode.TXT2IMG:
         chosen |= {"width": size.width, "height": size.height}

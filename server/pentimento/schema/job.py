@@ -196,6 +196,7 @@ class Intent(StrEnum):
         }.get(self)
 
 
+NONE = "none"  # in place of the IP-Adapter that would be chosen
 AUTOMATIC = "auto"  # the intent is chosen by `jobs.plan` and written into the record
 AskedIntent = Intent | Literal["auto"]
 
@@ -277,6 +278,7 @@ class JobRequest(Asked):
     mask: BlobRef | None = None
     vae: Annotated[str, Field(pattern=MODEL_ID)] | None = None
     references: Annotated[list[Reference], Field(max_length=4)] = []
+    surroundings: Annotated[str, Field(pattern=MODEL_ID)] | None = None  # an IP-Adapter, or NONE
     regions: Annotated[list[Region], Field(max_length=8)] = []
     points: Annotated[list[Point], Field(max_length=MAX_POINTS)] = []
     box: Rect | None = None

@@ -35,6 +35,7 @@ from pentimento.schema.task import PixelFile
 MEAN = (0.48145466, 0.4578275, 0.40821073)  # of CLIP
 SPREAD = (0.26862954, 0.26130258, 0.27577711)
 TAKEN = re.compile(r"image_proj\..+|ip_adapter\.\d+\.to_[kv]_ip\.weight")
+AROUND_WEIGHT, AROUND_RANGE = 0.5, (0.2, 0.8)
 POOLED = {"proj.weight"}  # adapters that read CLIP's one vector have this; others read its tokens
 # Beginnings of the names of the attentions that read a reference of a kind, by family.
 BLOCKS: dict[tuple[str, str], tuple[str, ...]] = {
@@ -82,17 +83,46 @@ def shown(
     for reference in references:
         if not reference.weight:
             continue
-        folder = addons[place_of(str(reference.model))]
         picture = decode.load(files[reference.image.blob])
         rgb = model_input.model_rgb(picture, Size(picture.shape[1], picture.shape[0]))
-        encoder = addons.get(encoder_of(str(reference.model)), folder / ENCODER)
-        state, idle = _state(folder)
-        note(folder, idle)
-        pooled = bool(POOLED & set(state["image_proj"]))
-        embedding = _embedding(shared, encoder, rgb, note, pooled=pooled, guided=guided)
+        adapter = str(reference.model)
+        folder, embedding = _read(shared, adapter, rgb, addons, note, guided=guided)
         where = (reference.start, reference.end)
         found.append(IPAdapterInput(folder, embedding, reference.weight, reference.kind, *where))
     return found
+
+
+@torch.inference_mode()
+def surroundings(
+    shared: Shared,
+    adapter: str,
+    rgb: np.ndarray,
+    addons: Mapping[str, Path],
+    note: Note,
+    *,
+    guided: bool,
+) -> IPAdapterInput:
+    """What is around a selection, `(h, w, 3)` float32 0..1, to be followed half: neither in the
+    steps that lay out the picture nor in those that finish it."""
+    folder, embedding = _read(shared, adapter, rgb, addons, note, guided=guided)
+    return IPAdapterInput(folder, embedding, AROUND_WEIGHT, "reference", *AROUND_RANGE)
+
+
+def _read(
+    shared: Shared,
+    adapter: str,
+    rgb: np.ndarray,
+    addons: Mapping[str, Path],
+    note: Note,
+    *,
+    guided: bool,
+) -> tuple[Path, Tensor]:
+    folder = addons[place_of(adapter)]
+    encoder = addons.get(encoder_of(adapter), folder / ENCODER)
+    state, idle = _state(folder)
+    note(folder, idle)
+    pooled = bool(POOLED & set(state["image_proj"]))
+    return folder, _embedding(shared, encoder, rgb, note, pooled=pooled, guided=guided)
 
 
 def arguments(references: Sequence[IPAdapterInput]) -> dict[str, Any]:

@@ -37,7 +37,7 @@ from pentimento.imaging.noise_levels import strength_at
 from pentimento.imaging.sizing import FILL_SNR, SECOND_SNR, own_size
 from pentimento.imaging.tiles import Mosaic
 from pentimento.models.tables.architectures import INPAINT, second_pass, work_in
-from pentimento.schema.job import FROM_NOISE, Control, Mode, begins_with
+from pentimento.schema.job import FROM_NOISE, NONE, Control, Mode, begins_with
 from pentimento.schema.task import Emit, Loading, Preview, Result
 
 OWN_VAE = "model"  # what the record calls the one that a model brings
@@ -185,7 +185,7 @@ class Generation:
             work=canvas.work,
             controls=steering,
             areas=areas,
-            references=[] if self._edits else self._references(model, guidance),
+            references=[] if self._edits else self._references(model, canvas, guidance),
             shown=self._shown(canvas),
             viewer=model.viewer() if request.preview else None,
             images=request.count,
@@ -202,10 +202,18 @@ class Generation:
         with self._coder.vae() as vae:
             return controlnet.read_net(its_nets, found, vae)
 
-    def _references(self, model: LoadedModel, guidance: float) -> list[ip_adapter.IPAdapterInput]:
+    def _references(
+        self, model: LoadedModel, canvas: Canvas, guidance: float
+    ) -> list[ip_adapter.IPAdapterInput]:
         wanted, files, addons = self._request.references, self._job.task.inputs, self._job.addons
-        guided = model.guided(guidance)
-        return ip_adapter.shown(self._shared, wanted, files, addons, model.note, guided=guided)
+        shared, guided, note = self._shared, model.guided(guidance), model.note
+        found = ip_adapter.shown(shared, wanted, files, addons, note, guided=guided)
+        adapter, seen = self._request.surroundings, canvas.seen()
+        if adapter and adapter != NONE and seen is not None:
+            rgb = canvas.cropped(seen)
+            around = ip_adapter.surroundings(shared, adapter, rgb, addons, note, guided=guided)
+            found.append(around)
+        return found
 
     @property
     def _strength(self) -> float:

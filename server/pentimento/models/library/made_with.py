@@ -15,7 +15,7 @@ from typing import Any, Protocol, TypeVar
 from pentimento.core.errors import BadInput, Conflict, JobFailed, NotFound, field_error
 from pentimento.models.library import fingerprints
 from pentimento.models.library.registry import Registry
-from pentimento.schema.job import OF_A_SOURCE_ALONE, JobRequest
+from pentimento.schema.job import NONE, OF_A_SOURCE_ALONE, JobRequest
 
 PROGRAM = Path(__file__).resolve().parents[2]  # what comes along is replaced by each version
 WORDS = {
@@ -60,6 +60,9 @@ def present(request: R, registry: Registry) -> R:
                 else control
                 for control in request.controls
             ],
+            "surroundings": request.surroundings
+            if request.surroundings in (None, NONE)
+            else of.id("ip_adapter", request.surroundings),
             "references": [
                 one.model_copy(update={"model": of.id("ip_adapter", one.model)})
                 if one.model
@@ -126,6 +129,8 @@ def _used(request: JobRequest, registry: Registry) -> Iterator[tuple[str, str, P
     wanted += [("lora", lora.id) for lora in request.loras]
     wanted += [("controlnet", control.model) for control in request.controls]
     wanted += [("ip_adapter", reference.model) for reference in request.references]
+    if request.surroundings != NONE:
+        wanted.append(("ip_adapter", request.surroundings))
     for kind, thing_id in wanted:
         if thing_id:
             yield kind, thing_id, _get(registry, kind, thing_id).path

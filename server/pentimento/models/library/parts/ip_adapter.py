@@ -25,7 +25,7 @@ from pentimento.models.library.sidecar import read_json
 from pentimento.models.weights.check import check_component, check_file, shapes
 from pentimento.models.weights.header import Damaged, Shape
 from pentimento.schema.answers import PartEntry
-from pentimento.schema.job import JobRequest, Reference
+from pentimento.schema.job import NONE, JobRequest, Reference
 
 KIND = "IP-Adapter"
 ROLE = "image_encoder"  # as headers tell it
@@ -143,9 +143,22 @@ class IpAdapters:
             for number, reference in enumerate(request.references)
         ]
 
+    def of_surroundings(self, request: JobRequest, model: ModelInfo, *, fills: bool) -> str | None:
+        """What reads the surroundings of a selection: as asked, else the first adapter that fits
+        where new content `fills` and no word and no picture says with what."""
+        if request.surroundings == NONE:
+            return NONE
+        if request.surroundings:
+            return self._fitting("surroundings", request.surroundings, model)
+        if not fills or request.prompt.strip() or request.references:
+            return None
+        return next((adapter.id for adapter in self.list() if adapter.fits(model)), None)
+
     def places(self, request: JobRequest) -> dict[str, Path]:
         """Where the adapters of a resolved request lie."""
         wanted = {reference.model for reference in request.references if reference.model}
+        if request.surroundings and request.surroundings != NONE:
+            wanted.add(request.surroundings)
         adapters = [self.get(name) for name in sorted(wanted)]
         encoders = {encoder_of(one.id): one.encoder for one in adapters if one.encoder}
         return {place_of(one.id): one.path for one in adapters} | encoders
@@ -160,8 +173,12 @@ class IpAdapters:
         field = f"references.{number}"
         if reference.end <= reference.start:
             raise _wrong(field, "A reference has to end after it starts.", "ends before it starts")
-        if reference.model:
-            adapter = self.get(reference.model)
+        return reference.model_copy(update={"model": self._fitting(field, reference.model, model)})
+
+    def _fitting(self, field: str, name: str | None, model: ModelInfo) -> str:
+        """The id of the adapter of that name, or of the first one that fits."""
+        if name:
+            adapter = self.get(name)
             if not adapter.ok:
                 raise _wrong(field, f"{adapter.id} cannot be used: {adapter.problem}", "is damaged")
             if not adapter.fits(model):
@@ -170,13 +187,13 @@ class IpAdapters:
                     f"{adapter.id} was not made for models like {model.title}.",
                     "does not fit",
                 )
-            return reference.model_copy(update={"model": adapter.id})
+            return adapter.id
         found = next((adapter for adapter in self.list() if adapter.fits(model)), None)
         if found is None:
             raise _wrong(
                 field, f"There is no IP-Adapter for {model.title}.", "no adapter fits the model"
             )
-        return reference.model_copy(update={"model": found.id})
+        return found.id
 
 
 def _listing(own: Iterable[Path], outside: Sequence[Item]) -> Listing[Source[IpAdapter]]:

@@ -1,0 +1,233 @@
+"""What refining in tiles takes and leaves behind: the engine's memory for large pictures, how soon
+a job ends that is cancelled, and whether edges of tiles show.
+
+    python benchmarks/tiles.py memory [--sides 2048 4096 8192]
+    python benchmarks/tiles.py cancel
+    python benchmarks/tiles.py edges
+
+Memory: the starter, image to image at strength 0.2 without guidance, one step, each side in a
+process of its own. "before" is after a small job, "peak" the kernel's VmHWM. Edges: the change from
+one pixel to the next where a tile ends, over the same 2 to 8 px beside it, as a multiple of the
+source's own; the starter, and tiny transformers with random weights.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+REPO = Path(__file__).resolve().parents[1]
+sys.path[:0] = [str(REPO / "server"), str(REPO)]
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # before torch
+
+import cv2
+import numpy as np
+
+from pentimento.core.errors import Cancelled
+from pentimento.engine import quiet
+from pentimento.engine.cancel import StopFlag
+from pentimento.engine.worker import Worker
+from pentimento.engine_ipc.messages import EngineJob, ModelSpec
+from pentimento.imaging import decode
+from pentimento.models.library.registry import Registry
+from pentimento.schema.job import JobRequest, PixelFormat
+from pentimento.schema.task import Event, PixelFile, Result, Step, Task
+
+PHOTO = REPO / "examples" / "photo.jpg"
+SOURCE = "a" * 64
+SMALL = 640  # px, of the job that loads everything
+BESIDE = (*range(-8, -1), *range(2, 9))  # px from an edge
+TRANSFORMERS = ("flux", "z-image", "sd3")
+TILE = 256  # px of a tiny transformer's tile
+
+
+def scene(side: int) -> np.ndarray:
+    """`(side, side, 4)` u8: the photograph, enlarged without an edge of its own, with grain."""
+    photo = cv2.cvtColor(cv2.imread(str(PHOTO)), cv2.COLOR_BGR2RGBA)
+    picture = cv2.resize(photo, (side, side), interpolation=cv2.INTER_CUBIC)
+    grain = np.random.default_rng(0).integers(-6, 7, (side, side, 1), np.int8)
+    picture[..., :3] = np.clip(picture[..., :3].astype(np.int16) + grain, 0, 255)
+    return picture
+
+
+class Workbench:
+    """Runs jobs in this process."""
+
+    def __init__(self, folder: Path, models: Path | None = None) -> None:
+        self._folder, self._number, self._worker = folder, 0, Worker()
+        self._registry = Registry(models or folder)
+
+    def refine(
+        self,
+        file: PixelFile,
+        model: str = "starter",
+        whole_pixels: int | None = None,
+        on_event: Any = None,
+        stop: StopFlag | None = None,
+        **wanted: Any,
+    ) -> Result:
+        self._number += 1
+        entry = self._registry.get(model)
+        spec = ModelSpec.of(entry)
+        if whole_pixels:
+            spec = replace(spec, whole_pixels=whole_pixels, max_pixels=whole_pixels)
+        fields: dict[str, Any] = {"mode": "img2img", "source": {"blob": SOURCE}, "steps": 5}
+        fields |= {"strength": 0.2, "sampler": "Euler", "guidance": 1.0, "seed": 1}
+        fields |= {"model": model, "preview": False, "prompt": "a photograph"}
+        request = JobRequest.model_validate(fields | wanted)
+        made: list[Result] = []
+
+        def emit(event: Event) -> None:
+            if isinstance(event, Result) and event.kind == "image":
+                made.append(event)
+            if on_event:
+                on_event(event)
+
+        out = self._folder / f"out{self._number}"
+        self._worker.run(
+            EngineJob(Task(str(self._number), request, {SOURCE: file}, out), spec),
+            emit,
+            stop or StopFlag(),
+        )
+        return made[0]
+
+
+def stored(side: int, folder: Path) -> PixelFile:
+    path = folder / f"source{side}.raw"
+    scene(side).tofile(path)
+    return PixelFile(path, side, side, PixelFormat.RGBA_U8)
+
+
+def status_mb(name: str) -> int:
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return int(next(line.split()[1] for line in lines if line.startswith(name + ":"))) // 1024
+
+
+def measure(side: int, folder: Path) -> None:
+    """In a process of its own, which has made no large picture before."""
+    large = PixelFile(folder / f"source{side}.raw", side, side, PixelFormat.RGBA_U8)
+    bench = Workbench(folder)
+    bench.refine(stored(SMALL, folder))
+    before = status_mb("VmRSS")
+    Path("/proc/self/clear_refs").write_text("5")  # the peak is counted from here
+    started = time.monotonic()
+    made = bench.refine(large)
+    seconds = time.monotonic() - started
+    peak, pixels = status_mb("VmHWM"), side * side
+    each = (peak - before) * 2**20 / pixels
+    print(
+        f"{side:5} {made.facts['tiles']:6} {before:7} MB {peak:6} MB {each:6.1f} {seconds:8.0f} s",
+        flush=True,
+    )
+
+
+def memory(sides: list[int]) -> None:
+    print(" side  tiles      before       peak  bytes for a pixel     time")
+    for side in sides:
+        with tempfile.TemporaryDirectory() as name:
+            stored(side, Path(name))
+            command = [sys.executable, __file__, "measure", "--sides", str(side), "--work", name]
+            subprocess.run(command, check=True)
+
+
+def cancel(side: int = 2048) -> None:
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        bench, source = Workbench(folder), stored(side, folder)
+        bench.refine(stored(SMALL, folder))
+        for after in (1, 7):
+            cancel_one(bench, source, after)
+
+
+def cancel_one(bench: Workbench, source: PixelFile, after: int) -> None:
+    """Stopped when so many tiles are seen: how many more are seen, and the time to the end."""
+    stop = StopFlag()
+    seen: list[float] = []
+
+    def look(event: Event) -> None:
+        if isinstance(event, Step) and event.share:
+            seen.append(time.monotonic())
+            if len(seen) == after:
+                stop.set()
+
+    try:
+        bench.refine(source, on_event=look, stop=stop)
+    except Cancelled:
+        spent = time.monotonic() - seen[after - 1]
+        each = f"{(seen[-1] - seen[0]) / (len(seen) - 1):.2f} s" if len(seen) > 1 else "?"
+        more = len(seen) - after
+        print(f"after {after} tiles: {more} more seen, ended in {spent:.3f} s; each took {each}")
+
+
+def edges() -> None:
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        side = 2048
+        source = stored(side, folder)
+        bench = Workbench(folder)
+        for strength in (0.2, 0.5):
+            made = bench.refine(source, strength=strength, steps=10, detail_correction=False)
+            tell(f"starter, {strength}", made, source, 512)
+        from tests.support.tiny_flow_models import WRITERS
+
+        small = stored(1024, folder)
+        for model in TRANSFORMERS:
+            WRITERS[model](folder / "models" / model)
+        tiny = Workbench(folder, folder)
+        for model in TRANSFORMERS:
+            made = tiny.refine(small, model, TILE * TILE, strength=0.3, detail_correction=False)
+            tell(f"{model}, random weights, 0.3", made, small, TILE)
+
+
+def tell(name: str, made: Result, source: PixelFile, tile: int) -> None:
+    picture, plain = (decode.load(file)[..., :3].astype(np.float32) for file in (made.file, source))
+    places = tile_ends(picture.shape[0], tile)
+    ratios = []
+    for axis in (0, 1):
+        change = np.abs(np.diff(picture, axis=axis)).mean((1 - axis, 2))
+        own = np.abs(np.diff(plain, axis=axis)).mean((1 - axis, 2))
+        at = np.array([place - 1 for place in places])
+        near = np.array([place - 1 + step for place in places for step in BESIDE])
+        ratios.append(
+            (change[at].mean() / change[near].mean()) / (own[at].mean() / own[near].mean())
+        )
+    tiles = made.facts["tiles"]
+    print(f"{name:32} {tiles:3} tiles: down {ratios[0]:.3f}, across {ratios[1]:.3f}", flush=True)
+
+
+def tile_ends(side: int, tile: int) -> list[int]:
+    """Where tiles begin and end inside of a square picture."""
+    from pentimento.core.geometry import Size, Work
+
+    boxes = Work(Size(side, side), Size(side, side), Size(tile, tile), 64).tiles
+    found = {box.x for box in boxes} | {box.right for box in boxes}
+    return sorted(found - {0, side})
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("what", choices=("memory", "cancel", "edges", "measure"))
+    parser.add_argument("--sides", nargs="*", type=int, default=[2048, 4096, 8192])
+    parser.add_argument("--work", type=Path)
+    asked = parser.parse_args()
+    quiet.silence()
+    match asked.what:
+        case "memory":
+            memory(asked.sides)
+        case "measure":
+            measure(asked.sides[0], asked.work)
+        case "cancel":
+            cancel()
+        case "edges":
+            edges()
+
+
+if __name__ == "__main__":
+    main()

@@ -14,17 +14,19 @@ REPO = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(REPO / "server"))
 
 from pentimento.services import records
+from pentimento.services.describe import how
 from pentimento.services.records import Capabilities, Operation, Service
 
 PAGE = REPO / "docs" / "api-mode.md"
 BEGIN, END = "<!-- services -->\n", "<!-- end of services -->\n"
 
 
-def how(able: Capabilities, operation: Operation) -> str:
-    """How a service changes a source."""
-    if not getattr(able, operation.value):
-        return "steered by lines" if able.control else "from words alone"
-    return "yes, with strength" if able.strength and operation in able.strength_with else "yes"
+HOW = {
+    "strength": "yes, with strength",
+    "yes": "yes",
+    "lines": "steered by lines",
+    "words": "from words alone",
+}
 
 
 def edits(able: Capabilities) -> str:
@@ -38,8 +40,8 @@ def row(service: Service) -> str:
     able = service.capabilities
     cells = (
         f"{service.title} (`{service.id}`)",
-        how(able, Operation.IMG2IMG),
-        how(able, Operation.INPAINT),
+        HOW[how(able, Operation.IMG2IMG)],
+        HOW[how(able, Operation.INPAINT)],
         edits(able),
         ", ".join(sorted(able.control)) or "none",
         "yes" if able.seed else "no",

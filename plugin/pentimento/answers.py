@@ -113,6 +113,8 @@ class BackendEntry(TypedDict):
     edit_model: str
     price: str
     price_per_picture: Optional[float]
+    price_of_job: Optional[float]
+    does: Does
     privacy: str
     receives: str
     quality: str
@@ -165,6 +167,12 @@ class DiskState(TypedDict):
     free_mb: int
     used_mb: int
     limit_mb: int
+
+
+class Does(TypedDict):
+    img2img: str
+    inpaint: str
+    edit: str
 
 
 class EngineMemory(TypedDict):

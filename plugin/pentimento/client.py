@@ -84,9 +84,11 @@ class Client(Transport):
     def remove_model(self, model: str) -> None:
         self._json("DELETE", "/v1/models/" + model)
 
-    def backends(self) -> List[BackendEntry]:
-        """Where jobs can run, this machine first."""
-        return self._json("GET", "/v1/backends")["backends"]
+    def backends(self, mode: str = "", count: int = 1) -> List[BackendEntry]:
+        """Where jobs can run, this machine first: jobs of this mode that make so many pictures, or
+        any."""
+        asked = "?" + urlencode({"mode": mode, "count": count}) if mode else ""
+        return self._json("GET", "/v1/backends" + asked)["backends"]
 
     def set_up(
         self, backend: str, change: ServiceChange, key: str = "", agreed: Optional[bool] = None

@@ -138,6 +138,8 @@ SERVICES = (
 )
 PLACES = (
     N_("Nothing leaves this machine."),
+    N_("No model on this machine edits as told; this service does."),
+    N_("No place edits as told yet: download a model for it, or set up a service."),
     N_("Pictures and words go to that machine, encrypted, and to nobody else."),
     N_("Best quality, free, and nothing leaves this machine."),
     N_("This machine has a graphics card: with a full model installed it is the best place."),

@@ -66,7 +66,8 @@ def test_the_plug_in_knows_the_advice_about_places(texts) -> None:
     for gpu, full in itertools.product((False, True), repeat=2):
         machine = describe.Means(gpu, full)
         said |= {describe.local_quality(machine), describe.local_speed(machine)}
-        said |= {describe.advise(machine, ready).why for ready in ((), ("fal",))}
+        for ready, wanted in itertools.product(((), ("fal",)), describe.Operation):
+            said.add(describe.advise(machine, ready, wanted).why)
     assert said - set(texts.PLACES) == set()
 
 

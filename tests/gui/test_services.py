@@ -50,7 +50,7 @@ def stand_in(gimp, service, running):
     yield running
     gimp.server.ask(path + "/consent", "POST", {"agreed": False})
     gimp.server.ask(path + "/key", "DELETE")
-    gimp.server.ask(path, "PUT", {"base_url": None, "model": None})
+    gimp.server.ask(path, "PUT", {"base_url": None, "model": None, "price": None})
     running.close()
 
 
@@ -166,8 +166,9 @@ def test_every_place_is_told_with_what_it_costs_and_who_sees_it(gimp, a1111):
     for part in (
         "Recommended: This computer",
         "Nothing leaves this machine.",
-        "Quality",
-        "Privacy",
+        "Repaints",
+        "A quick try, no download",
+        "A picture",
     ):
         assert part in told
     assert f"{A1111_TITLE} · needs your consent" in told
@@ -180,3 +181,30 @@ def test_every_place_is_told_with_what_it_costs_and_who_sees_it(gimp, a1111):
     wait(lambda: f"{A1111_TITLE} · ready" in gui.all_text(title), 30, "the service as it is now")
     gui.press(title, "Close")
     gui.gone(title)
+
+
+def test_a_place_is_compared_for_this_job_and_taken(gimp, a1111):
+    """The mode and the number of pictures of the job count for what is told."""
+    gui = gimp.gui
+    gimp.server.ask("/v1/backends/a1111", "PUT", {"price": 0.04})
+    gimp.open_scene(more=DARK_GROUND + FEATHERED)
+    gimp.open_dialog(TITLE)
+    unfold(gimp, TITLE, "More options", "Run on")
+    compare = "Compare all places…"
+    wait(lambda: compare in gui.choices(TITLE, "Run on"), 30, "places")
+    gui.set_value(TITLE, "Variations", 3)
+    gimp.wait_for_status(TITLE, "steps")
+    gui.choose(TITLE, "Run on", compare)
+    places = "Where to Run"
+    gui.window(places)
+    wait(lambda: A1111_TITLE in gui.all_text(places), 30, "the table")
+    told = gui.all_text(places)
+    assert "This job" in told
+    assert "$0.12" in told  # of three pictures
+    gimp.keep_evidence("compared")
+    gui.press(places, f"Use {A1111_TITLE}", showing=False)
+    gui.gone(places)
+    gimp.wait_for_status(TITLE, A1111_TITLE)
+    gui.keys(TITLE, "Escape")
+    gui.gone(TITLE)
+    assert a1111.calls == []

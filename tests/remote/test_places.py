@@ -85,3 +85,43 @@ def test_a_server_that_ends_ends_all_that_run(setup: Setup) -> None:
     slow.released.set()
     setup._front = None
     assert [status(setup, job) for job in jobs] == ["failed", "failed"]
+
+
+def places(setup: Setup, query: str) -> dict[str, dict[str, Any]]:
+    found = setup.front.call("GET", "/v1/backends" + query).json["backends"]
+    return {one["id"]: one for one in found}
+
+
+def test_what_is_recommended_follows_the_task(setup: Setup) -> None:
+    """The starter model edits nothing as told, and AI Horde neither."""
+    setup.use("horde", A1111())
+    for_words = places(setup, "?mode=txt2img&count=3")
+    assert for_words["horde"]["recommended"]
+    nothing = places(setup, "?mode=edit")
+    assert nothing["local"]["recommended"]
+    assert "No place edits as told yet" in nothing["local"]["why"]
+    setup.use("openai", OpenAI())
+    setup.front.call("PUT", "/v1/backends/openai", {"price": 0.07})
+    able = places(setup, "?mode=edit&count=3")
+    assert [one for one, entry in able.items() if entry["recommended"]] == ["openai"]
+    assert able["openai"]["price_of_job"] == pytest.approx(0.21)
+    assert able["local"]["does"] == {"img2img": "strength", "inpaint": "strength", "edit": "no"}
+
+
+def test_a_place_tells_how_it_changes_a_source(setup: Setup) -> None:
+    """Each word holds what the plan of such a job says."""
+    kinds = {"strength": "native", "yes": "native", "lines": "control", "words": "text"}
+    told = places(setup, "")
+    box = {"x": 0, "y": 0, "width": 512, "height": 512}
+    modes = {"img2img": {}, "inpaint": {"selection": {**box, "width": 200}}}
+    for service, mode in ((one, mode) for one in told if one != "local" for mode in modes):
+        asked = {"mode": mode, "canvas": box, "source": box, "strength": 0.5, **modes[mode]}
+        plan = setup.front.call("POST", "/v1/plan", asked | {"backend": service, "prompt": "湖"})
+        assert plan.status == 200, (service, mode, plan.body)
+        assert plan.json["route"]["kind"] == kinds[told[service]["does"][mode]], (service, mode)
+
+
+@pytest.mark.parametrize("query", ["?mode=paint", "?count=0", "?mode=edit&count=ten"])
+def test_a_query_for_places_that_does_not_fit_is_refused(setup: Setup, query: str) -> None:
+    refused = setup.front.call("GET", "/v1/backends" + query)
+    assert (refused.status, refused.code) == (400, "bad_request")

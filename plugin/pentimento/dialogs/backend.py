@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Callable, List, Optional
 
-from gi.repository import Gtk
+from gi.repository import GLib, Gtk
 
 import dialogs.native as native
 import dialogs.place_words as place_words
 import options
+from dialogs.places import PlacesDialog
 from dialogs.set_up import SetUp
 from i18n import _
 
@@ -16,15 +17,23 @@ if TYPE_CHECKING:
     from answers import BackendEntry, Route
 
 
+COMPARE = "?"  # stands in the list for looking at all places
+
+
 class PlaceChooser:
     """`combo` and `button`, bound to the config's `backend`. Until `fill` they show this machine
-    and the value set. `changed(place)` hears of each choice."""
+    and the value set. `changed(place)` hears of each choice; `asked()` is the mode of the job."""
 
     def __init__(
-        self, config: Any, changed: Callable[[BackendEntry], None], mode: str = ""
+        self,
+        config: Any,
+        changed: Callable[[BackendEntry], None],
+        mode: str = "",
+        asked: Callable[[], str] = lambda: "",
     ) -> None:
         self._config = config
         self._changed = changed
+        self._asked = asked
         self._mode = mode  # only places that can do it are listed, and whatever is chosen
         self._places: List[BackendEntry] = []
         self.combo = Gtk.ComboBoxText()
@@ -78,6 +87,8 @@ class PlaceChooser:
         if not self._places:
             self.combo.append(options.LOCAL, place_words.here())
         self._select(chosen)
+        if self._places:
+            self.combo.append(COMPARE, _("Compare all places…"))
 
     def _select(self, chosen: str) -> None:
         if not self.combo.set_active_id(chosen):
@@ -91,6 +102,23 @@ class PlaceChooser:
         chosen = self.combo.get_active_id()
         if chosen is None or chosen == self._id:
             return
+        if chosen == COMPARE:
+            self._select(self._id)
+            GLib.idle_add(self._compare)
+        else:
+            self._take(chosen)
+
+    def _compare(self) -> bool:
+        window = self.combo.get_toplevel()
+        assert isinstance(window, Gtk.Window)
+        has_count = self._config.find_property("count") is not None
+        count = self._config.get_property("count") if has_count else 1
+        chosen = PlacesDialog(window, self._mode or self._asked(), count).run()
+        if chosen and chosen != self._id:
+            self._take(chosen)
+        return GLib.SOURCE_REMOVE
+
+    def _take(self, chosen: str) -> None:
         self._config.set_property("model", "")  # its name means nothing elsewhere
         self._config.set_property("backend", "" if chosen == options.LOCAL else chosen)
 

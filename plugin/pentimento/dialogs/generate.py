@@ -58,7 +58,8 @@ class GenerateDialog(PlannedDialog):
         self.loras = LoraAdder(config)
         kinds = [name for name in options.CONTROLS if name in self.options]
         self.kinds = [KindChooser(config, name, choices.CONTROLS) for name in kinds]
-        self.places = PlaceChooser(config, self._place_changed)
+        self._asked: PlanRequest = {}
+        self.places = PlaceChooser(config, self._place_changed, asked=self._mode)
         self.selecting = selecting.Selecting(self.fields) if "intent" in self.options else None
         self.put(self._body(), self.status)
         self._handlers.append(config.connect("notify", self._changed))
@@ -96,7 +97,7 @@ class GenerateDialog(PlannedDialog):
     def plan_request(self):
         """Raises NotPossible where the image can't take the result the chosen way."""
         action = importlib.import_module("actions." + self.context.action.key)
-        self._asked: PlanRequest = {}
+        self._asked = {}
         values = values_of(self.context.action, self.config)
         if self.context.image is not None:
             Destination.of(values).check(self.context.image)
@@ -124,6 +125,10 @@ class GenerateDialog(PlannedDialog):
         native.when_closed(self.places.combo, lambda: self.places.fill(places))
         native.when_closed(self.vaes, self._fill_parts)
         native.when_closed(self.styles, lambda: self.styles.fill_with(lists["styles"]))
+
+    def _mode(self) -> str:
+        """Of the job, as far as it can be told."""
+        return str(self._asked.get("mode") or "")
 
     def _model(self) -> str:
         """The model that counts, by its id."""

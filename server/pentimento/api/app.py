@@ -279,7 +279,10 @@ CALLS = (
     ),
     Call("DELETE", "/v1/network", pairing.close, "Let no other machine in any more"),
     Call("GET", "/v1/capabilities", models.capabilities, "What works"),
-    Call("GET", "/v1/backends", backends.listing, "Where jobs can run"),
+    Call(
+        *("GET", "/v1/backends", backends.listing, "Where jobs can run"),
+        query=("mode", "count"),
+    ),
     Call(
         *("PUT", "/v1/backends/{id}", backends.change, "Set a service up"),
         body=ServiceChange,

@@ -263,8 +263,21 @@ class BackendAbilities(Strict):
     guidance: bool
 
 
+# By itself at a strength that is said, or as it likes; steered by lines; from words alone; not.
+How = Literal["strength", "yes", "lines", "words", "no"]
+
+
+class Does(Strict):
+    """How a place changes a source, by mode."""
+
+    img2img: How
+    inpaint: How
+    edit: How
+
+
 class BackendEntry(Strict):
-    """A place where jobs can run. Prices and limits in US dollars."""
+    """A place where jobs can run. Prices and limits in US dollars; `price_of_job`: of the job that
+    was asked about, or of a picture."""
 
     id: str
     title: str
@@ -285,6 +298,8 @@ class BackendEntry(Strict):
     edit_model: str
     price: str
     price_per_picture: float | None
+    price_of_job: float | None
+    does: Does
     privacy: str
     receives: str
     quality: str

@@ -17,6 +17,7 @@ from pentimento.schema.vocabulary import SAMPLERS as SAMPLERS
 from pentimento.schema.vocabulary import Sampler
 
 MAX_PROMPT = 8000  # characters
+MAX_COUNT = 16  # pictures of a job
 MAX_LORAS = 16
 MAX_POINTS = 256
 GRABCUT = "grabcut"  # the model of the mode select that is none: arithmetic
@@ -242,7 +243,7 @@ class Asked(Strict):
     strength: Annotated[float, Field(ge=0, le=1)] | None = None
     steps: Annotated[int, Field(ge=1, le=200)] | None = None
     guidance: Annotated[float, Field(ge=0, le=50)] | None = None
-    count: Annotated[int, Field(ge=1, le=16)] = 1
+    count: Annotated[int, Field(ge=1, le=MAX_COUNT)] = 1
     width: Annotated[int, Field(ge=1, le=MAX_SIDE)] | None = None
     height: Annotated[int, Field(ge=1, le=MAX_SIDE)] | None = None
     model: Annotated[str, Field(pattern=REMOTE_MODEL)] | None = None

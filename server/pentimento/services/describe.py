@@ -13,19 +13,37 @@ from typing import Any
 
 from pentimento.models import machine
 from pentimento.models.library.parts.controlnet_lora import CONTROL_TYPES
-from pentimento.schema.answers import BackendAbilities, BackendEntry
-from pentimento.schema.job import LOCAL
+from pentimento.schema.answers import BackendAbilities, BackendEntry, Does, How
+from pentimento.schema.job import LOCAL, Mode
 from pentimento.services import records
-from pentimento.services.records import Operation, Sizes
+from pentimento.services.records import Capabilities, Operation, Sizes
+from pentimento.services.routing import OPERATION
 from pentimento.services.terms import Remotes, Terms
 
 
 @dataclass(frozen=True, slots=True)
 class Means:
-    """What there is to paint with. `full_model`: more than the starter model is installed."""
+    """What there is to paint with. `full_model`: more than the starter model is installed; `edits`:
+    one that follows instructions."""
 
     gpu: bool
     full_model: bool
+    edits: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class JobWanted:
+    """The job that a place is looked for; without a `mode` any."""
+
+    mode: Mode | None = None
+    count: int = 1
+
+    @property
+    def operation(self) -> Operation:
+        return OPERATION.get(self.mode, Operation.TXT2IMG) if self.mode else Operation.TXT2IMG
+
+
+ANY = JobWanted()
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,17 +54,34 @@ class Advice:
     why: str
 
 
-def advise(means: Means, ready: Sequence[str]) -> Advice:
-    """`ready`: ids of services that could be used now, the preferred first."""
+def advise(means: Means, ready: Sequence[str], wanted: Operation = Operation.TXT2IMG) -> Advice:
+    """`ready`: ids of services that could be used now and do what is wanted by themselves, the
+    preferred first."""
+    if wanted is Operation.EDIT and not means.edits:
+        if ready:
+            return Advice(ready[0], "No model on this machine edits as told; this service does.")
+        return Advice(
+            LOCAL, "No place edits as told yet: download a model for it, or set up a service."
+        )
     if means.gpu and means.full_model:
-        return Advice("local", "Best quality, free, and nothing leaves this machine.")
+        return Advice(LOCAL, "Best quality, free, and nothing leaves this machine.")
     if means.gpu:
         why = "This machine has a graphics card: with a full model installed it is the best place."
-        return Advice("local", why)
+        return Advice(LOCAL, why)
     if ready:
         why = "No graphics card was found here: a service gives full quality within a minute."
         return Advice(ready[0], why)
-    return Advice("local", "It works at once, without an account; a service gives more detail.")
+    return Advice(LOCAL, "It works at once, without an account; a service gives more detail.")
+
+
+def how(able: Capabilities, operation: Operation) -> How:
+    """How a service changes a source; `routing.choose` takes that way."""
+    if getattr(able, operation.value):
+        said = able.strength and operation in able.strength_with
+        return "strength" if said and operation is not Operation.EDIT else "yes"
+    if operation is Operation.EDIT:
+        return "no"
+    return "lines" if able.control else "words"
 
 
 def local_quality(means: Means) -> str:
@@ -76,13 +111,16 @@ PREFERRED = (
 )
 
 
-def everything(remotes: Remotes, full_model: bool) -> list[BackendEntry]:
+def everything(
+    remotes: Remotes, *, full_model: bool, edits: bool, wanted: JobWanted = ANY
+) -> list[BackendEntry]:
     """This machine first."""
-    means = Means(machine.look().gpu, full_model)
+    means = Means(machine.look().gpu, full_model, edits)
     terms = [remotes.terms(service_id) for service_id in records.all_services()]
-    ready = [one.id for one in terms if _configured(remotes, one)]
-    advice = advise(means, sorted(ready, key=_rank))
-    return [_local(means, advice), *(_remote(remotes, one, advice) for one in terms)]
+    able = [one for one in terms if getattr(one.capabilities, wanted.operation.value)]
+    ready = [one.id for one in able if _configured(remotes, one)]
+    advice = advise(means, sorted(ready, key=_rank), wanted.operation)
+    return [_local(means, advice), *(_remote(remotes, one, advice, wanted) for one in terms)]
 
 
 def _rank(service_id: str) -> int:
@@ -124,6 +162,8 @@ def _local(means: Means, advice: Advice) -> BackendEntry:
         edit_model="",
         price="free",
         price_per_picture=0.0,
+        price_of_job=0.0,
+        does=Does(img2img="strength", inpaint="strength", edit="yes" if means.edits else "no"),
         privacy="Nothing leaves this machine.",
         receives="nobody",
         quality=local_quality(means),
@@ -137,8 +177,9 @@ def _local(means: Means, advice: Advice) -> BackendEntry:
     )
 
 
-def _remote(remotes: Remotes, terms: Terms, advice: Advice) -> BackendEntry:
+def _remote(remotes: Remotes, terms: Terms, advice: Advice, wanted: JobWanted) -> BackendEntry:
     service = terms.service
+    each = terms.price_of(terms.model_for(wanted.operation, None))
     _, source = remotes.key(terms)
     recommended = advice.recommended == service.id
     return BackendEntry(
@@ -161,6 +202,12 @@ def _remote(remotes: Remotes, terms: Terms, advice: Advice) -> BackendEntry:
         edit_model=terms.model_for(Operation.EDIT, None) if terms.capabilities.edit else "",
         price=terms.price_text,
         price_per_picture=terms.price,
+        price_of_job=None if each is None else round(each * wanted.count, 6),
+        does=Does(
+            img2img=how(terms.capabilities, Operation.IMG2IMG),
+            inpaint=how(terms.capabilities, Operation.INPAINT),
+            edit=how(terms.capabilities, Operation.EDIT),
+        ),
         privacy=terms.privacy,
         receives=terms.receives,
         quality=service.quality,

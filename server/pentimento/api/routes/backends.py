@@ -12,12 +12,14 @@ from starlette.requests import Request
 from pentimento.api import services
 from pentimento.api.bodies import read_json
 from pentimento.api.jsontext import Answer
+from pentimento.api.routes.jobs import bad_query, number
 from pentimento.api.services import Services
 from pentimento.models.library.registry import STARTER_ID
 from pentimento.schema.answers import BackendEntries, BackendEntry, Checked
-from pentimento.schema.job import LOCAL, Strict
+from pentimento.schema.job import LOCAL, MAX_COUNT, Mode, Strict
 from pentimento.services import backend as remote
 from pentimento.services import describe
+from pentimento.services.describe import ANY, JobWanted
 from pentimento.services.keys import LONGEST
 from pentimento.services.settings import ServiceChange
 from pentimento.services.terms import Terms
@@ -35,7 +37,12 @@ class Key(Strict):
 
 
 async def listing(request: Request) -> Answer[BackendEntries]:
-    found = await asyncio.to_thread(_everything, services.of(request))
+    mode = request.query_params.get("mode")
+    if mode is not None and mode not in set(Mode):
+        raise bad_query("mode", f"must be one of {', '.join(Mode)}")
+    count = int(number(request, "count", 1, 1, MAX_COUNT))
+    wanted = JobWanted(Mode(mode) if mode else None, count)
+    found = await asyncio.to_thread(_everything, services.of(request), wanted)
     if request.app.state.from_network:  # what this machine is, and nothing of its owner's accounts
         seen = {"receives": socket.gethostname(), "privacy": BETWEEN}
         found = [one.model_copy(update=seen) for one in found if one.id == LOCAL]
@@ -93,6 +100,11 @@ async def _told(request: Request, server: Services) -> Answer[BackendEntry]:
     return Answer(next(one for one in everything if one.id == wanted))
 
 
-def _everything(server: Services) -> list[BackendEntry]:
-    full_model = any(info.ok and info.id != STARTER_ID for info in server.registry.list())
-    return describe.everything(server.remotes, full_model)
+def _everything(server: Services, wanted: JobWanted = ANY) -> list[BackendEntry]:
+    usable = [info for info in server.registry.list() if info.ok]
+    return describe.everything(
+        server.remotes,
+        full_model=any(info.id != STARTER_ID for info in usable),
+        edits=any(Mode.EDIT in info.modes for info in usable),
+        wanted=wanted,
+    )

@@ -104,7 +104,10 @@ class PlacesDialog:
         star = " ★" if place["recommended"] else ""
         heading.set_markup(f"<b>{title}</b> · {state}{star}")
         heading.set_tooltip_text(place_words.summary(place))
-        line = [heading, *(self._cell(place, text) for text in place_words.cells(place))]
+        line: List[Gtk.Widget] = [
+            heading,
+            *(self._cell(place, text) for text in place_words.cells(place)),
+        ]
         line.append(native.row(*self._buttons(place)))
         for column, widget in enumerate(line):
             widget.set_margin_top(native.BORDER)

@@ -52,12 +52,12 @@ STEPS_PRESETS = (
     Choice("preview", N_("Draft"), N_("Quick look (12 steps)"), 12),
     Choice("balanced", N_("Normal"), N_("Good for most work (24 steps)"), 24),
     Choice("best", N_("High"), N_("Most careful (45 steps)"), 45),
-    Choice(MODEL_DEFAULT, N_("Default"), N_("What the model's makers advise"), 0),
+    Choice(MODEL_DEFAULT, N_("Default"), N_("Recommended by the model's authors"), 0),
     Choice(CUSTOM, N_("Custom"), N_("The steps given as a number")),
 )
 
 SAMPLERS = (
-    Choice(MODEL_DEFAULT, N_("Default"), N_("What the model's makers advise"), None),
+    Choice(MODEL_DEFAULT, N_("Default"), N_("Recommended by the model's authors"), None),
     Choice("euler", "Euler", "", "Euler"),
     Choice("euler-a", "Euler a", "", "Euler a"),
     Choice("dpmpp-2m-karras", "DPM++ 2M Karras", "", "DPM++ 2M Karras"),

@@ -99,7 +99,7 @@ ACTIONS = (
         N_("_Edit by Instruction..."),
         N_("Edit by Instruction"),
         (MENU, "<Image>/Layer"),
-        N_("Change a layer, everything visible or the selection as told in words, as a new layer"),
+        N_("Change a layer, everything visible or the selection by instruction, as a new layer"),
         N_(
             "Sends the source and an instruction such as “make it winter” to the Pentimento "
             "server and places the result as a new layer above the source. Within a selection the "

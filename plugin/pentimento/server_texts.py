@@ -176,7 +176,7 @@ MODELS = (
     N_("Pictures in 4 steps, with writing in them."),
     N_("Illustration in many styles, with negative prompts."),
     N_("Writing in pictures, and very close to the prompt; slow."),
-    N_("Changes a picture as told in words."),
+    N_("Changes a picture by instruction."),
     N_("Draws the maps for depth and normals from a picture."),
     N_("Finds the people whose pose is drawn; needs ViTPose as well."),
     N_("Enlarges photographs 4 times and cleans them."),

@@ -75,7 +75,7 @@ def test_two_layers_are_read_along_whole(facts):
     ("name", "sentence"),
     [
         ("no instruction", "There is no instruction."),
-        ("no editor", "Starter model cannot edit a picture as told in words."),
+        ("no editor", "Starter model cannot edit a picture by instruction."),
     ],
 )
 def test_what_cannot_be_edited_is_a_sentence_and_changes_nothing(facts, name, sentence):

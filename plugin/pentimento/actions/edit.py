@@ -1,4 +1,4 @@
-"""Edit by Instruction: a source changed as told in words, all of it or within the selection."""
+"""Edit by Instruction: a source changed by instruction, all of it or within the selection."""
 
 from __future__ import annotations
 

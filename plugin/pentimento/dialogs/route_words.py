@@ -32,8 +32,8 @@ TEXTS = {
     "repaints_selection": N_(
         "{title} repaints the selection; it decides by itself how much changes."
     ),
-    "edits_source": N_("{title} changes the source as told in words."),
-    "edits_selection": N_("{title} changes the selection as told in words."),
+    "edits_source": N_("{title} changes the source by instruction."),
+    "edits_selection": N_("{title} changes the selection by instruction."),
     "repaints_source_at": N_("{title} repaints the source at strength {strength}."),
     "repaints_selection_at": N_("{title} repaints the selection at strength {strength}."),
 }

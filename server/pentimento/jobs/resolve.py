@@ -244,11 +244,11 @@ def edit_model(request: JobRequest | PlanRequest, registry: Registry) -> ModelIn
     if request.model is None:
         able = _able(registry)
         if not able:
-            raise _cannot_edit("No installed model can edit a picture as told in words.", able)
+            raise _cannot_edit("No installed model can edit a picture by instruction.", able)
         return next((model for model in able if model.default), able[0])
     model = registry.get(request.model)
     if model.ok and Mode.EDIT not in model.modes:
-        message = f"{model.title} cannot edit a picture as told in words."
+        message = f"{model.title} cannot edit a picture by instruction."
         raise _cannot_edit(message, _able(registry))
     return model
 

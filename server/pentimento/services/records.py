@@ -26,7 +26,7 @@ class Operation(StrEnum):
     TXT2IMG = "txt2img"
     IMG2IMG = "img2img"
     INPAINT = "inpaint"
-    EDIT = "edit"  # as told in words
+    EDIT = "edit"  # by instruction
 
 
 class Capabilities(ServiceData):

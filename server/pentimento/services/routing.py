@@ -42,8 +42,8 @@ SENTENCES = {  # the plug-in has the same ones for its translators (tests/contra
     "repaints_source": "{title} repaints the source; it decides by itself how much changes.",
     "repaints_selection": "{title} repaints the selection; it decides by itself how much changes.",
     "repaints_source_at": "{title} repaints the source at strength {strength}.",
-    "edits_source": "{title} changes the source as told in words.",
-    "edits_selection": "{title} changes the selection as told in words.",
+    "edits_source": "{title} changes the source by instruction.",
+    "edits_selection": "{title} changes the selection by instruction.",
     "repaints_selection_at": "{title} repaints the selection at strength {strength}.",
 }
 OPERATION = {
@@ -102,7 +102,7 @@ def _edit(request: JobRequest | PlanRequest, able: Capabilities) -> Way:
     if not able.edit:
         raise BadInput(
             "unsupported_mode",
-            "The chosen service cannot change a picture as told in words.",
+            "The chosen service cannot change a picture by instruction.",
             "Choose another place, or run the job on this machine.",
         )
     if request.controls:

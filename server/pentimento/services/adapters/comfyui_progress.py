@@ -28,24 +28,32 @@ class Listener:
         self.heard = False  # it tells steps: what is polled need not say that it paints
         self._line = line
         self._closed = threading.Event()
-        self._socket = _connected(_address(line.address.base_url, client_id), line)
-        if self._socket:
-            threading.Thread(target=self._listen, name="comfyui", daemon=True).start()
+        self._answered = threading.Event()  # it is connected, or cannot be
+        self._socket: Any = None
+        address = _address(line.address.base_url, client_id)
+        threading.Thread(target=self._listen, args=(address,), daemon=True).start()
+        self._answered.wait(CONNECT_SECONDS)
 
     def close(self) -> None:
         self._closed.set()
         if self._socket:
             self._socket.close()
 
-    def _listen(self) -> None:
+    def _listen(self, address: str) -> None:
         from websockets.exceptions import WebSocketException
 
         try:
-            for message in self._socket:
-                if isinstance(message, str):
-                    self._hear(message)
-        except (WebSocketException, OSError) as error:
+            with _connected(address, self._line) as self._socket:
+                self._answered.set()
+                for message in self._socket:
+                    if self._closed.is_set():
+                        return
+                    if isinstance(message, str):
+                        self._hear(message)
+        except (WebSocketException, OSError, ValueError) as error:
             log.debug("comfyui: nothing more is heard (%s)", type(error).__name__)
+        finally:
+            self._answered.set()
 
     def _hear(self, message: str) -> None:
         share = share_done(message, self.number)
@@ -75,23 +83,18 @@ def _address(base_url: str, client_id: str) -> str:
 
 
 def _connected(address: str, line: ServiceSession) -> Any:
-    """None where the server has no such thing; then it is polled alone. Over a connection of ours,
-    for then no redirect is followed, which could take the key along."""
-    from websockets.exceptions import WebSocketException
+    """Over a connection of ours, for then no redirect is followed, which could take the key along.
+    Raises OSError, ValueError or WebSocketException where the server has no such thing."""
     from websockets.sync.client import connect
 
     parts = urlsplit(address)
     port = parts.port or (443 if parts.scheme == "wss" else 80)
-    try:
-        return connect(
-            address,
-            sock=socket.create_connection((str(parts.hostname), port), CONNECT_SECONDS),
-            additional_headers=line.address.headers,
-            open_timeout=CONNECT_SECONDS,
-            close_timeout=1,
-            max_size=MOST_BYTES,
-            proxy=None,
-        )
-    except (WebSocketException, OSError, ValueError) as error:
-        log.debug("comfyui: no websocket (%s)", type(error).__name__)
-        return None
+    return connect(
+        address,
+        sock=socket.create_connection((str(parts.hostname), port), CONNECT_SECONDS),
+        additional_headers=line.address.headers,
+        open_timeout=CONNECT_SECONDS,
+        close_timeout=1,
+        max_size=MOST_BYTES,
+        proxy=None,
+    )

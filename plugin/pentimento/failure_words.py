@@ -70,6 +70,11 @@ FAILURES = (
         "elsewhere."
     ),
     N_("{title} has no ControlNet for {missing} maps."),
+    N_("{title} has no ControlNet extension, so no map can steer there."),
+    N_(
+        "Install the extension in AUTOMATIC1111 or Forge (SD.Next and stable-diffusion.cpp have "
+        "none that this program can ask), or leave the control out."
+    ),
     N_("Put one into its folder for ControlNets, or leave the control out."),
     N_("Somebody stopped the work at {title}."),
     N_("{title} has the model, but not the {missing} that it needs."),

@@ -12,6 +12,10 @@ if TYPE_CHECKING:
 
 TEXTS = {
     "own_map": N_("{title} paints a new picture, steered by your {control} map."),
+    "own_kind": N_(
+        "{title} paints a new picture, steered by its own kind of control, “{control}”, which "
+        "reads the picture itself."
+    ),
     "lines_of_source": N_(
         "{title} cannot repaint a picture: the lines of the source steer a new picture; colors are "
         "not kept."

@@ -29,7 +29,7 @@ REFERENCES = "{title} takes no reference pictures, but in an edit by instruction
 def resolve(request: JobRequest, remotes: Remotes, source_size: Size | None) -> JobRequest:
     """The request with nothing left to chance, as `plan.resolve` does it; what the service decides
     stays None. Raises also key_missing, consent_needed, budget_exceeded: nothing is sent then."""
-    terms = remotes.terms(str(request.backend))
+    terms = remotes.terms(str(request.backend)).asked_for(request.model)
     _refuse_mode(request.mode, terms)
     for field, sentence in OF_THIS_MACHINE.items():
         allowed = field == "loras" and terms.capabilities.loras
@@ -60,7 +60,7 @@ def resolve(request: JobRequest, remotes: Remotes, source_size: Size | None) -> 
 
 def make_plan(request: PlanRequest, remotes: Remotes) -> Plan:
     """As `plan.make_plan`, with a route. Nothing is asked of the service, so it costs nothing."""
-    terms = remotes.terms(str(request.backend))
+    terms = remotes.terms(str(request.backend)).asked_for(request.model)
     _refuse_mode(request.mode, terms)
     box = plan.box_of(request, terms.sizes)
     sizing.refuse_huge(box.size)

@@ -75,7 +75,9 @@ class ImageResult:
 
 class Adapter(Protocol):
     """The functions of a module in `adapters/`. They run in a thread of their own and may block in
-    calls of `line` only."""
+    calls of `line` only. One more, `observe(line) -> (model, maps)`, is for servers of one's own
+    that differ: the model they paint with by themselves, and whether they take maps.
+    """
 
     def auth(self, key: str) -> dict[str, str]:
         """The headers that carry the key. They go to the service's own address only."""

@@ -43,7 +43,7 @@ class RemoteBackend:
         self._running: dict[str, _Run] = {}
 
     async def run(self, task: Task, emit: Emit) -> dict[str, Any]:
-        terms = self._remotes.terms(str(task.request.backend))
+        terms = self._remotes.terms(str(task.request.backend)).asked_for(task.request.model)
         loop = asyncio.get_running_loop()
 
         def emit_there(event: Event) -> None:
@@ -238,6 +238,8 @@ def check(remotes: Remotes, terms: Terms, seconds: float) -> list[str]:
     line = open_line(remotes, terms, adapter, seconds)
     try:
         adapter.check(line)
+        if observe := getattr(adapter, "observe", None):
+            remotes.settings.note(terms.service, *observe(line))
         return [name[:LONGEST_NAME] for name in adapter.models(line)[:MOST_MODELS]]
     except Exception as raised:
         raise as_told(raised, terms) from None

@@ -234,7 +234,7 @@ def _capabilities(terms: Terms) -> BackendAbilities:
         edit=able.edit,
         loras=able.loras,
         references=able.references,
-        control=sorted(able.control),
+        control=sorted({*able.control, *able.control_as}),
         sizes=_sizes(terms.sizes),
         seed=able.seed,
         negative_prompt=able.negative_prompt,

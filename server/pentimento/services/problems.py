@@ -111,6 +111,12 @@ PROBLEMS = {  # code -> sentence, remedy, HTTP status outside of jobs
         "Put one into its folder for ControlNets, or leave the control out.",
         502,
     ),
+    "no_maps_there": (
+        "{title} has no ControlNet extension, so no map can steer there.",
+        "Install the extension in AUTOMATIC1111 or Forge (SD.Next and stable-diffusion.cpp have "
+        "none that this program can ask), or leave the control out.",
+        502,
+    ),
     "parts_missing": (
         "{title} has the model, but not the {missing} that it needs.",
         "Put them into its folders text_encoders and vae, or choose a checkpoint.",

@@ -45,6 +45,7 @@ class Capabilities(ServiceData):
     steps: bool = False
     guidance: bool = False
     control: dict[str, Literal["map", "picture"]] = {}
+    control_as: dict[str, str] = {}  # kinds that it has under a name of its own
     control_weight: bool = True  # how much a map steers can be said
     control_with: tuple[Operation, ...] = (Operation.TXT2IMG,)  # calls that take a map as well
 
@@ -123,6 +124,7 @@ class Service(ServiceData):
     key_page: str = ""  # where a key is to be had
     models: tuple[str, ...] = ()
     default_model: str = ""
+    by_name: bool = False  # what a picture's best size is, its model's name tells
     same_names: bool = False  # at other addresses too, which are proxies then
     model: tuple[ServiceModel, ...] = ()  # the first of an operation is its default
     retired: tuple[Retired, ...] = ()

@@ -23,6 +23,10 @@ SURROUNDINGS_WEIGHT = 0.8  # of a map that has lines around the selection only
 
 SENTENCES = {  # the plug-in has the same ones for its translators (tests/contract)
     "own_map": "{title} paints a new picture, steered by your {control} map.",
+    "own_kind": (
+        "{title} paints a new picture, steered by its own kind of control, “{control}”, which "
+        "reads the picture itself."
+    ),
     "lines_of_source": (
         "{title} cannot repaint a picture: the lines of the source steer a new picture; colors are "
         "not kept."
@@ -81,13 +85,14 @@ def choose(request: JobRequest | PlanRequest, strength: float, able: Capabilitie
         return Way(
             RouteKind.CONTROL if own and wanted is Operation.TXT2IMG else RouteKind.NATIVE,
             wanted,
-            control=own.type if own else None,
+            control=kind_there(own, able) if own else None,
             weight=own.weight if own else None,
             own=own,
             strength=strength if able.strength and wanted in able.strength_with else None,
         )
     if own:
-        return Way(RouteKind.CONTROL, Operation.TXT2IMG, own.type, own.weight, own)
+        there = kind_there(own, able)
+        return Way(RouteKind.CONTROL, Operation.TXT2IMG, there, own.weight, own)
     substitute = _first(SUBSTITUTES, able)
     around = request.mode is Mode.INPAINT and strength >= 1
     weight = SURROUNDINGS_WEIGHT if around else substitute_weight(strength)
@@ -95,6 +100,11 @@ def choose(request: JobRequest | PlanRequest, strength: float, able: Capabilitie
         return Way(RouteKind.TEXT, Operation.TXT2IMG)
     said = weight if able.control_weight else None
     return Way(RouteKind.CONTROL, Operation.TXT2IMG, substitute, said, around=around)
+
+
+def kind_there(own: Control, able: Capabilities) -> str:
+    """What the service calls the kind of map that is asked for."""
+    return own.type if own.type in able.control else able.control_as.get(own.type, own.type)
 
 
 def _edit(request: JobRequest | PlanRequest, able: Capabilities) -> Way:
@@ -144,6 +154,8 @@ def words(
     place = "selection" if mode is Mode.INPAINT or selected else "source"
     if mode is Mode.EDIT:
         return f"edits_{place}", title
+    if way.kind is RouteKind.CONTROL and way.own and way.own.type != way.control:
+        return "own_kind", title | {"control": str(way.control)}
     if way.kind is RouteKind.CONTROL and way.own:
         return "own_map", title | {"control": str(way.control)}
     if way.kind is RouteKind.CONTROL:
@@ -191,13 +203,16 @@ def _own_control(request: JobRequest | PlanRequest, able: Capabilities) -> Contr
     control = wanted[0]
     if len(wanted) > 1:
         raise _refused("one control at a time", "Leave the others out.")
-    if control.type not in able.control:
-        known = ", ".join(sorted(able.control)) or "none"
+    there = kind_there(control, able)
+    if there not in able.control:
+        known = ", ".join(sorted({*able.control, *able.control_as})) or "none"
         raise _refused(f"no {control.type} control", f"It knows {known}.")
     if control.image is None and request.mode is Mode.TXT2IMG:
         raise _refused("a control with a picture only", "Send one.")
     draws = control.image is None or control.preprocess
-    if draws and not _made_of_a_picture(control.type, able):
+    if there == "structure" and not draws:
+        raise _refused("a plain picture for that control", "Send the picture, with preprocess.")
+    if draws and not _made_of_a_picture(there, able):
         raise _refused(f"a finished {control.type} map only", "Send the map, without preprocess.")
     return control
 

@@ -31,6 +31,17 @@ class Consent(BaseModel):
     at: str
 
 
+class Observed(BaseModel):
+    """What the server at `place` told when it was tried: the model it would paint with, and whether
+    it takes maps."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    place: str
+    model: Annotated[str, Field(max_length=500)] = ""
+    maps: bool = True
+
+
 class Chosen(BaseModel):
     """One service's settings. None: as its record says."""
 
@@ -45,6 +56,7 @@ class Chosen(BaseModel):
     at_once: Annotated[int, Field(ge=1, le=16)] | None = None  # jobs
     extras: bool = False
     consent: Consent | None = None
+    seen: Observed | None = None
 
 
 class ServiceChange(BaseModel):
@@ -90,6 +102,11 @@ class ServiceSettings:
             now = datetime.now(UTC).isoformat(timespec="seconds")
             consent = {"place": place(service, self.of(service)), "at": now}
         return self._update(service, {"consent": consent})
+
+    def note(self, service: Service, model: str, maps: bool) -> None:
+        """Keeps what a server told of itself."""
+        told = {"place": place(service, self.of(service)), "model": model, "maps": maps}
+        self._update(service, {"seen": told})
 
     def _update(self, service: Service, new: dict[str, Any]) -> Chosen:
         with self._lock:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 
@@ -11,8 +11,9 @@ from pentimento.services import records, settings
 from pentimento.services.keys import Keys, Source
 from pentimento.services.problems import problem
 from pentimento.services.records import Capabilities, Caps, Operation, Retired, Service, Sizes
-from pentimento.services.settings import Chosen, ServiceSettings
+from pentimento.services.settings import Chosen, Observed, ServiceSettings
 from pentimento.services.spending import Spending
+from pentimento.services.usual_sizes import usual_side
 
 OWN_SERVER = "What is kept there is up to whoever runs that server; nobody else, if it is yours."
 
@@ -52,17 +53,38 @@ class Terms:
     @property
     def capabilities(self) -> Capabilities:
         extras = self.service.extras
-        return extras.capabilities if extras and self.extras else self.service.capabilities
+        able = extras.capabilities if extras and self.extras else self.service.capabilities
+        if self.seen and not self.seen.maps:
+            return able.model_copy(update={"control": {}, "control_as": {}})
+        return able
+
+    @property
+    def seen(self) -> Observed | None:
+        """What this address told of itself when it was tried."""
+        seen = self.chosen.seen
+        return seen if seen and seen.place == self.place else None
+
+    def asked_for(self, model: str | None) -> Terms:
+        """The same for a job that names its model."""
+        if not model:
+            return self
+        return replace(self, chosen=self.chosen.model_copy(update={"model": model}))
 
     @property
     def sizes(self) -> Sizes:
         extras = self.service.extras
         sizes = extras.sizes if extras and self.extras else self.service.sizes
-        native = self.chosen.native_size
+        native = self.chosen.native_size or self._usual
         if native is None:
             return sizes
         changed = {"native_size": native, "max_pixels": max(sizes.max_pixels, native**2)}
         return sizes.model_copy(update=changed)
+
+    @property
+    def _usual(self) -> int | None:
+        if not (self.service.by_name or self.extras):
+            return None
+        return usual_side(self.model or (self.seen.model if self.seen else ""))
 
     @property
     def model(self) -> str:

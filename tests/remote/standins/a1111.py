@@ -28,6 +28,8 @@ class A1111(StandIn):
 
     no_map: str = "none"
     progress: float = 0.0
+    checkpoint: str = ""  # what it paints with by itself
+    extension: bool = True  # SD.Next and stable-diffusion.cpp have none
 
     def authorized(self, call: Call) -> bool:
         expected = base64.b64encode(f"pentimento:{self.key}".encode()).decode()
@@ -43,11 +45,15 @@ class A1111(StandIn):
             return self.with_image(picture(wanted["width"], wanted["height"]))
         lists = {
             "/sdapi/v1/sd-models": [{"title": "dream [1]", "model_name": "dream"}],
-            "/controlnet/model_list": {"model_list": list(UNITS)},
-            "/controlnet/module_list": {"module_list": ["canny", self.no_map]},
+            "/sdapi/v1/options": {"sd_model_checkpoint": self.checkpoint, "samples_save": True},
             "/sdapi/v1/progress?skip_current_image=true": {"progress": self.progress},
             "/sdapi/v1/interrupt": {},
         }
+        if self.extension:
+            lists |= {
+                "/controlnet/model_list": {"model_list": list(UNITS)},
+                "/controlnet/module_list": {"module_list": ["canny", self.no_map]},
+            }
         found = lists.get(call.path)
         return self.refusal(404) if found is None else json_reply(200, found)
 

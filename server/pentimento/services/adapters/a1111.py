@@ -8,6 +8,7 @@ from typing import Any
 
 from pentimento.services.adapter import ControlMap, ImageRequest, ImageResult
 from pentimento.services.convert import base64_of, from_base64
+from pentimento.services.problems import RemoteProblem
 from pentimento.services.records import Operation
 from pentimento.services.session import ServiceAnswer, ServiceSession
 
@@ -34,6 +35,23 @@ def paint(ask: ImageRequest, line: ServiceSession) -> ImageResult:
 
 def check(line: ServiceSession) -> None:
     line.look("sdapi/v1/sd-models")
+
+
+def observe(line: ServiceSession) -> tuple[str, bool]:
+    """SD.Next and stable-diffusion.cpp have no calls of the ControlNet extension."""
+    return str(_asked(line, "sdapi/v1/options", "sd_model_checkpoint") or ""), _takes_maps(line)
+
+
+def _asked(line: ServiceSession, path: str, name: str) -> Any:
+    """None where the server has no such call, or no such value."""
+    try:
+        return line.look(path).json().get(name)
+    except (RemoteProblem, AttributeError):
+        return None
+
+
+def _takes_maps(line: ServiceSession) -> bool:
+    return isinstance(_asked(line, "controlnet/model_list", "model_list"), list)
 
 
 def models(line: ServiceSession) -> list[str]:
@@ -122,6 +140,8 @@ def _unit(control: ControlMap, line: ServiceSession) -> dict[str, Any]:
 def _no_preprocessor(line: ServiceSession) -> str:
     """What the server calls it: `none` in AUTOMATIC1111's extension, `None` in Forge, which paints
     without the map, silently, when it is asked for the other."""
+    if not _takes_maps(line):
+        raise line.problem("no_maps_there")
     listed = line.look("controlnet/module_list").find("module_list")
     names = [str(name) for name in listed] if isinstance(listed, list) else []
     return next((name for name in names if name.lower() == "none"), "none")

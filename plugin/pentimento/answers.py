@@ -322,6 +322,7 @@ class ModelEntry(TypedDict):
     ok: bool
     problem: str
     modes: List[str]
+    strengths: Dict[str, float]
     edit_references: int
 
 

@@ -87,6 +87,7 @@ def test_the_public_entry_has_the_protocols_fields_and_no_path(tmp_path: Path) -
         "ok",
         "problem",
         "modes",
+        "strengths",
         "edit_references",
     ]
     assert str(tmp_path) not in json.dumps(entry)

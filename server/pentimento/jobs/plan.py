@@ -162,7 +162,9 @@ def make_plan(request: PlanRequest, registry: Registry, timings: Timings | None 
     notices = _notices(request, model, box, passes, strength)
     return Plan(
         mode=request.mode,
-        sentence=wording.sentence(request.mode, strength, passes, steps, request.count),
+        sentence=wording.sentence(
+            request.mode, strength, model.strengths, passes, steps, request.count
+        ),
         box=Rect(x=box.x, y=box.y, width=box.width, height=box.height),
         generation=SizeOut(width=work.content.width, height=work.content.height),
         passes=[_pass(*one) for one in passes],

@@ -140,6 +140,7 @@ class ModelEntry(Strict):
     ok: bool
     problem: str
     modes: list[Mode]
+    strengths: dict[str, float]
     edit_references: int
 
 

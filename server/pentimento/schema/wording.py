@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pentimento.core.geometry import Size, Work
 from pentimento.schema.job import Mode
 from pentimento.schema.plan import Notice
 
-# strengths below the number -> the verb of product.md's presets
-VERBS = ((0.35, "Touch up"), (0.65, "Restyle"), (1.0, "Repaint"))
+VERBS = {"touch_up": "Touch up", "restyle": "Restyle", "repaint": "Repaint"}
 AT_FULL_STRENGTH = {
     Mode.TXT2IMG: "Paint a new picture",
     Mode.IMG2IMG: "Paint a new picture over the source",
@@ -100,15 +99,20 @@ def notice(code: str, **params: str | int) -> Notice:
 
 
 def sentence(
-    mode: Mode, strength: float, passes: Sequence[tuple[Work, int]], steps: int, count: int
+    mode: Mode,
+    strength: float,
+    strengths: Mapping[str, float],
+    passes: Sequence[tuple[Work, int]],
+    steps: int,
+    count: int,
 ) -> str:
     """The job in words: “Repaint the selection at 0.75: 768 × 512 px, 15 of 20 steps”. A pass is
-    how it works and the steps it runs."""
+    how it works and the steps it runs; `strengths` are what the words are for the model."""
     if strength == 0:
         return f"Keep {OBJECT[mode]} as it is"
     times = f", {count} pictures" if count > 1 else ""
     ways = ", then ".join(f"{_size(work)}, {_steps(run, steps)}" for work, run in passes)
-    return f"{_deed(mode, strength)}: {ways}{times}"
+    return f"{_deed(mode, strength, strengths)}: {ways}{times}"
 
 
 def _size(work: Work) -> str:
@@ -130,10 +134,11 @@ def reduced(box: Size, generation: Size) -> Notice:
     )
 
 
-def _deed(mode: Mode, strength: float) -> str:
+def _deed(mode: Mode, strength: float, strengths: Mapping[str, float]) -> str:
     if strength >= 1:
         return AT_FULL_STRENGTH[mode]
-    verb = next(verb for limit, verb in VERBS if strength < limit)
+    word = min(strengths, key=lambda word: abs(strengths[word] - strength), default="repaint")
+    verb = VERBS[word]
     return f"{verb} {OBJECT[mode]} at {strength:.2g}"
 
 

@@ -25,7 +25,7 @@ from pentimento.core import plain_files
 from pentimento.imaging import noise_levels
 from pentimento.imaging.noise_levels import EVEN, Spacing, alphas_cumprod
 from pentimento.models.library.sidecar import DATA_SHEET, INDEX, read_json
-from pentimento.models.tables import architectures, few_step
+from pentimento.models.tables import architectures, few_step, strength_words
 from pentimento.models.tables.architectures import Family
 from pentimento.models.tables.few_step import Defaults
 from pentimento.models.weights import check
@@ -88,6 +88,19 @@ class ModelInfo:
     def modes(self) -> tuple[Mode, ...]:
         """What can be painted with it."""
         return (*PAINTING, Mode.EDIT) if self.editing else PAINTING
+
+    @property
+    def strengths(self) -> dict[str, float]:
+        """What the words for strengths are for this model, at its native size; empty for a damaged
+        one."""
+        if not self.ok:
+            return {}
+        family = architectures.FAMILIES.get(self.family)
+        rule = family.shift if family and family.flow else None
+        tokens = self.native_size**2 // (2 * self.latent_scale) ** 2
+        return strength_words.strengths(
+            self.scheduler, rule, tokens, self.default_steps, self.spacing
+        )
 
     @property
     def edit_references(self) -> int:

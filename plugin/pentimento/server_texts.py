@@ -12,6 +12,17 @@ from i18n import _
 from sentences import Sentences
 
 SERVICES = (
+    N_("That of the server's model; paints from words alone."),
+    N_("That of the server's model; repaints and fills by its own judgement, without a strength."),
+    N_("That of the chosen model; paints from words alone."),
+    N_(
+        "Run against a local stand-in written from its documentation; never against the program "
+        "itself."
+    ),
+    N_("Run against a local stand-in; never against the service itself."),
+    N_("What it keeps is up to its terms of use, which are not compared here."),
+    N_("by model, see together.ai/pricing; Pentimento does not know it beforehand"),
+    N_("about $0.01 to $0.05 a picture by model, see deepinfra.com/pricing"),
     N_("whoever runs the server at the address you entered"),
     N_("Nobody else, if the server is yours."),
     N_("That of the server's model; strength, masks and ControlNet work as on this machine."),

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import pytest
-from tests.remote.standins.all import STAND_INS
+from tests.remote.standins.all import ADAPTERS, STAND_INS
 from tests.remote.standins.base import Call, StandIn
 from tests.remote.standins.openai import OpenAI
 
@@ -71,7 +71,7 @@ class Service:
         return caught.value
 
 
-@pytest.fixture(params=STAND_INS)
+@pytest.fixture(params=ADAPTERS)
 def service(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[Service]:
     monkeypatch.setattr(session, "PAUSES", (0.01, 0.01, 0.01))
     monkeypatch.setattr(session, "FIRST_PAUSE", 0.01)

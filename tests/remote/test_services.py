@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 from tests.remote.setup import Setup
-from tests.remote.standins.all import STAND_INS
+from tests.remote.standins.all import ADAPTERS, STAND_INS
 from tests.remote.standins.base import Asked, StandIn
 from tests.remote.standins.queue import Queue
 from tests.remote.test_job import photograph, selection
@@ -59,7 +59,7 @@ class Service:
         return one
 
 
-@pytest.fixture(params=STAND_INS)
+@pytest.fixture(params=ADAPTERS)
 def service(request: pytest.FixtureRequest, setup: Setup) -> Service:
     return Service(request.param, setup)
 

@@ -14,7 +14,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Protocol, cast
 
 from pentimento.core.geometry import Size
-from pentimento.services.records import Operation
+from pentimento.services.records import Operation, service
 
 if TYPE_CHECKING:
     from pentimento.services.session import ServiceAnswer, ServiceSession
@@ -110,4 +110,5 @@ class Adapter(Protocol):
 
 def load(service_id: str) -> Adapter:
     """The adapter of a service in `services.all_services()`."""
-    return cast(Adapter, import_module(f"{__package__}.adapters.{service_id}"))
+    module = service(service_id).adapter or service_id
+    return cast(Adapter, import_module(f"{__package__}.adapters.{module}"))

@@ -274,6 +274,7 @@ def open_line(
         extras=terms.extras,
         idempotency=terms.service.idempotency,
         origins=() if terms.elsewhere else terms.service.origins,
+        dialect=terms.service.dialect,
     )
     return ServiceSession(address, adapter.meaning, time.monotonic() + seconds, **options)
 

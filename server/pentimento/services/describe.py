@@ -99,6 +99,7 @@ def local_speed(means: Means) -> str:
 PREFERRED = (
     "a1111",
     "comfyui",
+    "stable-diffusion-cpp",
     "bfl",
     "stability",
     "fal",
@@ -107,6 +108,10 @@ PREFERRED = (
     "openai",
     "openrouter",
     "huggingface",
+    "together",
+    "deepinfra",
+    "localai",
+    "ollama",
     "horde",
 )
 

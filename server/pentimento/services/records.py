@@ -105,6 +105,19 @@ class ServiceModel(ServiceData):
     fixed: dict[str, str | bool | int] = {}  # inputs that are always the same
 
 
+class Dialect(ServiceData):
+    """How a server that speaks OpenAI's images API says what that has no field for. Empty: not."""
+
+    size: Literal["size", "width_height"] = "size"
+    answer: str = ""  # the `response_format` that brings the picture in the answer
+    negative_prompt: str = ""  # the field, or what stands between it and the prompt
+    negative_in_prompt: bool = False
+    seed: str = ""
+    seed_in_prompt: str = ""  # what is put behind the prompt, with SEED in its place
+    steps: str = ""
+    guidance: str = ""
+
+
 class ServiceExtras(ServiceData):
     """What is different for servers that take more than the service's own API says."""
 
@@ -117,6 +130,8 @@ class Service(ServiceData):
 
     id: str
     title: str
+    adapter: str = ""  # the module that speaks its API, where that is another service's
+    dialect: Dialect | None = None
     base_url: str
     own_address: bool = False  # users may point it at a server of their choice
     needs_key: bool = True

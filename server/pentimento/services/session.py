@@ -28,6 +28,7 @@ from pentimento.core.errors import Cancelled
 from pentimento.core.net import origin
 from pentimento.core.public_http import NotPublic, public_session
 from pentimento.services.problems import RemoteProblem, problem
+from pentimento.services.records import Dialect
 
 FIRST_PAUSE, LONGEST_PAUSE, GROWTH = 0.5, 3.0, 1.5  # s between two looks
 
@@ -134,6 +135,7 @@ class Address:
     extras: bool = False  # the server takes more than the service's own API says
     idempotency: bool = False
     origins: tuple[str, ...] = ()  # further places of the same service; the key may go there
+    dialect: Dialect | None = None
 
 
 class ServiceSession:

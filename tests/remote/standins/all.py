@@ -1,4 +1,4 @@
-"""The stand-in of each service."""
+"""The stand-in of each service. Those that share an adapter are tried with all faults once."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from tests.remote.standins.a1111 import A1111
 from tests.remote.standins.base import StandIn
 from tests.remote.standins.bfl import BlackForestLabs
 from tests.remote.standins.comfyui import ComfyUI
+from tests.remote.standins.compatible import COMPATIBLE
 from tests.remote.standins.fal import Fal
 from tests.remote.standins.gemini import Gemini
 from tests.remote.standins.horde import Horde
@@ -15,7 +16,7 @@ from tests.remote.standins.openrouter import OpenRouter
 from tests.remote.standins.replicate import Replicate
 from tests.remote.standins.stability import Stability
 
-STAND_INS: dict[str, type[StandIn]] = {
+ADAPTERS: dict[str, type[StandIn]] = {
     "a1111": A1111,
     "bfl": BlackForestLabs,
     "comfyui": ComfyUI,
@@ -28,3 +29,4 @@ STAND_INS: dict[str, type[StandIn]] = {
     "replicate": Replicate,
     "stability": Stability,
 }
+STAND_INS = ADAPTERS | COMPATIBLE

@@ -16,6 +16,8 @@ CONNECT_SECONDS = 5.0
 MOST_BYTES = 16 * 2**20  # of a message; previews of pictures come this way as well
 
 log = logging.getLogger(__name__)
+SILENT = logging.Logger("websocket")  # the library would write the headers down, with the key
+SILENT.disabled = True
 
 
 class Listener:
@@ -97,4 +99,5 @@ def _connected(address: str, line: ServiceSession) -> Any:
         close_timeout=1,
         max_size=MOST_BYTES,
         proxy=None,
+        logger=SILENT,
     )

@@ -6,7 +6,7 @@ from typing import Any
 
 from pentimento.services.adapter import ImageRequest, ImageResult
 from pentimento.services.convert import from_base64, transparent_where_white
-from pentimento.services.records import Operation
+from pentimento.services.records import Dialect, Operation
 from pentimento.services.session import ServiceAnswer, ServiceSession
 
 MODERATED = ("moderation_blocked", "content_policy_violation", "image_generation_user_error")
@@ -19,7 +19,8 @@ def auth(key: str) -> dict[str, str]:
 
 
 def paint(ask: ImageRequest, line: ServiceSession) -> ImageResult:
-    fields = _fields(ask, extras=line.address.extras)
+    dialect = line.address.dialect
+    fields = said_as(ask, dialect) if dialect else _fields(ask, extras=line.address.extras)
     if ask.operation is Operation.TXT2IMG:
         answer = line.order("images/generations", json=fields)
     else:
@@ -36,7 +37,10 @@ def check(line: ServiceSession) -> None:
 
 def models(line: ServiceSession) -> list[str]:
     """Those that make pictures, by their names; all where no name says so."""
-    listed = line.look("models").find("data")
+    told = line.look("models")
+    listed = told.json()
+    if not isinstance(listed, list):  # Together's is a list by itself
+        listed = told.find("data")
     named = [str(one["id"]) for one in listed if isinstance(one, dict) and "id" in one]
     return [name for name in named if "image" in name.lower()] or named
 
@@ -68,6 +72,38 @@ def _fields(ask: ImageRequest, *, extras: bool) -> dict[str, Any]:
         "guidance_scale": ask.guidance,
     }
     return fields | {name: value for name, value in more.items() if value is not None}
+
+
+def said_as(ask: ImageRequest, dialect: Dialect) -> dict[str, Any]:
+    """The fields as a server takes them that speaks OpenAI's API with words of its own. What is
+    None is left out: the server's own default counts there."""
+    size = ask.size
+    fields: dict[str, Any] = {"prompt": _prompt(ask, dialect), "n": 1, "model": ask.model or None}
+    if dialect.size == "size":
+        fields["size"] = f"{size.width}x{size.height}"
+    else:
+        fields |= {"width": size.width, "height": size.height}
+    more = {
+        "response_format": dialect.answer or None,
+        dialect.seed: ask.seed,
+        dialect.steps: ask.steps,
+        dialect.guidance: ask.guidance,
+    }
+    if not dialect.negative_in_prompt:
+        more[dialect.negative_prompt] = ask.negative_prompt or None
+    fields |= {name: value for name, value in more.items() if name}
+    return {name: value for name, value in fields.items() if value is not None}
+
+
+def _prompt(ask: ImageRequest, dialect: Dialect) -> str:
+    prompt = ask.prompt
+    if dialect.negative_in_prompt:
+        between = dialect.negative_prompt
+        prompt = prompt.replace(between, " ")  # what follows would count as unwanted
+        prompt += f"{between}{ask.negative_prompt}" if ask.negative_prompt else ""
+    if dialect.seed_in_prompt and ask.seed is not None:
+        prompt += dialect.seed_in_prompt.replace("SEED", str(ask.seed))
+    return prompt
 
 
 def _files(ask: ImageRequest) -> list[tuple[str, tuple[str, bytes, str]]]:

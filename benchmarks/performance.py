@@ -39,6 +39,7 @@ PAGE = REPO / "docs" / "performance.md"
 RAW = {"Accept": "application/x-pixels"}
 MIB = 2**20
 TRIES = 3
+# "sd15" as well, for who has half an hour
 PARTS = ("start", "cold", "engine", "transport", "second", "queue", "memory", "gimp")
 
 
@@ -112,9 +113,25 @@ def engine_state(front: Front) -> dict[str, Any]:
 
 
 def engine(repeats: int) -> str:
+    """With the starter model, at its own size."""
+    with tempfile.TemporaryDirectory() as folder:
+        return beside_diffusers(Path(folder), "starter", 192, repeats)
+
+
+def sd15(repeats: int, side: int) -> str:
+    """With random weights in the architecture of SD 1.5, in float32: minutes."""
+    import full_size
+
+    with tempfile.TemporaryDirectory() as folder:
+        full_size.make("sd15", Path(folder, "models", "sd15"))
+        return beside_diffusers(Path(folder), "sd15", side, repeats)
+
+
+def beside_diffusers(data: Path, model_id: str, side: int, repeats: int) -> str:
     """The engine's own class and diffusers' pipeline in this process, on the same threads."""
     from overhead import PROMPT, SEED, STRENGTH, BareCall, square
 
+    from pentimento.core.settings import EngineOptions
     from pentimento.engine.cancel import StopFlag
     from pentimento.engine.memory.device import use_threads
     from pentimento.engine.worker import Worker
@@ -124,48 +141,48 @@ def engine(repeats: int) -> str:
     from pentimento.schema.job import JobRequest, PixelFormat
     from pentimento.schema.task import PixelFile, Task
 
+    os.environ.update(EngineOptions(precision="fp32").environment())
     use_threads()
-    side, steps = 192, 20
+    steps = 20
     ratios, again, ours, bare = [], [], [], []
-    with tempfile.TemporaryDirectory() as folder:
-        registry = Registry(Path(folder))
-        model = registry.get(registry.default_id)
-        call, worker = BareCall(model.path, model.default_guidance), Worker()
+    registry = Registry(data)
+    model = registry.get(model_id)
+    call, worker = BareCall(model.path, model.default_guidance), Worker()
 
-        def painted(number: int) -> float:
-            """Seconds of processor of a job on a picture that the engine has not seen before, or
-            on the one that it saw last."""
-            rgba = np.asarray(square(side).convert("RGBA")).copy()
-            rgba[0, 0, 0] = number
-            content = hashlib.sha256(rgba.tobytes()).hexdigest()
-            file = Path(folder, content)
-            file.write_bytes(rgba.tobytes())
-            wanted = {"mode": "img2img", "prompt": PROMPT, "seed": SEED, "preview": False}
-            wanted |= {"strength": STRENGTH, "steps": steps, "sampler": "DDIM"}
-            wanted |= {"model": model.id, "source": {"blob": content}}
-            wanted |= {"guidance": model.default_guidance}
-            request = resolve(JobRequest.model_validate(wanted), registry, None)
-            inputs = {content: PixelFile(file, side, side, PixelFormat.RGBA_U8)}
-            task = Task(str(number), request, inputs, Path(folder, "out"))
-            order = EngineJob(task, ModelSpec.of(model))
-            began = time.process_time()
-            worker.run(order, lambda event: None, StopFlag())
-            return time.process_time() - began
+    def painted(number: int) -> float:
+        """Seconds of processor of a job on a picture that the engine has not seen before, or on the
+        one that it saw last."""
+        rgba = np.asarray(square(side).convert("RGBA")).copy()
+        rgba[0, 0, 0] = number
+        content = hashlib.sha256(rgba.tobytes()).hexdigest()
+        file = data / content
+        file.write_bytes(rgba.tobytes())
+        wanted = {"mode": "img2img", "prompt": PROMPT, "seed": SEED, "preview": False}
+        wanted |= {"strength": STRENGTH, "steps": steps, "sampler": "DDIM"}
+        wanted |= {"model": model.id, "source": {"blob": content}}
+        wanted |= {"guidance": model.default_guidance}
+        request = resolve(JobRequest.model_validate(wanted), registry, None)
+        inputs = {content: PixelFile(file, side, side, PixelFormat.RGBA_U8)}
+        task = Task(str(number), request, inputs, data / "out")
+        order = EngineJob(task, ModelSpec.of(model))
+        began = time.process_time()
+        worker.run(order, lambda event: None, StopFlag())
+        return time.process_time() - began
 
-        def alone() -> float:
-            began = time.process_time()
-            call.seconds(side, side, steps)
-            return time.process_time() - began
+    def alone() -> float:
+        began = time.process_time()
+        call.seconds(side, side, steps)
+        return time.process_time() - began
 
-        painted(0), alone()
-        for turn in range(1, repeats + 1):
-            first, second, floor = painted(turn), painted(turn), alone()
-            ours.append(first)
-            bare.append(floor)
-            ratios.append(first / floor)
-            again.append(second / first)
+    painted(0), alone()
+    for turn in range(1, repeats + 1):
+        first, second, floor = painted(turn), painted(turn), alone()
+        ours.append(first)
+        bare.append(floor)
+        ratios.append(first / floor)
+        again.append(second / first)
     return table(
-        (f"{side}², {round(steps * STRENGTH)} steps run, starter", "processor s"),
+        (f"{side}², {round(steps * STRENGTH)} steps run, {model_id}", "processor s"),
         ("the engine, a new picture", spread(ours)),
         ("diffusers alone", spread(bare)),
         ("engine / diffusers", spread(ratios)),
@@ -254,15 +271,17 @@ def picture(side: int, seed: int) -> np.ndarray:
 
 
 def transport(repeats: int) -> str:
-    head = ("RGBA", "raw MB/s", "PUT / raw", "GET / raw", "by a shared file / raw", "server s")
+    head = ("RGBA", "raw MB/s", "checksum alone / raw", "PUT / raw", "GET / raw")
+    head += ("by a shared file / raw", "server s")
     rows: list[tuple[str, ...]] = [head]
     with server() as front:
         for side in (1024, 2048, 4096):
-            puts, gets, files, speed, spent = [], [], [], [], []
+            sums, puts, gets, files, speed, spent = [], [], [], [], [], []
             for turn in range(repeats + 1):
                 pixels = picture(side, turn).tobytes()
                 before = processor_seconds(front.process.pid)
                 send, get = raw_copy(len(pixels))
+                summed, _ = best(lambda pixels=pixels: hashlib.sha256(pixels).digest())
                 put, blob = best(lambda pixels=pixels, side=side: front.blob(pixels, side, side))
                 job = ended(front, front.start(unchanged(blob)))
                 url = job["images"][0]["url"]
@@ -271,12 +290,13 @@ def transport(repeats: int) -> str:
                 shared, _ = best(lambda pixels=pixels, side=side: by_file(front, pixels, side))
                 if turn:
                     files.append(shared / send)
+                    sums.append(summed / send)
                     puts.append(put / send)
                     gets.append(got / get)
                     speed.append(len(pixels) / MIB / send)
                     spent.append(processor_seconds(front.process.pid) - before)
             rates = f"{statistics.median(speed):.0f}"
-            ratios = map(spread, (puts, gets, files, spent))
+            ratios = map(spread, (sums, puts, gets, files, spent))
             rows.append((f"{side}²", rates, *ratios))
     return table(*rows)
 
@@ -414,6 +434,7 @@ TITLES = {
     "start": "Starts",
     "cold": "The first step",
     "engine": "The engine and diffusers",
+    "sd15": "The engine and diffusers, a model of SD 1.5's size",
     "transport": "Pictures to the server and back",
     "second": "The second job on a picture",
     "queue": "Many small jobs",
@@ -441,6 +462,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--parts", default=",".join(PARTS))
     parser.add_argument("--sides", default="2048,4096,8192", help="for memory, px")
+    parser.add_argument("--side", type=int, default=512, help="for sd15, px")
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--quick", action="store_true", help="as few turns as say something")
     parser.add_argument("--write", action="store_true")
@@ -450,6 +472,7 @@ def main() -> None:
         "start": lambda: start(repeats),
         "cold": lambda: cold(1 if asked.quick else 3),
         "engine": lambda: engine(repeats),
+        "sd15": lambda: sd15(1 if asked.quick else 3, asked.side),
         "transport": lambda: transport(repeats + 1),
         "second": lambda: second(repeats),
         "queue": lambda: queue(repeats),

@@ -131,6 +131,9 @@ class JobDialog:
         elif varied:
             count = ngettext("{n} variation", "{n} variations", len(varied)).format(n=len(varied))
             text = _("Done: {layer}").format(layer=count)
+            text += " " + _(
+                "Variations > Next Variation, or the eyes of the layers, show the others."
+            )
         self._news.tell(text, Gtk.MessageType.INFO)
         self._show(self._news.bar)
         self.changed_outside()

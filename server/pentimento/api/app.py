@@ -40,6 +40,7 @@ from pentimento.api.routes import (
     pulls,
     stages,
     styles,
+    workflow,
 )
 from pentimento.api.services import Services
 from pentimento.core.settings import Settings
@@ -339,6 +340,14 @@ CALLS = (
     Call("GET", "/v1/jobs/{id}/stages/{n}", stages.stage, "A stage", types=PICTURE),
     Call(
         "GET", "/v1/jobs/{id}/contact-sheet", stages.contact_sheet, "Stages", types=("image/png",)
+    ),
+    Call(
+        *("GET", "/v1/jobs/{id}/workflow", workflow.of_job, "It, for ComfyUI"),
+        query=("form",),
+    ),
+    Call(
+        *("POST", "/v1/workflow", workflow.of_record, "A recorded job, for ComfyUI"),
+        body=workflow.RecordedJob,
     ),
     Call(
         *("PATCH", "/v1/jobs/{id}", jobs.change, "Its place, or a star"),

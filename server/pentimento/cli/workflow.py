@@ -13,7 +13,6 @@ from pentimento.cli.arguments import DataDir, data_folder_of
 from pentimento.cli.client import connect
 from pentimento.cli.speech import say
 from pentimento.core.errors import BadInput
-from pentimento.core.geometry import Size
 from pentimento.schema.job import JobRequest
 from pentimento.services import comfyui_export
 
@@ -34,7 +33,7 @@ def command(
         request = JobRequest.model_validate(found.get("request", found))
     except ValidationError:
         raise _no_record(job) from None
-    exported = comfyui_export.of_job(request, _size(found))
+    exported = comfyui_export.of_job(request, comfyui_export.size_of(found))
     made = exported.api if api else exported.editor
     output.write_text(json.dumps(made, indent=2, ensure_ascii=False), "utf-8")
     for note in exported.notes:
@@ -54,14 +53,6 @@ def _record(job: str, data: Path | None) -> dict[str, Any]:
     if not isinstance(found, dict) or not {"request", "mode"} & set(found):
         raise _no_record(job)
     return found
-
-
-def _size(record: dict[str, Any]) -> Size | None:
-    """At which the picture was made, where the record tells."""
-    match record:
-        case {"facts": {"generation": {"width": int(width), "height": int(height)}}}:
-            return Size(width, height)
-    return None
 
 
 def _no_record(job: str) -> BadInput:

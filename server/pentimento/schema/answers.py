@@ -322,6 +322,14 @@ class Checked(Strict):
     models: list[str]
 
 
+class WorkflowAnswer(Strict):
+    """A job as a workflow for ComfyUI; `notes` say what is to be done there, and what has no
+    node."""
+
+    workflow: dict[str, Any]
+    notes: list[str]
+
+
 class BlobAnswer(Strict):
     """`notices`: sentences about what of the picture is not used."""
 

@@ -60,6 +60,14 @@ class Exported:
     notes: list[str]
 
 
+def size_of(record: dict[str, Any]) -> Size | None:
+    """At which the picture was made, where the record tells."""
+    match record:
+        case {"facts": {"generation": {"width": int(width), "height": int(height)}}}:
+            return Size(width, height)
+    return None
+
+
 def of_job(request: JobRequest, size: Size | None = None) -> Exported:
     """`size` px: that at which a picture without a source was made. Raises BadInput for modes that
     stock nodes cannot do."""

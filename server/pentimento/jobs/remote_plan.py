@@ -14,7 +14,9 @@ from pentimento.schema import wording
 from pentimento.schema.job import JobRequest, Mode, Rect
 from pentimento.schema.plan import Plan, PlanRequest, SizeOut
 from pentimento.services.frames import frame
-from pentimento.services.routing import OPERATION, choose, route
+from pentimento.services.own_workflows import OwnWorkflow
+from pentimento.services.records import Operation
+from pentimento.services.routing import OPERATION, Way, choose, route
 from pentimento.services.terms import Remotes, Terms
 
 OF_THIS_MACHINE = {  # fields of a job, and why a service has no use for them
@@ -46,6 +48,8 @@ def resolve(request: JobRequest, remotes: Remotes, source_size: Size | None) -> 
     strength = plan.strength_of(request)
     way = choose(request, strength, terms.capabilities)
     model = terms.model_for(way.operation, request.model)
+    if workflow := remotes.workflow(terms, model):
+        _check_workflow(workflow, request, way, terms)
     if strength > 0:
         remotes.permit(terms, request.count, model)
     chosen: dict[str, Any] = {"strength": strength, "seed": seed_of(request)}
@@ -94,6 +98,25 @@ def make_plan(request: PlanRequest, remotes: Remotes) -> Plan:
         notices=notices,
         route=told,
     )
+
+
+def _check_workflow(workflow: OwnWorkflow, request: JobRequest, way: Way, terms: Terms) -> None:
+    """Raises BadInput for a job whose pictures or LoRAs the workflow does not take: what it made
+    would have nothing to do with them."""
+    needed = {
+        "source": way.operation is not Operation.TXT2IMG,
+        "map": way.control is not None,
+    }
+    lacking = [name for name, wanted in needed.items() if wanted and name not in workflow.places]
+    if lacking:
+        raise BadInput(
+            "bad_workflow",
+            f"The workflow {workflow.name} takes no picture: no node of it is titled "
+            f"“pentimento: {lacking[0]}”.",
+            "Give the node that loads the picture that title in ComfyUI, and export it again.",
+        )
+    if request.loras:
+        raise _only_here(terms, "loras", "A workflow of your own at {title} has LoRAs of its own.")
 
 
 def _refuse_mode(mode: Mode, terms: Terms) -> None:

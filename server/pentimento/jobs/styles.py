@@ -27,6 +27,8 @@ from pentimento.schema.answers import StyleEntry
 from pentimento.schema.job import MAX_LORAS, MAX_PROMPT, OF_A_SOURCE_ALONE, JobRequest, Lora
 from pentimento.schema.plan import PlanRequest
 from pentimento.schema.style import Style, StyleFields
+from pentimento.services.own_workflows import PREFIX
+from pentimento.services.records import service
 
 OURS = Path(__file__).resolve().parent.parent / "styles"
 FOLDER, SUFFIX = "styles", ".json"  # in the data folder
@@ -167,7 +169,8 @@ class Styles:
 
 def applied(request: R, styles: Styles) -> R:
     """The request with its style in its fields, and without its name, so that it can be repeated
-    whatever becomes of the style. A service gets the words alone."""
+    whatever becomes of the style. A service gets the words alone, and ComfyUI a workflow of the
+    user's own."""
     if request.style is None:
         return request
     style = styles.usable(request.style)
@@ -176,6 +179,8 @@ def applied(request: R, styles: Styles) -> R:
         chosen |= _words(request, style)
         if not request.backend:
             chosen |= _values(request, style)
+        elif (style.model or "").startswith(PREFIX) and service(request.backend).own_workflows:
+            chosen |= _of_a_workflow(request, style)
     return request.model_copy(update=chosen)
 
 
@@ -193,6 +198,11 @@ def _words(request: R, style: Style) -> dict[str, Any]:
                 details=field_error(field, "is too long"),
             )
     return words
+
+
+def _of_a_workflow(request: R, style: Style) -> dict[str, Any]:
+    names = ("model", "steps", "guidance")
+    return {name: getattr(style, name) for name in names if getattr(request, name) is None}
 
 
 def _values(request: R, style: Style) -> dict[str, Any]:

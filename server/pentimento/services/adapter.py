@@ -14,6 +14,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Protocol, cast
 
 from pentimento.core.geometry import Size
+from pentimento.services.own_workflows import OwnWorkflow
 from pentimento.services.records import Operation, service
 
 if TYPE_CHECKING:
@@ -56,6 +57,7 @@ class ImageRequest:
     control: ControlMap | None = None
     loras: tuple[tuple[str, float], ...] = ()  # names there and weights
     references: tuple[bytes, ...] = ()  # further RGB PNGs of an edit, each of its own size
+    workflow: OwnWorkflow | None = None  # instead of a model
 
     @property
     def pictures(self) -> tuple[bytes, ...]:

@@ -12,6 +12,7 @@ import threading
 import time
 import traceback
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from pentimento.core.errors import BadInput, Cancelled, PentimentoError
@@ -151,6 +152,8 @@ class _Run:
         model = terms.model_for(way.operation, request.model)
         self._remotes.permit(terms, request.count, model)
         prepared = pictures.prepare(task, terms, way)
+        if workflow := self._remotes.workflow(terms, model):
+            prepared = replace(prepared, ask=replace(prepared.ask, workflow=workflow))
         told = route(prepared.way, terms, prepared.frame, request)
         if prepared.canvas.mask is not None:
             seed = int(request.seed or 0)
@@ -240,7 +243,8 @@ def check(remotes: Remotes, terms: Terms, seconds: float) -> list[str]:
         adapter.check(line)
         if observe := getattr(adapter, "observe", None):
             remotes.settings.note(terms.service, *observe(line))
-        return [name[:LONGEST_NAME] for name in adapter.models(line)[:MOST_MODELS]]
+        own = remotes.models_of(terms) if terms.service.own_workflows else []
+        return [name[:LONGEST_NAME] for name in [*own, *adapter.models(line)][:MOST_MODELS]]
     except Exception as raised:
         raise as_told(raised, terms) from None
     finally:

@@ -201,7 +201,7 @@ def _remote(remotes: Remotes, terms: Terms, advice: Advice, wanted: JobWanted) -
         own_address=service.own_address,
         extras=terms.extras,
         capabilities=_capabilities(terms),
-        models=list(service.models),
+        models=remotes.models_of(terms),
         model=terms.model,
         edit_models=[one.name for one in service.models_for(Operation.EDIT)],
         edit_model=terms.model_for(Operation.EDIT, None) if terms.capabilities.edit else "",

@@ -139,6 +139,7 @@ class Service(ServiceData):
     key_page: str = ""  # where a key is to be had
     models: tuple[str, ...] = ()
     default_model: str = ""
+    own_workflows: bool = False  # files of the user's can stand for a model
     by_name: bool = False  # what a picture's best size is, its model's name tells
     same_names: bool = False  # at other addresses too, which are proxies then
     model: tuple[ServiceModel, ...] = ()  # the first of an operation is its default

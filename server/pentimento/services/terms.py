@@ -9,6 +9,7 @@ from pathlib import Path
 from pentimento.core.net import is_local, origin
 from pentimento.services import records, settings
 from pentimento.services.keys import Keys, Source
+from pentimento.services.own_workflows import OwnWorkflow, OwnWorkflows
 from pentimento.services.problems import problem
 from pentimento.services.records import Capabilities, Caps, Operation, Retired, Service, Sizes
 from pentimento.services.settings import Chosen, Observed, ServiceSettings
@@ -169,6 +170,7 @@ class Remotes:
         self.settings = ServiceSettings(data_dir)
         self.keys = Keys(data_dir)
         self.spending = Spending(data_dir)
+        self.workflows = OwnWorkflows(data_dir)
 
     def terms(self, service_id: str) -> Terms:
         """Raises NotFound for an unknown service."""
@@ -179,6 +181,15 @@ class Remotes:
         """The key to be sent; services that know anonymous use have one always."""
         found, source = self.keys.get(terms.id, terms.place)
         return found or terms.service.anonymous_key or None, source
+
+    def workflow(self, terms: Terms, model: str) -> OwnWorkflow | None:
+        """The user's own one that the model's name stands for. Raises BadInput for a bad one."""
+        return self.workflows.of(model) if terms.service.own_workflows else None
+
+    def models_of(self, terms: Terms) -> list[str]:
+        """That can be chosen without asking the service."""
+        own = self.workflows.models() if terms.service.own_workflows else []
+        return [*own, *terms.service.models]
 
     def permit(self, terms: Terms, pictures: int, model: str | None) -> None:
         """Raises consent_needed, key_missing, model_replaced, price_unknown or budget_exceeded for

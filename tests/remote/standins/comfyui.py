@@ -237,7 +237,7 @@ class ComfyUI(Queue):
         cached = ["execution_cached", {"nodes": [], **began[1]}]
         status: dict[str, Any] = {"status_str": "success", "completed": True}
         status["messages"] = [began, cached, ["execution_success", began[1]]]
-        outputs = {"9": {"images": [{"filename": number, "subfolder": "", "type": "temp"}]}}
+        outputs = {node: _output(name) for node, name in self._made_by(number).items()}
         node = {"node_id": "9", "display_node": "9", "parent_node": None, "real_node_id": "9"}
         if self.ends_as != "success":
             about = {**began[1], "node_id": "7", "node_type": "KSampler", "executed": []}
@@ -245,14 +245,21 @@ class ComfyUI(Queue):
             status = {"status_str": "error", "completed": False}
             status["messages"] = [began, cached, [self.ends_as, about]]
             outputs = {}
-        meta = {"9": node} if outputs else {}
+        meta = dict.fromkeys(outputs, node)
         entry = {"prompt": self._row(number), "outputs": outputs, "status": status, "meta": meta}
         return {number: entry}
+
+    def _made_by(self, number: str) -> dict[str, str]:
+        """The files of each output node; where one is titled as the result, others' are others."""
+        ends = {name: one for name, one in self.workflow.items() if one["class_type"] in OUTPUTS}
+        titled = [name for name, one in ends.items() if "result" in str(one.get("_meta"))]
+        return {name: number if name in (titled or ends) else "another" for name in ends}
 
     def _viewed(self, asked: dict[str, list[str]]) -> Reply:
         if asked["type"] != ["temp"]:
             return self.refusal(404)
-        found = self.pictures[int(asked["filename"][0])]
+        name = asked["filename"][0]
+        found = picture(8, 8) if name == "another" else self.pictures[int(name)]
         assert isinstance(found, bytes)
         return 200, {"Content-Type": "image/png"}, found
 
@@ -327,6 +334,10 @@ class ComfyUI(Queue):
             sampler["denoise"] if image else None,
             sampler["seed"],
         )
+
+
+def _output(name: str) -> dict[str, Any]:
+    return {"images": [{"filename": name, "subfolder": "", "type": "temp"}]}
 
 
 def _error(kind: str, name: str) -> dict[str, Any]:

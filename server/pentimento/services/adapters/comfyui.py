@@ -15,6 +15,7 @@ from typing import Any
 from pentimento.services.adapter import ImageRequest, ImageResult
 from pentimento.services.adapters import comfyui_graph as graph
 from pentimento.services.adapters.comfyui_progress import Listener
+from pentimento.services.own_workflows import OwnWorkflow
 from pentimento.services.session import ServiceAnswer, ServiceSession, collect
 
 FOLDER = "pentimento"  # in ComfyUI's input folder
@@ -28,19 +29,48 @@ def auth(key: str) -> dict[str, str]:
 
 
 def paint(ask: ImageRequest, line: ServiceSession) -> ImageResult:
-    weights = _weights(ask, line)
-    files = _files(ask, line)
+    if ask.workflow:
+        workflow, name = _own(ask, ask.workflow, line), ""
+    else:
+        weights = _weights(ask, line)
+        workflow, name = graph.workflow(ask, weights, _files(ask, line)), weights.name
     client = uuid.uuid4().hex
     listener = Listener(client, line)
     try:
-        body = {"prompt": graph.workflow(ask, weights, files), "client_id": client}
+        body = {"prompt": workflow, "client_id": client}
         number = listener.number = str(line.order("prompt", json=body).find("prompt_id"))
         entry = _collected(number, line, listener)
     finally:
         listener.close()
-    content = line.look("view", params=_picture(entry, line)).body
+    wanted = ask.workflow.results if ask.workflow else ()
+    content = line.look("view", params=_picture(entry, wanted, line)).body
     _forget(number, line)
-    return ImageResult(content, model=weights.name)
+    return ImageResult(content, model=name or None)
+
+
+def _own(ask: ImageRequest, workflow: OwnWorkflow, line: ServiceSession) -> graph.Workflow:
+    """The user's own workflow with what the job says in the places that it names."""
+    control = ask.control.image if ask.control else None
+    pictures = {"source": ask.image, "mask": ask.mask, "map": control}
+    uploaded = {
+        name: _uploaded(png, line)
+        for name, png in pictures.items()
+        if png is not None and name in workflow.places
+    }
+    strength = ask.strength if ask.image else None
+    return workflow.filled(
+        {
+            "prompt": ask.prompt,
+            "negative": ask.negative_prompt,
+            "seed": ask.seed,
+            "steps": ask.steps,
+            "guidance": ask.guidance,
+            "strength": strength,
+            "width": ask.size.width,
+            "height": ask.size.height,
+            **uploaded,
+        }
+    )
 
 
 def check(line: ServiceSession) -> None:
@@ -188,12 +218,16 @@ def _numbers(entries: Any) -> list[str]:
     return [str(row[1]) for row in rows if isinstance(row, list) and len(row) > 1]
 
 
-def _picture(entry: dict[str, Any], line: ServiceSession) -> dict[str, str]:
-    """What `view` is asked for; raises what the order failed of."""
+def _picture(
+    entry: dict[str, Any], wanted: tuple[str, ...], line: ServiceSession
+) -> dict[str, str]:
+    """What `view` is asked for, of these nodes if any are named; raises what the order failed
+    of."""
     status = entry.get("status") or {}
     if status.get("status_str") != "success":
         raise line.problem(_failure(status.get("messages")))
-    for output in dict(entry.get("outputs") or {}).values():
+    outputs = dict(entry.get("outputs") or {})
+    for output in [outputs[one] for one in wanted if one in outputs] or outputs.values():
         for image in output.get("images", ()):
             return {key: str(image.get(key, "")) for key in ("filename", "subfolder", "type")}
     raise line.problem("bad_answer")

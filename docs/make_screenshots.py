@@ -25,7 +25,6 @@ from shooting import (
     DESELECT,
     IMAGES,
     REDRAW_SECONDS,
-    TOP,
     begin,
     beside,
     shoot,
@@ -388,30 +387,6 @@ def services(session: Session) -> None:
     gui.press(title, "Close")
 
 
-def studio(session: Session) -> None:
-    """The panel with four results, the third one on the canvas."""
-    gui, title = session.gui, "Studio Panel"
-    gui.python(SELECT)
-    gui.menu("Studio Panel (Experimental)...")
-    gui.window(title)
-    gui.place(title, 1000, TOP, 390, 780)
-    gui.set_text(title, "Prompt", "a yellow moon, at night")
-    gui.set_value(title, "Variations", 4)
-    session.wait_for_status(title, "14 steps")
-    before = len(session.layers())
-    gui.press(title, "Fill Selection")
-    wait(lambda: gui.is_shown(title, "Preview"), 60, "a preview")
-    gui.shot(IMAGES / "studio-working.png", title)
-    session.wait_for_layers(before + 1)
-    wait(lambda: gui.is_shown(title, "Result 3 of 4"), 60, "four results")
-    gui.click(title, "Result 3 of 4")
-    wait(lambda: session.layers()[0]["name"].startswith("3/4"), 30, "the third result")
-    gui.shot(IMAGES / "studio-panel.png", title)
-    gui.keys(title, "ctrl+w")
-    gui.gone(title)
-    gui.python(DESELECT)
-
-
 def main() -> None:
     suite = sys.argv[1] if len(sys.argv) > 1 else "trixie"
     with Session(roots()[suite], docks=True) as session:
@@ -434,7 +409,6 @@ def main() -> None:
         gui.python(DESELECT)
         shoot_gimp(session, "gimp-result")
         results(session)
-        studio(session)
         how_it_was_made(session)
         steering(session)
         guides(session)

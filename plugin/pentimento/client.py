@@ -172,9 +172,9 @@ class Client(Transport):
         """Stop and keep: the running job gives what it has."""
         self._json("POST", f"/v1/jobs/{job_id}/finish", {})
 
-    def move_next(self, job_id: str) -> None:
-        """A waiting job is to be the next one."""
-        self._json("PATCH", "/v1/jobs/" + job_id, {"position": "next"})
+    def change_job(self, job_id: str, **change: Any) -> None:
+        """Its `position` among those that wait, "next" or from 1, and whether it is `starred`."""
+        self._json("PATCH", "/v1/jobs/" + job_id, change)
 
     def history(self, **query: str) -> Jobs:
         """Jobs that were, newest first, and where the next page begins: GET /v1/jobs."""

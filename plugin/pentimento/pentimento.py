@@ -95,6 +95,7 @@ class Pentimento(Gimp.PlugIn):
         for path in action.menus:
             path = path.replace("/Setup", "/" + _(procedures.SETUP_LABEL))
             path = path.replace("/Variations", "/" + _(procedures.VARIATIONS_LABEL))
+            path = path.replace("/Panel", "/" + _(procedures.PANEL_LABEL))
             procedure.add_menu_path(path)
         procedure.set_documentation(_(action.blurb), _(action.help), name)
         procedure.set_attribution("The Pentimento authors", "Apache-2.0", "2026")

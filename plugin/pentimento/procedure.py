@@ -17,13 +17,15 @@ SETUP = MENU + "/Setup"  # what is needed once and again in a while, out of the 
 SETUP_LABEL = N_("Set_up")
 VARIATIONS = MENU + "/Variations"
 VARIATIONS_LABEL = N_("_Variations")
+PANEL = MENU + "/Panel"  # commands for the open panel
+PANEL_LABEL = N_("Panel Co_mmands")
 
 
 @dataclass(frozen=True)
 class Action:
-    """One procedure. `key` names the files actions/<key>.py and dialogs/<key>.py. `returns` lists
-    (kind, name, label, blurb) with the kinds layer, layers, image, item, number
-    and text."""
+    """One procedure. `key` names the files actions/<key>.py, where there is no `module`, and
+    dialogs/<key>.py. `returns` lists (kind, name, label, blurb) with the kinds layer, layers,
+    image, item, number and text."""
 
     key: str
     procedure: str
@@ -36,6 +38,7 @@ class Action:
     returns: Tuple[Tuple[str, str, str, str], ...]
     needs_image: bool = True
     image_types: str = "*"
+    module: str = ""  # of the actions, where it is not the key's
 
     @property
     def reads_layers(self) -> bool:

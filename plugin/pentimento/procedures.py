@@ -7,6 +7,7 @@ from typing import Dict
 
 import options
 from choices import N_
+from panel_procedures import COMMANDS, STUDIO
 from procedure import (
     BATCH_RETURNS,
     IMAGE_RETURNS,
@@ -15,6 +16,7 @@ from procedure import (
     RESULT_RETURNS,
     VARIATIONS,
 )
+from procedure import PANEL_LABEL as PANEL_LABEL
 from procedure import SETUP as SETUP
 from procedure import SETUP_LABEL as SETUP_LABEL
 from procedure import VARIATIONS_LABEL as VARIATIONS_LABEL
@@ -195,34 +197,7 @@ ACTIONS = (
         ),
         IMAGE_RETURNS,
     ),
-    Action(
-        "studio",
-        "plug-in-pentimento-studio",
-        N_("_Studio Panel (Experimental)..."),
-        N_("Studio Panel"),
-        (MENU, "<Image>/Windows"),
-        N_("Open the panel that stays beside the image: prompt, progress, previews and results"),
-        N_(
-            "Pictures are made in the image that is chosen in the panel: its selection is filled "
-            "or refined, without one a layer or everything visible is, or a new picture is made. "
-            "Several jobs may wait, also of several images. Results are shown on the canvas one "
-            "after the other and kept or discarded. It needs somebody who sees it."
-        ),
-        (
-            options.PROMPT,
-            options.NEGATIVE_PROMPT,
-            options.FILL_STRENGTH,
-            options.STYLE,
-            options.STEPS_PRESET,
-            options.STEPS,
-            options.MODEL,
-            options.BACKEND,
-            *options.SEEDS,
-            options.FILL_SOURCE,
-        ),
-        (),
-        needs_image=False,
-    ),
+    STUDIO,
     Action(
         "generate_again",
         "plug-in-pentimento-generate-again",
@@ -449,6 +424,7 @@ ACTIONS = (
         needs_image=False,
     ),
     *SETUP_ACTIONS,
+    *COMMANDS,
 )
 
 BY_KEY: Dict[str, Action] = {action.key: action for action in ACTIONS}

@@ -67,7 +67,8 @@ def _run(procedure, run_mode, image, drawables, config):
 
         studio.panel.show(procedure, config, context)
         return _return_values(procedure, action, {})
-    results = _in_dialog(procedure, config, context) if context.interactive else _act(context)
+    asks = context.interactive and action not in procedures.COMMANDS
+    results = _in_dialog(procedure, config, context) if asks else _act(context)
     if results is None:
         return procedure.new_return_values(Gimp.PDBStatusType.CANCEL, GLib.Error())
     return _return_values(procedure, action, results)
@@ -87,7 +88,8 @@ def _act(context):
     log.info("%s starts", context.action.procedure)
     if not context.start:
         context.start = options.defaults_of(context.action.options)
-    results = importlib.import_module("actions." + context.action.key).run(context)
+    module = context.action.module or context.action.key
+    results = importlib.import_module("actions." + module).run(context)
     Gimp.displays_flush()
     return results
 

@@ -3,11 +3,23 @@
 from __future__ import annotations
 
 import pytest
+from tests.gimp import turns
 from tests.gui.gui import roots
 from tests.gui.screens import CASES, catalogue, name_of
 from tests.gui.session import FEATHERED, Session
 
 VERSIONS = {"3.0": "trixie", "3.2": "sid"}
+
+
+def pytest_collection_modifyitems(config, items):
+    """The panel's tests by turns: each in one GIMP, always in the same one."""
+    others = [item for item in items if item.get_closest_marker("panel") and not _taken(item)]
+    config.hook.pytest_deselected(items=others)
+    items[:] = [item for item in items if item not in set(others)]
+
+
+def _taken(item):
+    return turns.taken(item.originalname, item.callspec.params["session"])
 
 
 @pytest.fixture(scope="session", params=list(VERSIONS))

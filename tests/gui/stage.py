@@ -372,6 +372,12 @@ class Stage:
         self.xdotool("windowactivate", "--sync", window)
         self.xdotool("key", "--clearmodifiers", *keys)
 
+    def type_text(self, title, name, text):
+        """Letters from the keyboard, at the end of a text."""
+        self.click(title, name, role="text")
+        self.xdotool("key", "ctrl+End")
+        self.xdotool("type", "--delay", "30", text)
+
     def x_window(self, title):
         """The topmost window with these words in its title. A search that meets a window on its way
         out finds nothing, so it is tried again."""

@@ -38,6 +38,8 @@ DIALOGS = {  # the menu's label: the title of the window
 }
 OF_A_RESULT = ("Change Result", "X/Y Plot")
 SERVICE = "AI Horde"
+WIDTHS = (320, 400, 600)  # px of the studio panel
+FRAME = 60  # px at most of a window's frame and title
 TOP = "image.get_layers()[0]"
 SEEN = f"[one.get_visible() for one in {TOP}.get_children()]"
 
@@ -79,6 +81,26 @@ def test_what_is_done_with_results_fits_and_works_from_the_menu(screen):
     assert words in kept
     assert "/2" not in kept
     gui.python(f"image.remove_layer({TOP})\nGimp.displays_flush()")
+    assert complaints(screen) == []
+
+
+def test_studio_panel_fits_at_every_width(screen):
+    """Its column scrolls, so that its buttons need not be on the screen all at once."""
+    gui, said = screen.gui, screen.said
+    title = opened(screen, "Studio Panel")
+    asking, status = said("Asking the server…"), said("What will happen")
+    wait(lambda: asking not in gui.group_text(title, status), 60, "the plan")
+    unfold_everything(screen, title)
+    height = screen.space[1]
+    for wide in WIDTHS:
+        gui.place(title, 0, 0, wide * screen.scale, (height - FRAME) * screen.scale)
+        inside = lambda wide=wide: all(  # noqa: E731
+            x >= 0 and x + w <= wide + FRAME for _name, x, _y, w, _h in gui.places(title)
+        )
+        wait(inside, 15, f"everything within {wide} px")
+        check(screen, title, f"Studio Panel {wide}")
+    gui.keys(title, "ctrl+w")
+    gui.gone(title)
     assert complaints(screen) == []
 
 

@@ -4,27 +4,25 @@ applying, stopped, over two images, and closed with everything given back."""
 from __future__ import annotations
 
 import pytest
+from tests.gui.parts import STARTER
 from tests.gui.session import FEATHERED, RESULT_SECONDS, wait
+from tests.support.tiny_addons import write_lora
 
 pytestmark = [pytest.mark.gui, pytest.mark.panel]
 TITLE = "Studio Panel"
 WORDS = '一弯“黄色”的月亮 🌙 "it\'s" مرحبا\nsecond line'
 PANEL_COMMAND = """
-import time
 def called(name, image):
-    procedure = Gimp.get_pdb().lookup_procedure("plug-in-pentimento-studio-" + name)
-    if procedure is None:
-        return False
+    full = "studio" if name == "aim" else "panel-" + name
+    procedure = Gimp.get_pdb().lookup_procedure("plug-in-pentimento-" + full)
     config = procedure.create_config()
     config.set_property("run-mode", Gimp.RunMode.INTERACTIVE)
     if image is not None:
         config.set_property("image", image)
     return procedure.run(config).index(0) == Gimp.PDBStatusType.SUCCESS
-end = time.monotonic() + 30  # it cannot be called while the panel reads or writes pixels
-while not called("{name}", {image}):
-    assert time.monotonic() < end, "no panel is open"
-    time.sleep(0.05)
+assert called("{name}", {image}), "no panel is open"
 """
+OPEN = 'Gimp.get_parasite("pentimento-studio-panel") is not None'
 QUESTION = "Close the Panel?"
 ANOTHER = """
 other = Gimp.Image.new({width}, 30, Gimp.ImageBaseType.RGB)
@@ -49,7 +47,7 @@ def command(gimp, name, image="None"):
 
 def open_panel(gimp, more=FEATHERED, **size):
     gimp.open_scene(more=more, **size)
-    gimp.gui.menu("Studio Panel (Experimental)...")
+    gimp.gui.menu("Studio Panel...")
     gimp.gui.window(TITLE)
     gimp.gui.place(TITLE, 900, 0, 420, 1240)  # what is scrolled out of sight counts as hidden
     gimp.gui.python(CHECKSUM)
@@ -62,7 +60,7 @@ def studio(gimp):
     yield gimp
     print("GIMP says", gimp.message(), gimp.gui.log()[-4000:])  # seen where the test fails
     gimp.end_jobs()
-    if gimp.read('Gimp.get_pdb().procedure_exists("plug-in-pentimento-studio-close")'):
+    if gimp.read(OPEN):
         command(gimp, "close")
     gimp.gui.gone(TITLE, 30)
 
@@ -204,14 +202,14 @@ def test_a_second_call_aims_the_open_panel_and_closing_gives_everything_back(gim
     open_panel(gimp)
     ready(gimp, words="kept words")
     gimp.open_scene(width=200, height=100)
-    gimp.gui.menu("Studio Panel (Experimental)...")
+    gimp.gui.menu("Studio Panel...")
     wait(lambda: "200 × 100" in gimp.status_line(TITLE), 30, "the plan of the other image")
     assert len([title for title in gimp.gui.titles() if title.startswith(TITLE)]) == 1
     gimp.gui.keys(TITLE, "ctrl+w")
     gimp.gui.gone(TITLE)
-    assert not gimp.read('Gimp.get_pdb().procedure_exists("plug-in-pentimento-studio-aim")')
+    assert not gimp.read(OPEN)
     assert gimp.kept("studio")["typed"]["prompt"] == "kept words"
-    gimp.gui.menu("Studio Panel (Experimental)...")
+    gimp.gui.menu("Studio Panel...")
     gimp.gui.window(TITLE)
     assert gimp.gui.text(TITLE, "Prompt", "text") == "kept words"
     assert gimp.gui.nameless(TITLE) == []
@@ -234,6 +232,24 @@ def test_images_that_come_and_go_leave_the_panel_as_it_was(studio):
         studio.gui.dump(TITLE)
     studio.wait_for_layers(2)
     assert studio.gui.window(TITLE)
+
+
+def test_names_are_completed_with_the_words_that_go_along(studio):
+    write_lora(STARTER, studio.data / "loras" / "inky-lines.safetensors", seed=1)
+    gui = studio.gui
+    ready(studio, words="a cat, ")
+    gui.type_text(TITLE, "Prompt", "<lora:ink")
+    wait(lambda: gui.is_shown(TITLE, "inky-lines · LoRA"), 30, "the LoRA")
+    studio.keep_evidence("studio-suggestions")
+    gui.keys(TITLE, "Tab")
+    assert gui.text(TITLE, "Prompt", "text") == "a cat, <lora:inky-lines:1>"
+    gui.type_text(TITLE, "Prompt", ", water")
+    wait(lambda: gui.is_shown(TITLE, "Watercolor · Style"), 30, "the style")
+    gui.press(TITLE, "Watercolor · Style")
+    assert gui.text(TITLE, "Prompt", "text") == "a cat, <lora:inky-lines:1>, "
+    assert "Watercolor" in gui.choice(TITLE, "Style")
+    gui.keys(TITLE, "ctrl+z")
+    assert gui.text(TITLE, "Prompt", "text") == "a cat, <lora:inky-lines:1>, water"
 
 
 def test_closing_asks_where_a_job_would_be_lost(studio):

@@ -1,4 +1,5 @@
-"""Weights of words in a prompt, raised and lowered where the cursor is."""
+"""Weights of words in a prompt, raised and lowered where the cursor is; names that go on with the
+word that is being typed."""
 
 from __future__ import annotations
 
@@ -8,10 +9,17 @@ from pathlib import Path
 import pytest
 
 # by its path: the plug-in's folder on the search path would hide the server's package
-FILE = Path(__file__).resolve().parents[2] / "plugin" / "pentimento" / "studio" / "weights.py"
-SPEC = importlib.util.spec_from_file_location("weights", FILE)
-weights = importlib.util.module_from_spec(SPEC)
-SPEC.loader.exec_module(weights)
+FOLDER = Path(__file__).resolve().parents[2] / "plugin" / "pentimento" / "studio"
+
+
+def loaded(name):
+    spec = importlib.util.spec_from_file_location(name, FOLDER / f"{name}.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+completion, weights = loaded("completion"), loaded("weights")
 
 
 @pytest.mark.parametrize(
@@ -50,3 +58,54 @@ def _places(text: str) -> tuple[int, int]:
     if "|" in text:
         return text.index("|"), text.index("|")
     return text.index("["), text.index("]") - 1
+
+
+LISTS = {
+    "loras": [
+        {
+            "id": "水墨",
+            "triggers": ["ink wash", "山水"],
+            "weight": 0.8,
+            "fits": ["sd15"],
+            "ok": True,
+        },
+        {"id": "paint-drip", "triggers": [], "weight": 1.0, "fits": ["sd15", "xl"], "ok": True},
+        {"id": "painted-broken", "triggers": [], "weight": 1.0, "fits": ["sd15"], "ok": False},
+    ],
+    "embeddings": [{"id": "EasyNegative", "fits": ["sd15"], "ok": True}],
+    "wildcards": ["animals/birds", "paints"],
+    "styles": [{"name": "Oil Painting", "prompt": "oil on canvas", "ok": True}],
+}
+
+
+@pytest.mark.parametrize(
+    ("text", "model", "texts"),
+    [
+        ("a 水", "sd15", ["<lora:水墨:0.8>, ink wash, 山水"]),
+        ("a 水", "xl", []),
+        ("<lora:", "sd15", ["<lora:paint-drip:1>", "<lora:水墨:0.8>, ink wash, 山水"]),
+        ("a cat, pain", "sd15", ["<lora:paint-drip:1>", "__paints__", ""]),
+        ("a cat, pain", "", ["<lora:paint-drip:1>", "__paints__", ""]),
+        ("(EASY", "sd15", ["EasyNegative"]),
+        ("EasyNegative", "sd15", []),
+        ("__bird", "sd15", ["__animals/birds__"]),
+        ("pa", "sd15", []),
+        ("paint ", "sd15", []),
+        ("", "sd15", []),
+        ("👩🏽‍🚀pain", "sd15", []),
+        ("قمر", "sd15", []),
+    ],
+)
+def test_names_that_go_on_with_the_word(text: str, model: str, texts: list[str]) -> None:
+    known = completion.offers(LISTS)
+    start, found = completion.at(text, len(text), known, model)
+    assert [offer.text for offer in found] == texts
+    if found:
+        assert text[:start].endswith(("a ", "a cat, ", "(")) or start == 0
+
+
+def test_only_the_word_at_the_cursor_counts() -> None:
+    known = completion.offers(LISTS)
+    start, found = completion.at("a pain of a cat", 6, known, "sd15")
+    assert (start, [offer.name for offer in found][:1]) == (2, ["paint-drip"])
+    assert completion.at("a pain of a cat", 15, known, "sd15")[1] == []

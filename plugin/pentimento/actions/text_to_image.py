@@ -90,10 +90,10 @@ def _results(work, context, outcome, destination, roots, above):
         place = work.place(outcome, context.image, above, box, destination, roots)
         return Results(made, place, None, story)
     box = Box(0, 0, size.width, size.height)
-    return _NewImage(work.pictures(outcome, roots, box), box, destination.mark, story)
+    return NewImage(work.pictures(outcome, roots, box), box, destination.mark, story)
 
 
-class _NewImage:
+class NewImage:
     """Results that are an image of their own."""
 
     def __init__(self, pictures, box, mark, story):

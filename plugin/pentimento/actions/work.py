@@ -198,6 +198,18 @@ class Work:
             self._cancel()
         snapshot = client.follow(job_id, hear)
         hear("fetching", {})
+        return self._fetched(snapshot, wants_mask, wants_sheet)
+
+    def earlier(self, snapshot: Snapshot) -> Outcome:
+        """What a job of the history has brought, fetched once more."""
+        wants_mask = snapshot["mask"] is not None
+        return self._progress.wait_for(lambda: self._fetched(snapshot, wants_mask))
+
+    def _fetched(
+        self, snapshot: Snapshot, wants_mask: bool = False, wants_sheet: bool = False
+    ) -> Outcome:
+        """In a thread: the pictures of a job that has ended."""
+        client, job_id = self._client, snapshot["id"]
         pictures = [client.picture(job_id, entry["index"]) for entry in snapshot["images"]]
         told = snapshot.get("stages", ())  # absent in answers of older servers
         stages = [(entry, client.stage(job_id, entry["index"])) for entry in told]

@@ -119,11 +119,12 @@ class ChangeDialog(PlannedDialog):
 def fill(config: Any, record: LayerRecord) -> None:
     """Gives the config what the result was made with."""
     request = record["record"]["request"]
-    for name, value in _given(request, record["seed"]):
+    for name, value in given(request, record["seed"]):
         config.set_property(name, value)
 
 
-def _given(request: JobRequest, seed: int) -> List[Tuple[str, Any]]:
+def given(request: JobRequest, seed: int) -> List[Tuple[str, Any]]:
+    """The option values that a recorded request stands for."""
     every: Mapping[str, Any] = request
     found = [(name, every[field]) for name, field in GIVEN.items() if field in every]
     found += [("random-seed", False), ("seed", min(seed, 2**32 - 1))]

@@ -1,8 +1,5 @@
 """A picture on which a person shows where an object is: by clicks, strokes and a box, with the
-mouse or the keyboard. What is not selected is red, as with GIMP's Quick Mask.
-
-Drawn with GdkPixbuf alone: the drawing library that Gtk has is not in every GIMP's Python.
-"""
+mouse or the keyboard. What is not selected is red, as with GIMP's Quick Mask."""
 
 from __future__ import annotations
 
@@ -15,6 +12,8 @@ native.start()
 
 from gi.repository import Gdk, GdkPixbuf, GLib, Gtk
 
+import dialogs.drawing as drawing
+from dialogs.drawing import BLACK, WHITE
 from hints import Hints, Place
 from i18n import _
 from wire import Box, Pixels
@@ -26,7 +25,7 @@ SPACING = 6  # px between the places of a stroke
 STROKE = 48  # places of a stroke at most
 STEP, FINE = 8, 1  # px that an arrow key goes
 RED, REST = (224, 32, 32), 150  # the colour of what is not selected, and its alpha (0..255)
-GREEN, PINK, WHITE, BLACK = 0x30E060FF, 0xFF50A0FF, 0xFFFFFFFF, 0x000000FF
+GREEN, PINK = 0x30E060FF, 0xFF50A0FF
 ARROWS = {
     Gdk.KEY_Left: (-1, 0),
     Gdk.KEY_Right: (1, 0),
@@ -95,9 +94,9 @@ class HintCanvas(Gtk.EventBox):
         self._veiled = None
         if mask is not None and self._picture is not None:
             width, height = self._picture.get_width(), self._picture.get_height()
-            self._veiled = _copy(self._picture)
+            self._veiled = drawing.copy(self._picture)
             veil = _veil(mask, width, height)
-            _put(veil, self._veiled, 0, 0)
+            drawing.put(veil, self._veiled, 0, 0)
         self._draw()
 
     def show_hints(self, hints: Hints) -> None:
@@ -109,10 +108,10 @@ class HintCanvas(Gtk.EventBox):
         """Everything anew; the picture is small."""
         if self._picture is None:
             return GLib.SOURCE_REMOVE
-        shown = _copy(self._veiled or self._picture)
+        shown = drawing.copy(self._veiled or self._picture)
         box = self._seen_box()
         if box is not None:
-            _frame(shown, *box)
+            drawing.frame(shown, *box)
         for places, color in ((self.hints.on, GREEN), (self.hints.beside, PINK)):
             for place in places:
                 _dot(shown, *self._seen(place), color)
@@ -266,13 +265,6 @@ def _around(one: Tuple[int, int], other: Tuple[int, int]) -> Tuple[int, int, int
     return left, top, right, bottom
 
 
-def _copy(picture: GdkPixbuf.Pixbuf) -> GdkPixbuf.Pixbuf:
-    made = picture.copy()
-    if made is None:
-        raise MemoryError
-    return made
-
-
 def _veil(mask: Pixels, width: int, height: int) -> GdkPixbuf.Pixbuf:
     """What is not selected in red, by the nearest values of the mask."""
     fading = bytes((255 - value) * REST // 255 for value in range(256))
@@ -283,37 +275,14 @@ def _veil(mask: Pixels, width: int, height: int) -> GdkPixbuf.Pixbuf:
     return previews.pixbuf(data, width, height)
 
 
-def _put(source: GdkPixbuf.Pixbuf, target: GdkPixbuf.Pixbuf, x: int, y: int) -> None:
-    size = source.get_width(), source.get_height()
-    nearest = GdkPixbuf.InterpType.NEAREST
-    source.composite(target, x, y, *size, x, y, 1, 1, nearest, 255)
-
-
-def _fill(target: GdkPixbuf.Pixbuf, x: int, y: int, width: int, height: int, color: int) -> None:
-    """A rectangle, as far as it lies in the picture."""
-    left, top = max(0, x), max(0, y)
-    right, bottom = min(target.get_width(), x + width), min(target.get_height(), y + height)
-    if left < right and top < bottom:
-        target.new_subpixbuf(left, top, right - left, bottom - top).fill(color)
-
-
 def _dot(target: GdkPixbuf.Pixbuf, x: int, y: int, color: int) -> None:
     for size, ink in ((9, BLACK), (7, WHITE), (5, color)):
-        _fill(target, x - size // 2, y - size // 2 + 1, size, size - 2, ink)
-        _fill(target, x - size // 2 + 1, y - size // 2, size - 2, size, ink)
-
-
-def _frame(target: GdkPixbuf.Pixbuf, left: int, top: int, right: int, bottom: int) -> None:
-    for inset, ink in ((0, BLACK), (1, WHITE)):
-        x, y, width, height = left + inset, top + inset, right - left, bottom - top
-        for line in ((x, y, width, 1), (x, y + height, width + 1, 1)):
-            _fill(target, *line, ink)
-        for line in ((x, y, 1, height), (x + width, y, 1, height)):
-            _fill(target, *line, ink)
+        drawing.fill(target, x - size // 2, y - size // 2 + 1, size, size - 2, ink)
+        drawing.fill(target, x - size // 2 + 1, y - size // 2, size - 2, size, ink)
 
 
 def _cross(target: GdkPixbuf.Pixbuf, x: int, y: int) -> None:
     for width, ink in ((3, BLACK), (1, WHITE)):
         for side in (-10, 4):
-            _fill(target, x + side, y - width // 2, 7, width, ink)
-            _fill(target, x - width // 2, y + side, width, 7, ink)
+            drawing.fill(target, x + side, y - width // 2, 7, width, ink)
+            drawing.fill(target, x - width // 2, y + side, width, 7, ink)

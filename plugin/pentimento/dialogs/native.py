@@ -209,9 +209,10 @@ def scrolled(box: Gtk.Widget) -> Gtk.ScrolledWindow:
     return scroll
 
 
-def give_letters(dialog: Gtk.Dialog) -> None:
-    """No letter opens two things: the buttons first, then the rest from top to bottom."""
-    found = [*children(dialog.get_action_area()), *children(dialog)]
+def give_letters(window: Gtk.Window) -> None:
+    """No letter opens two things: a dialog's buttons first, then the rest from top to bottom."""
+    first = children(window.get_action_area()) if isinstance(window, Gtk.Dialog) else ()
+    found = [*first, *children(window)]
     labels = [
         widget
         for widget in dict.fromkeys(found)

@@ -49,10 +49,19 @@ LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 def destination(url: str) -> str:
     """The computer at this address, in words."""
-    host = urlsplit(url if "://" in url else "http://" + url).hostname or url
+    host = _host(url)
     if host in LOOPBACK:
         return _("on this computer")
     return _("on {host}").format(host=host)
+
+
+def is_here(url: str) -> bool:
+    """Whether the address is one of this computer."""
+    return _host(url) in LOOPBACK
+
+
+def _host(url: str) -> str:
+    return urlsplit(url if "://" in url else "http://" + url).hostname or url
 
 
 def button(plan: Plan, layer: str = "") -> str:

@@ -1,125 +1,97 @@
-"""The panel's commands as procedures, as long as it is open. They run in the panel's process, at
-once. Without a label: GIMP makes no menu entries for procedures that come while it runs.
+"""Commands for the panel that is open, in a process of its own: left as parasites of GIMP itself,
+where the panel looks for them.
 
-GIMP must not call one while the panel reads or writes pixels: both sides would wait for another
-message than comes, and GIMP ends the panel ("expected tile ack"). So they are taken away meanwhile
-(`Offer.without`); GIMP's answer to that comes after every call that it has made by then."""
+They are no temporary procedures of the panel. GIMP 3.0 crashes a plug-in that it calls while that
+waits for an answer ("g_irepository_find_by_gtype: assertion 'gtype != G_TYPE_INVALID' failed").
+And it ends one that it calls while that reads or writes pixels ("expected tile ack")."""
 
 from __future__ import annotations
 
+import os
 import time
-from contextlib import contextmanager
-from typing import Any, Callable, Dict, Iterator
+import uuid
+from typing import Any, Callable, Dict, Iterator, Tuple
 
-from gi.repository import Gimp, GLib
+from gi.repository import Gimp
 
-import log
+import texts
 
-PREFIX = "plug-in-pentimento-studio-"
-AIM = PREFIX + "aim"
-OPEN = "pentimento-studio-panel"  # a parasite of GIMP itself as long as a panel is open
-BUSY_SECONDS, PAUSE_SECONDS = 20, 0.1  # a panel that is busy with pixels cannot be called
+AIM = "aim"
+OPEN = "pentimento-studio-panel"  # as long as a panel is open: its process
+LETTER = "pentimento-studio-letter-"  # a command that waits, by the time it was left at
+BUSY_SECONDS, PAUSE_SECONDS = 20, 0.02  # a panel that is busy with pixels takes none
 COMMANDS: Dict[str, Callable[[Any], None]] = {
+    AIM: lambda panel: None,
     "generate": lambda panel: panel.generate(),
     "keep": lambda panel: panel.keep(),
     "next": lambda panel: panel.face.strip.step(1),
     "previous": lambda panel: panel.face.strip.step(-1),
     "discard": lambda panel: panel.discard(),
     "compare": lambda panel: panel.toggle_compare(),
-    "stop": lambda panel: panel.stop_first(),
+    "live": lambda panel: panel.face.live.toggle(),
+    "stop": lambda panel: panel.jobs.stop_first(),
     "close": lambda panel: panel.ask_to_close(),
 }
 
 
-def aim_open_panel(image: Any) -> bool:
-    """Aims the panel that is open at the image; False where none is open."""
+def tell_open_panel(name: str, image: Any) -> bool:
+    """Gives the open panel a command about the image, and waits until it is taken. False where no
+    panel is open."""
+    if not _is_open():
+        return False
+    number = image.get_id() if image is not None else 0
+    letter = f"{LETTER}{time.time_ns():020}-{uuid.uuid4().hex}"
+    _leave(letter, texts.packed([name, number]))
     end = time.monotonic() + BUSY_SECONDS
-    while Gimp.get_parasite(OPEN) is not None and time.monotonic() < end:
-        procedure = Gimp.get_pdb().lookup_procedure(AIM)
-        if procedure is not None and _call(procedure, image):
-            return True
+    while Gimp.get_parasite(letter) is not None:
+        if not _is_open() or time.monotonic() > end:
+            Gimp.detach_parasite(letter)
+            return False
         time.sleep(PAUSE_SECONDS)
-    return False
+    return True
 
 
-def _call(procedure: Any, image: Any) -> bool:
-    """False where it was taken away a moment ago."""
-    config = procedure.create_config()
-    config.set_property("run-mode", Gimp.RunMode.INTERACTIVE)
-    if image is not None:
-        config.set_property("image", image)
-    return bool(procedure.run(config).index(0) == Gimp.PDBStatusType.SUCCESS)
+def _is_open() -> bool:
+    """A panel that was killed leaves its sign behind."""
+    sign = Gimp.get_parasite(OPEN)
+    if sign is None:
+        return False
+    if os.name == "posix" and not _lives(texts.unpacked(sign.get_data())):
+        Gimp.detach_parasite(OPEN)
+        return False
+    return True
 
 
-class Offer:
-    """The procedures of an open panel."""
+def _lives(process: Any) -> bool:
+    try:
+        os.kill(int(process), 0)
+    except ProcessLookupError:
+        return False
+    except (OSError, TypeError, ValueError, OverflowError):
+        return True
+    return True
 
-    def __init__(self, plug_in: Gimp.PlugIn, panel: Any) -> None:
-        self._plug_in, self._panel = plug_in, panel
-        self._away = 0
 
-    def begin(self) -> None:
-        """From now on they can be called."""
-        Gimp.attach_parasite(Gimp.Parasite.new(OPEN, 0, b"1"))
-        self._add_all()
-        self._plug_in.persistent_enable()
+def _leave(name: str, content: bytes) -> None:
+    Gimp.attach_parasite(Gimp.Parasite.new(name, 0, content))
 
-    def end(self) -> None:
-        self._remove_all()
+
+class Mailbox:
+    """Of the open panel."""
+
+    def open(self) -> None:
+        for _old in self.letters():
+            continue
+        _leave(OPEN, texts.packed(os.getpid()))
+
+    def close(self) -> None:
         Gimp.detach_parasite(OPEN)
 
-    @contextmanager
-    def without(self) -> Iterator[None]:
-        """None can be called meanwhile; for reading and writing pixels."""
-        if not self._away:
-            self._remove_all()
-        self._away += 1
-        try:
-            yield
-        finally:
-            self._away -= 1
-            if not self._away:
-                self._add_all()
-
-    def _add_all(self) -> None:
-        panel = self._panel
-        _add(self._plug_in, AIM, lambda image: panel.aim(image or panel.image))
-        for name, act in COMMANDS.items():
-            _add(self._plug_in, PREFIX + name, _aimed(panel, act))
-
-    def _remove_all(self) -> None:
-        for name in (AIM, *[PREFIX + name for name in COMMANDS]):
-            self._plug_in.remove_temp_procedure(name)
-
-
-def _aimed(panel: Any, act: Callable[[Any], None]) -> Callable[[Any], None]:
-    """A command called by a key in an image's window is about that image."""
-
-    def go(image: Any) -> None:
-        if image is not None and image != panel.image:
-            panel.aim(image)
-        act(panel)
-
-    return go
-
-
-def _add(plug_in: Gimp.PlugIn, name: str, act: Callable[[Any], None]) -> None:
-    def run(procedure: Any, _mode: Any, image: Any, *_others: Any) -> Any:
-        # Answered before it is done: GIMP waits for the answer, and the work may ask GIMP.
-        GLib.idle_add(soon, image)
-        return procedure.new_return_values(Gimp.PDBStatusType.SUCCESS, GLib.Error())
-
-    def soon(image: Any) -> bool:
-        try:
-            act(image)
-        except Exception as error:
-            log.error("%s: %s", name, error)
-        return GLib.SOURCE_REMOVE
-
-    made = Gimp.ImageProcedure.new(plug_in, name, Gimp.PDBProcType.TEMPORARY, run, None)
-    made.set_image_types("*")
-    mask = Gimp.ProcedureSensitivityMask
-    made.set_sensitivity_mask(mask.DRAWABLE | mask.DRAWABLES | mask.NO_DRAWABLES | mask.NO_IMAGE)
-    made.set_documentation("A command of the studio panel, which is open", None, name)
-    made.set_attribution("The Pentimento authors", "Apache-2.0", "2026")
-    plug_in.add_temp_procedure(made)
+    def letters(self) -> Iterator[Tuple[str, int]]:
+        """Takes the commands that wait, the oldest first: name, and number of an image or 0."""
+        for name in sorted(one for one in Gimp.get_parasite_list() if one.startswith(LETTER)):
+            letter = Gimp.get_parasite(name)
+            Gimp.detach_parasite(name)
+            content = texts.unpacked(letter.get_data()) if letter is not None else None
+            if isinstance(content, list) and len(content) == 2 and content[0] in COMMANDS:
+                yield str(content[0]), int(content[1])

@@ -25,12 +25,16 @@ from dialogs.source_chooser import SourceChooser, quoted
 from dialogs.status_line import StatusLine
 from i18n import _
 from studio.aim import ImageChooser
+from studio.history import History
+from studio.live import Live
+from studio.map import Map
 from studio.prompt import Prompt
 from studio.queue_view import QueueView
 from studio.results import Strip
 
-WIDTH, HEIGHT = 360, 720  # px at first
+WIDTH, HEIGHT = 360, 1000  # px at first, as far as the screen has room for it
 LEAST_WIDTH = 320  # px
+FRAME = 60  # px for a window's frame
 NEGATIVE_LINES = 2
 
 
@@ -52,7 +56,9 @@ class Face:
         self._steps = PresetLink(config, "steps-preset", "steps", choices.STEPS_PRESETS)
         self._sources: Optional[SourceChooser] = None
         self._source_row = native.column(0)
-        self.queue, self.strip = QueueView(), Strip(panel)
+        self.queue, self.strip = QueueView(panel.jobs.stop_all), Strip(panel)
+        self.map, self.live = Map(), Live(panel)
+        self.history = History(panel)
         self.button = Gtk.Button(label=_("Generate"))
         self.button.get_style_context().add_class("suggested-action")
         self.button.connect("clicked", lambda _button: panel.generate())
@@ -61,6 +67,8 @@ class Face:
 
     def close(self) -> None:
         self.status.close()
+        self.history.close()
+        self.live.close()
         self._steps.close()
 
     # What changes
@@ -78,6 +86,7 @@ class Face:
             native.leave_wheel_to(row)
             row.show_all()
             self._source_row.pack_start(row, False, False, 0)
+        self.history.refresh()
         name = "" if panel.image is None else f" – {panel.image.get_name()}"
         self.window.set_title(_(panel.action.title) + name)
 
@@ -108,6 +117,7 @@ class Face:
 
     def known(self, lists: Lists, places: List[BackendEntry]) -> None:
         self._lists = lists
+        self.prompt.suggestions.know(lists)
         native.when_closed(self.places.combo, lambda: self.places.fill(places))
         native.when_closed(self.styles, lambda: self.styles.fill_with(lists["styles"]))
 
@@ -122,7 +132,8 @@ class Face:
 
     def _make_window(self) -> Gtk.Window:
         window = Gtk.Window(type=Gtk.WindowType.TOPLEVEL, role="pentimento-studio")
-        window.set_default_size(WIDTH, HEIGHT)
+        height = min(HEIGHT, native.work_area().height - FRAME)
+        window.set_default_size(WIDTH, height)
         window.set_size_request(LEAST_WIDTH, -1)
         window.realize()
         GimpUi.window_set_transient(window)
@@ -138,6 +149,7 @@ class Face:
         column.show_all()
         window.add(column)
         self._panel.news.bar.hide()
+        window.connect("map", native.give_letters)
         window.connect("map", lambda _window: self.prompt.view.grab_focus())
         return window
 
@@ -145,6 +157,7 @@ class Face:
         fields = self.fields
         return rows.column_of(
             native.row_filling(native.label(_("_Image"), self.images), self.images),
+            self.map,
             self.prompt,
             self._strength(),
             self._source_row,
@@ -154,8 +167,10 @@ class Face:
             self.button,
             self.status,
             self._panel.news.bar,
+            self.live,
             self.queue,
             self.strip,
+            self.history,
             self._more(),
         )
 

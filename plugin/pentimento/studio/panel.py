@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import gc
 import importlib
-from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, Callable, Dict, List, Optional, Tuple
 
@@ -24,23 +23,21 @@ import log
 import remembered
 import studio.aim as aim
 import studio.commands as commands
-import texts
 from context import Context, values_of
 from dialogs.background import Background
 from dialogs.news import News
-from errors import NotPossible, PluginError, Stopped
+from errors import NotPossible
 from gimpio.destination import Destination
-from gimpio.progress import watched_by
 from i18n import _, ngettext
 from run import in_words
 from studio.face import Face
-from studio.results import SIDE, Made
-from studio.runs import Run
+from studio.jobs import Jobs
+from studio.results import Made
 from studio.shown import Shown
 
 LOOK_MS = 300  # GIMP tells nobody that an image, a selection or a layer has changed
+MAIL_MS = 100
 LOOKS_PER_COLLECTION = 32  # of all objects, which takes some ms; the young ones are few
-PAUSE_MS = 50  # until what must wait for the beginning of a job is tried again
 
 
 def show(procedure: Any, config: Any, context: Context) -> None:
@@ -52,26 +49,18 @@ def show(procedure: Any, config: Any, context: Context) -> None:
             _("Use the actions that it calls, such as Image to Image."),
             "not_interactive",
         )
-    if commands.aim_open_panel(context.image):
+    if commands.tell_open_panel(commands.AIM, context.image):
         return
     # GIMP's objects must be freed in the main thread: a layer's pixels are written to GIMP then.
     # Python collects rings of objects in whichever thread it is, so it is done in _look instead.
     gc.disable()
     panel = Panel(procedure, config, context)
-    panel.offer.begin()
+    panel.mail.open()
     try:
         panel.serve()
     finally:
-        panel.offer.end()
+        panel.mail.close()
         gc.enable()
-
-
-@dataclass
-class _Started:
-    """What a run was begun for: where the selection was, and in which words."""
-
-    spot: Tuple[Any, ...]
-    title: str
 
 
 class Panel:
@@ -81,18 +70,17 @@ class Panel:
         self.procedure, self.config = procedure, config
         self.action = context.action
         self.context = Context(context.action, None, [], interactive=True)
-        self.offer = commands.Offer(procedure.get_plug_in(), self)
+        self.mail = commands.Mailbox()
         self.background = Background()
         self.news = News()
         self._shown = Shown()
         self._spots: Dict[int, Tuple[Any, ...]] = {}  # of the tries, by image
-        self._started: Dict[Run, _Started] = {}
         self._loop = GLib.MainLoop()
         self._seen: Tuple[Any, ...] = ()
         self._looks = 0
         self._allowed = False
-        self._beginning = False
-        self._closed = False
+        self.jobs = Jobs(self)
+        self.closed = False
         self._question: Optional[Gtk.MessageDialog] = None
         self._comparing = False
         self._keeper = remembered.Keeper(self.action, config)
@@ -101,7 +89,10 @@ class Panel:
         self.window.connect("delete-event", self._asked_to_close)
         self.window.connect("key-press-event", self._pressed)
         self._handler = config.connect("notify", lambda *_args: self._changed())
-        self._timer = GLib.timeout_add(LOOK_MS, self._look_again)
+        self._timers = (
+            GLib.timeout_add(LOOK_MS, self._look_again),
+            GLib.timeout_add(MAIL_MS, self._take_letters),
+        )
         self.aim(context.image)
         self.background.run(self._earlier, self._know, lambda error: None)
 
@@ -118,7 +109,7 @@ class Panel:
 
     def ask_to_close(self) -> None:
         """Closes it; asks before that where jobs would be lost."""
-        count = len(self.face.queue.runs)
+        count = len(self.jobs.runs)
         if not count:
             self.close()
             return
@@ -143,17 +134,18 @@ class Panel:
 
     def close(self) -> None:
         """Ends it; what waits and runs is stopped. Results on trial stay in their images."""
-        if self._closed:
+        if self.closed:
             return
-        self._closed = True
+        self.closed = True
         if self._question is not None:
             self._question.destroy()
-        for run in self.face.queue.runs:
+        for run in self.jobs.runs:
             run.stop()
         for image in Gimp.get_images():
-            self._attempt(partial(self._shown.keep, image))
+            self.attempt(partial(self._shown.keep, image))
         self._keeper.now()
-        GLib.source_remove(self._timer)
+        for timer in self._timers:
+            GLib.source_remove(timer)
         self.config.disconnect(self._handler)
         self.face.close()
         self.background.close()
@@ -168,7 +160,7 @@ class Panel:
 
     def aim(self, image: Any) -> None:
         """From now on this image is worked on; a job that is being begun is for the one before."""
-        if self._beginning:
+        if self.jobs.beginning:
             GLib.timeout_add(LOOK_MS, self._aim_later, image)
             return
         if image is not None and not image.is_valid():
@@ -182,7 +174,7 @@ class Panel:
             self.window.present()
 
     def _aim_later(self, image: Any) -> bool:
-        if not self._closed:
+        if not self.closed:
             self.aim(image)
         return GLib.SOURCE_REMOVE
 
@@ -198,9 +190,28 @@ class Panel:
             log.error("studio: %s: %s", type(error).__name__, error)
         return GLib.SOURCE_CONTINUE
 
+    def _take_letters(self) -> bool:
+        """Commands of menus, keys and scripts; while a job is begun they wait."""
+        if self.jobs.beginning:
+            return GLib.SOURCE_CONTINUE
+        for name, number in self.mail.letters():
+            self.attempt(partial(self._obey, name, number))
+            if self.closed:
+                return GLib.SOURCE_REMOVE
+        return GLib.SOURCE_CONTINUE
+
+    def _obey(self, name: str, number: int) -> None:
+        """A command called in an image's window is about that image."""
+        image = Gimp.Image.get_by_id(number) if number else None
+        if image is not None and (image != self.image or name == commands.AIM):
+            self.aim(image)
+        elif name == commands.AIM:
+            self.window.present()
+        commands.COMMANDS[name](self)
+
     def _look(self) -> None:
         """What has changed in GIMP since the last look."""
-        if self._closed or self._beginning:
+        if self.closed or self.jobs.beginning:
             return
         images = Gimp.get_images()
         if self.image is None or not self.image.is_valid():
@@ -209,7 +220,8 @@ class Panel:
             self.face.aimed()
         self.face.images.fill(images, self.image)
         seen = aim.look(self.image)
-        if seen != self._seen:
+        changed = seen != self._seen
+        if changed:
             self._seen = seen
             if self.image is not None:
                 self.face.follow_layers(list(self.image.get_selected_drawables()))
@@ -217,8 +229,9 @@ class Panel:
             self.face.status.update()
             self._name_button()
             self.mark_shown()
+        self.face.map.look(self.image, self.face.status.plan, changed)
 
-    def _spot(self) -> Tuple[Any, ...]:
+    def spot(self) -> Tuple[Any, ...]:
         """Where the work is: further tries at the same place do not start from one another."""
         if self.image is None:
             return ()
@@ -226,7 +239,7 @@ class Panel:
 
     def _tries_here(self) -> List[Any]:
         layer = self._shown.layer_in(self.image)
-        here = layer is not None and self._spots.get(self.image.get_id()) == self._spot()
+        here = layer is not None and self._spots.get(self.image.get_id()) == self.spot()
         return [layer] if here else []
 
     # What the status line asks (see dialogs.status_line)
@@ -255,7 +268,8 @@ class Panel:
         self.face.known(lists, places)
 
     def planned(self, plan: Plan) -> None:
-        """The newest plan has come; the button's words follow it."""
+        """The newest plan has come."""
+        self.face.map.look(self.image, plan, True)
 
     def explain(self, error: Exception) -> str:
         return str(error)
@@ -271,7 +285,7 @@ class Panel:
 
     def allow(self, allowed: bool) -> None:
         self._allowed = allowed
-        self.face.button.set_sensitive(allowed and not self._beginning)
+        self.face.button.set_sensitive(allowed and not self.jobs.beginning)
         self._name_button()
 
     def refit(self) -> None:
@@ -285,116 +299,23 @@ class Panel:
 
     def generate(self) -> None:
         """Begins a job for what the panel says now."""
-        if self._beginning or self._closed or not self._allowed:
+        if self.jobs.beginning or self.closed or not self._allowed:
             return
         if not self.face.places.ready(self.face.route()):
             return
         remembered.keep(self.action, self.config, remembered.TYPED, remembered.RUN)
-        context, spot = self.run_context(), self._spot()
-        self.news.bar.hide()
-        self._beginning = True
-        self.face.button.set_sensitive(False)
-        try:
-            action = importlib.import_module("actions." + context.action.key)
-            with self.offer.without(), watched_by(self, alone=True):
-                begun = action.begin(context)
-        except Stopped:
-            return
-        except Exception as error:
-            self.tell(in_words(self.procedure, error))
-            return
-        finally:
-            self._beginning = False
-            if not self._closed:
-                self.face.button.set_sensitive(self._allowed)
-        self._start(begun, context, spot)
+        self.jobs.generate(self.run_context(), self.spot())
 
-    def _start(self, begun: Any, context: Context, spot: Tuple[Any, ...]) -> None:
-        prompt = context.values["prompt"]
-        self.face.prompt.remember(prompt)
-        remembered.keep_words(prompt, context.values.get("negative-prompt", ""))
-        title = prompt.strip() or _(context.action.title)
-        if context.image is not None:
-            title = f"{context.image.get_name()} · {title}"
-        run = Run(begun, context.image, title, self.background, self._told, self._ended)
-        self._started[run] = _Started(spot, texts.line(prompt) or _(context.action.title))
-        self.face.queue.add_run(run)
-        run.start()
+    def begun(self) -> None:
+        """A job has been begun, or could not be."""
+        if not self.closed:
+            self.face.button.set_sensitive(self._allowed)
 
-    def watch(self, text: str, _fraction: Optional[float], seconds: float) -> None:
-        """While a job is begun: the window lives on (see gimpio.progress.watched_by)."""
-        native.live(seconds)
-        if self._closed:
-            raise Stopped(text, "", "stopped")
-
-    def stop_first(self) -> None:
-        """The job that is at work."""
-        for run in self.face.queue.runs[:1]:
-            run.stop()
-
-    def _told(self, run: Run) -> None:
-        self.face.queue.update(run)
-
-    def _ended(self, run: Run) -> None:
-        """While another job is begun, which is between reading its source and its selection,
-        nothing is put into an image."""
-        if self._beginning:
-            GLib.timeout_add(PAUSE_MS, self._ended_later, run)
-            return
-        self.face.queue.remove_run(run)
-        with self.offer.without():
-            self._take(run)
-        if self._question is not None and not self.face.queue.runs:
+    def job_ended(self) -> None:
+        if self._question is not None and not self.jobs.runs:
             self.close()  # as was asked for; there is nothing left to be lost
-
-    def _ended_later(self, run: Run) -> bool:
-        if not self._closed:
-            self._ended(run)
-        return GLib.SOURCE_REMOVE
-
-    def _take(self, run: Run) -> None:
-        started = self._started.pop(run)
-        self.face.status.update()
-        if run.error is not None:
-            self._failed(run)
-            return
-        try:
-            results = run.begun.results(run.outcome)
-            made = Made(results, started.spot, started.title)
-            if getattr(results, "place", None) is None:  # a new image
-                placed = results.put(True)
-                self.aim(placed["image"])
-            else:
-                self.show_made(made, 0)
-                self._add_to_strip(run, made)
-        except Exception as error:
-            self.tell(in_words(self.procedure, error))
-        Gimp.displays_flush()
-
-    def _add_to_strip(self, run: Run, made: Made) -> None:
-        client, job = run.begun.work.client, run.id
-        count = len(made.results.pictures)
-
-        def thumbnails() -> List[bytes]:
-            side = SIDE * self.window.get_scale_factor()
-            return [client.thumbnail(job, index, side) for index in range(count)]
-
-        def add(files: List[bytes]) -> None:
-            self.face.strip.add_job(made, files)
-            self.mark_shown()
-
-        self.background.run(thumbnails, add, lambda error: self.tell(str(error)))
-
-    def _failed(self, run: Run) -> None:
-        cancelled = getattr(run.error, "code", "") == "cancelled"
-        if run.stopping or cancelled:
-            self.news.tell(_("Stopped. Nothing was changed."), Gtk.MessageType.INFO)
-            self.news.bar.show_all()
-            return
-        try:
-            raise run.error or PluginError("")
-        except Exception as error:
-            self.tell(in_words(self.procedure, error))
+        else:
+            self.face.history.refresh()
 
     def tell(self, text: str) -> None:
         self.news.tell(text, Gtk.MessageType.ERROR)
@@ -408,13 +329,12 @@ class Panel:
 
     def choose(self, made: Made, index: int) -> None:
         """Somebody wants to see this one."""
-        self._attempt(lambda: self.show_made(made, index))
+        self.attempt(lambda: self.show_made(made, index))
 
-    def _attempt(self, act: Callable[[], Any]) -> None:
+    def attempt(self, act: Callable[[], Any]) -> None:
         """What a person asks for, with words where it fails."""
         try:
-            with self.offer.without():
-                act()
+            act()
         except Exception as error:
             self.tell(in_words(self.procedure, error))
 
@@ -435,11 +355,11 @@ class Panel:
         self.face.strip.mark(*self.where())
 
     def keep(self) -> None:
-        self._attempt(lambda: self._shown.keep(self.image))
+        self.attempt(lambda: self._shown.keep(self.image))
         self._decided()
 
     def discard(self) -> None:
-        self._attempt(lambda: self._shown.discard(self.image))
+        self.attempt(lambda: self._shown.discard(self.image))
         self._decided()
 
     def _decided(self) -> None:
@@ -454,7 +374,7 @@ class Panel:
         self.compare(self._comparing)
 
     def compare(self, original: bool) -> None:
-        self._attempt(lambda: self._shown.compare(self.image, original))
+        self.attempt(lambda: self._shown.compare(self.image, original))
         Gimp.displays_flush()
 
     # Words

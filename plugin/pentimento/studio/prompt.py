@@ -11,6 +11,8 @@ import dialogs.native as native
 import studio.weights as weights
 from dialogs.fields import Fields
 from i18n import _
+from studio.completion import STYLE, Offer
+from studio.suggestions import Suggestions
 
 LINES = 3
 UNDO_STEPS = 200
@@ -34,7 +36,7 @@ class Prompt(Gtk.Box):
         self._own = ""
         keys = _(
             "Ctrl+Return generates, Ctrl+Up and Ctrl+Down weigh the words at the cursor, Alt+Up "
-            "and Alt+Down walk through earlier prompts"
+            "and Alt+Down walk through earlier prompts, Tab takes the first suggestion"
         )
         self.view.set_tooltip_text(_(fields.options["prompt"].blurb) + "\n" + keys)
         self.view.connect("key-press-event", self._pressed)
@@ -42,6 +44,9 @@ class Prompt(Gtk.Box):
         label = native.label(_(fields.options["prompt"].label), self.view)
         self.pack_start(label, False, False, 0)
         self.pack_start(scroll, True, True, 0)
+        self._config = fields.config
+        self.suggestions = Suggestions(fields.config, self._complete)
+        self.pack_start(self.suggestions, False, False, 0)
 
     def remember(self, prompt: str) -> None:
         """A job was begun with it."""
@@ -61,6 +66,24 @@ class Prompt(Gtk.Box):
             self._past = [*self._past, self._text][-UNDO_STEPS:]
             self._future = []
         self._text = self._now()
+        if self._moving:
+            self.suggestions.hide_all()
+        else:
+            self.suggestions.follow(self._text, self._cursor())
+
+    def _cursor(self) -> int:
+        return self._buffer.get_iter_at_mark(self._buffer.get_insert()).get_offset()
+
+    def _complete(self, start: int, offer: Offer) -> None:
+        """In place of the word from there to the cursor; a style is chosen and leaves no words."""
+        text, cursor = self._now(), self._cursor()
+        if offer.kind == STYLE:
+            self._config.set_property("style", offer.name)
+        self._past, self._future = [*self._past, text], []
+        self._show(text[:start] + offer.text + text[cursor:])
+        place = self._buffer.get_iter_at_offset(start + len(offer.text))
+        self._buffer.place_cursor(place)
+        self.view.grab_focus()
 
     def _pressed(self, _view: Gtk.TextView, event: Gdk.EventKey) -> bool:
         control = bool(event.state & Gdk.ModifierType.CONTROL_MASK)
@@ -76,6 +99,10 @@ class Prompt(Gtk.Box):
             self._walk(way)
         elif control and key == Gdk.KEY_z:
             self._undo(self._future if shift else self._past, self._past if shift else self._future)
+        elif key == Gdk.KEY_Tab and not control and not shift:
+            return self.suggestions.take_first()
+        elif key == Gdk.KEY_Escape:
+            return self.suggestions.hide_all()
         elif control and key == Gdk.KEY_y:
             self._undo(self._future, self._past)
         else:

@@ -1,12 +1,14 @@
-"""What is being made and what waits, over all images: progress, preview, Stop, Stop and keep."""
+"""What is being made and what waits, over all images: progress, preview, order, Stop, Stop and
+keep."""
 
 from __future__ import annotations
 
-from typing import Any, Dict
+from typing import Any, Callable, Dict, List
 
 from gi.repository import Gtk, Pango
 
 import dialogs.native as native
+from dialogs.native import plain
 from i18n import _
 from studio.pictures import Frame, pixbuf_of
 from studio.runs import AT_WORK, Run
@@ -15,28 +17,41 @@ PREVIEW = 192  # px
 
 
 class QueueView(Gtk.Box):
-    def __init__(self) -> None:
+    """`stop_all()` ends everything."""
+
+    def __init__(self, stop_all: Callable[[], None]) -> None:
         super().__init__(orientation=Gtk.Orientation.VERTICAL, spacing=native.SPACING)
         native.name(self, _("Jobs"))
         self._rows: Dict[Run, _Row] = {}
+        self._all = native.button(_("Stop _All"), _("Ends this and all that waits"), stop_all)
+        self._all.set_no_show_all(True)
+        self.pack_end(self._all, False, False, 0)
 
     def add_run(self, run: Run) -> None:
         row = self._rows[run] = _Row(run)
         self.pack_start(row, False, False, 0)
+        self._arrange()
 
     def update(self, run: Run) -> None:
         self._rows[run].update(run)
+        self._arrange()
 
     def remove_run(self, run: Run) -> None:
         self._rows.pop(run).destroy()
+        self._arrange()
 
-    @property
-    def runs(self) -> list:
-        return list(self._rows)
+    def _arrange(self) -> None:
+        """In the order of the server's queue."""
+        order: List[Run] = sorted(self._rows, key=lambda run: run.position)
+        waiting = [run for run in order if run.state != AT_WORK]
+        for number, run in enumerate(order):
+            self.reorder_child(self._rows[run], number)
+            self._rows[run].can_move(run in waiting[1:], run in waiting[:-1])
+        self._all.set_visible(len(order) > 1)
 
 
 class _Row(Gtk.Box):
-    """One job."""
+    """One job; of its buttons none has a letter, since there are several."""
 
     def __init__(self, run: Run) -> None:
         super().__init__(orientation=Gtk.Orientation.VERTICAL, spacing=2)
@@ -48,18 +63,38 @@ class _Row(Gtk.Box):
         self._frame.set_no_show_all(True)
         self._seen: Any = None
         self._finish = native.button(
-            _("Stop and _Keep"), _("Ends here and takes the picture as it is by now"), run.finish
+            plain(_("Stop and _Keep")),
+            _("Ends here and takes the picture as it is by now"),
+            run.finish,
         )
-        self._next = native.button(_("_Next"), _("To be the next of those that wait"), run.next)
-        stop = native.button(_("_Stop"), _("Ends this job; nothing is changed"), run.stop)
-        buttons = native.row()
-        buttons.set_homogeneous(True)
+        self._next = native.button(
+            plain(_("_Next")), _("To be the next of those that wait"), run.next
+        )
+        self._up = self._mover("go-up-symbolic", _("Earlier"), _("Before the one above"), run, -1)
+        self._down = self._mover("go-down-symbolic", _("Later"), _("After the one below"), run, 1)
+        stop = native.button(plain(_("_Stop")), _("Ends this job; nothing is changed"), run.stop)
+        buttons = native.row(spacing=2)
         for button in (stop, self._finish, self._next):
             buttons.pack_start(button, True, True, 0)
+        for button in (self._up, self._down):
+            buttons.pack_start(button, False, False, 0)
         for part in (title, self._frame, self._bar, buttons):
             self.pack_start(part, False, False, 0)
         self.show_all()
         self.update(run)
+
+    def _mover(self, icon: str, name: str, tooltip: str, run: Run, way: int) -> Gtk.Button:
+        button = Gtk.Button.new_from_icon_name(icon, Gtk.IconSize.BUTTON)
+        native.name(button, name, tooltip)
+        button.set_tooltip_text(tooltip)
+        button.connect("clicked", lambda _button: run.move(way))
+        return button
+
+    def can_move(self, up: bool, down: bool) -> None:
+        """Among those that wait."""
+        self._next.set_sensitive(up)
+        self._up.set_sensitive(up)
+        self._down.set_sensitive(down)
 
     def update(self, run: Run) -> None:
         works = run.state == AT_WORK
@@ -69,7 +104,8 @@ class _Row(Gtk.Box):
         else:
             self._bar.set_fraction(min(1.0, max(0.0, run.fraction)))
         self._finish.set_visible(works)
-        self._next.set_visible(not works)
+        for button in (self._next, self._up, self._down):
+            button.set_visible(not works)
         if run.preview is not None and run.preview is not self._seen:
             self._seen = run.preview
             self._frame.show_picture(pixbuf_of(run.preview))

@@ -19,11 +19,13 @@ MOST = 24  # jobs whose pictures are kept at hand; the history has them all
 
 @dataclass(frozen=True, eq=False)
 class Made:
-    """What a job brought: made for the place `spot`, from the words `title`."""
+    """What a job brought: made for the place `spot`, from the words `title`. `client` can fetch its
+    small pictures."""
 
     results: Results
     spot: Tuple[Any, ...]
     title: str
+    client: Any
 
 
 class Strip(Gtk.Box):

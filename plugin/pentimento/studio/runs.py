@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from answers import JobRequest
 
 WAITING, AT_WORK, ENDED = "waiting", "at work", "ended"
+LAST = 10**6  # more than a queue is long
 
 
 class Run:
@@ -40,6 +41,7 @@ class Run:
         self.outcome: Any = None
         self.error: Optional[Exception] = None
         self.stopping = False
+        self.position = LAST  # in the server's queue; 0 is at work
         self._client = begun.work.client
         self._background = background
         self._changed, self._ended = changed, ended
@@ -64,7 +66,12 @@ class Run:
 
     def next(self) -> None:
         """To be the next of those that wait."""
-        self._tell_server(self._client.move_next)
+        self._tell_server(lambda job: self._client.change_job(job, position="next"))
+
+    def move(self, way: int) -> None:
+        """Among those that wait: -1 is one earlier, 1 one later."""
+        place = max(1, self.position + way)
+        self._tell_server(lambda job: self._client.change_job(job, position=place))
 
     def _tell_server(self, call: Callable[[str], Any]) -> None:
         job = self.id
@@ -101,6 +108,10 @@ class Run:
             self.state = AT_WORK
         if progress is not None:
             self.text, self.fraction = progress
+        if data.get("queue_position") is not None:
+            self.position = data["queue_position"]
+        if self.state == AT_WORK:
+            self.position = 0
         self._changed(self)
 
     def _done(self, outcome: Any) -> None:

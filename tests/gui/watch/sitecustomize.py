@@ -4,7 +4,8 @@ what the main thread does that could hold up a window; nothing of it is in the p
 PENTIMENTO_WATCH names a folder. `http.jsonl` gets a line for every HTTP call: its method, its path,
 whether the main thread made it, and from where. Where the folder has a file `libgimp`,
 `libgimp.jsonl` gets one for every call of libgimp: its name and its processor time in seconds, of
-this process and of GIMP's main thread, which does what was asked for.
+this process and of GIMP's main thread, which does what was asked for. Where the process crashes,
+GIMP's log gets the Python stacks of all its threads.
 """
 
 import os
@@ -23,6 +24,20 @@ def watch_http():
         return original(self, method, url, *args, **options)
 
     http.client.HTTPConnection.request = request
+
+
+def watch_crashes():
+    """With the first thread, since libgimp puts handlers of its own in place before that."""
+    import faulthandler
+    import threading
+
+    original = threading.Thread.start
+
+    def start(self):
+        faulthandler.enable()
+        return original(self)
+
+    threading.Thread.start = start
 
 
 def watch_libgimp():
@@ -85,5 +100,6 @@ def note(name, line):
 
 if FOLDER and any(one.endswith("/pentimento.py") for one in sys.orig_argv):
     watch_http()
+    watch_crashes()
     if os.path.exists(os.path.join(FOLDER, "libgimp")):
         watch_libgimp()

@@ -1,0 +1,181 @@
+"""The panel's jobs, of all images: begun for what the panel says, followed, and placed when they
+have ended."""
+
+from __future__ import annotations
+
+import importlib
+from dataclasses import dataclass
+from typing import Any, Callable, Dict, List, Optional, Tuple
+
+from gi.repository import Gimp, GLib, Gtk
+
+import dialogs.native as native
+import remembered
+import texts
+from actions.work import Begun
+from context import Context
+from errors import PluginError, Stopped
+from gimpio.progress import watched_by
+from i18n import _
+from run import in_words
+from studio.results import SIDE, Made
+from studio.runs import Run
+
+PAUSE_MS = 50  # until what must wait for the beginning of a job is tried again
+
+
+@dataclass
+class _Started:
+    """What a run was begun for: where the selection was, and in which words."""
+
+    spot: Tuple[Any, ...]
+    title: str
+
+
+class Jobs:
+    """Of `panel` it asks what to make, and tells it what has come."""
+
+    def __init__(self, panel: Any) -> None:
+        self._panel = panel
+        self._started: Dict[Run, _Started] = {}
+        self.beginning = False  # GIMP is asked for pixels, and nothing may be put into an image
+
+    @property
+    def runs(self) -> List[Run]:
+        """What runs and waits, the oldest first."""
+        return list(self._started)
+
+    def generate(self, context: Context, spot: Tuple[Any, ...]) -> None:
+        """A job for what the panel says now."""
+        action = importlib.import_module("actions." + context.action.key)
+        begun = self.begin(lambda: action.begin(context))
+        if begun is None:
+            return
+        prompt, title = context.values["prompt"], _(context.action.title)
+        self._panel.face.prompt.remember(prompt)
+        remembered.keep_words(prompt, context.values.get("negative-prompt", ""))
+        self.send(begun, context.image, spot, prompt, title)
+
+    def begin(self, make: Callable[[], Any], quietly: bool = False) -> Any:
+        """What `make` gives, which may read pixels and wait for the server; None where it failed,
+        which is told. `quietly`: nobody has pressed anything."""
+        panel = self._panel
+        if self.beginning or panel.closed:
+            return None
+        self.beginning = True
+        if not quietly:
+            panel.news.bar.hide()
+            panel.face.button.set_sensitive(False)
+        try:
+            with watched_by(self, alone=True):
+                return make()
+        except Stopped:
+            return None
+        except Exception as error:
+            panel.tell(in_words(panel.procedure, error))
+            return None
+        finally:
+            self.beginning = False
+            panel.begun()
+
+    def watch(self, text: str, _fraction: Optional[float], seconds: float) -> None:
+        """While a job is begun: the window lives on (see gimpio.progress.watched_by)."""
+        native.live(seconds)
+        if self._panel.closed:
+            raise Stopped(text, "", "stopped")
+
+    def send(
+        self, begun: Begun, image: Any, spot: Tuple[Any, ...], prompt: str, fallback: str
+    ) -> None:
+        """`fallback` is what a job without words is called."""
+        panel = self._panel
+        title = prompt.strip() or fallback
+        if image is not None and image.is_valid():
+            title = f"{image.get_name()} · {title}"
+        run = Run(begun, image, title, panel.background, self._told, self._ended)
+        self._started[run] = _Started(spot, texts.line(prompt) or fallback)
+        panel.face.queue.add_run(run)
+        run.start()
+
+    def stop_first(self) -> None:
+        """The job that is at work."""
+        for run in self.runs[:1]:
+            run.stop()
+
+    def stop_all(self) -> None:
+        """Those that wait first, so that none of them begins meanwhile."""
+        for run in reversed(self.runs):
+            run.stop()
+
+    def _told(self, run: Run) -> None:
+        self._panel.face.queue.update(run)
+
+    def _ended(self, run: Run) -> None:
+        """While another job is begun, which is between reading its source and its selection,
+        nothing is put into an image."""
+        if self.beginning:
+            GLib.timeout_add(PAUSE_MS, self._ended_later, run)
+            return
+        started = self._started.pop(run)
+        self._panel.face.queue.remove_run(run)
+        self._take(run, started)
+        self._panel.job_ended()
+
+    def _ended_later(self, run: Run) -> bool:
+        if not self._panel.closed:
+            self._ended(run)
+        return GLib.SOURCE_REMOVE
+
+    def _take(self, run: Run, started: _Started) -> None:
+        self._panel.face.status.update()
+        if run.error is not None:
+            self._failed(run)
+            return
+        try:
+            results, client = run.begun.results(run.outcome), run.begun.work.client
+            self._show(results, client, run.id, started.spot, started.title)
+        except Exception as error:
+            self._panel.tell(in_words(self._panel.procedure, error))
+        Gimp.displays_flush()
+
+    def place(self, results: Any, client: Any, job: str, spot: Tuple[Any, ...], title: str) -> None:
+        """Results that were there already, as if their job had ended now."""
+        self._panel.attempt(lambda: self._show(results, client, job, spot, title))
+        Gimp.displays_flush()
+
+    def _show(self, results: Any, client: Any, job: str, spot: Tuple[Any, ...], title: str) -> None:
+        """The first result of a job on the canvas and all of them in the strip."""
+        panel = self._panel
+        if getattr(results, "place", None) is None:  # a new image
+            placed = results.put(True)
+            panel.aim(placed["image"])
+            return
+        made = Made(results, spot, title, client)
+        panel.show_made(made, 0)
+        self._add_to_strip(job, made)
+
+    def _add_to_strip(self, job: str, made: Made) -> None:
+        panel, client = self._panel, made.client
+        count = len(made.results.pictures)
+
+        def thumbnails() -> List[bytes]:
+            side = SIDE * panel.window.get_scale_factor()
+            return [client.thumbnail(job, index, side) for index in range(count)]
+
+        def add(files: List[bytes]) -> None:
+            panel.face.strip.add_job(made, files)
+            panel.mark_shown()
+
+        panel.background.run(thumbnails, add, lambda error: panel.tell(str(error)))
+
+    def _failed(self, run: Run) -> None:
+        panel = self._panel
+        cancelled = getattr(run.error, "code", "") == "cancelled"
+        if run.stopping or cancelled:
+            panel.news.tell(_("Stopped. Nothing was changed."), Gtk.MessageType.INFO)
+            panel.news.bar.show_all()
+            return
+        try:
+            raise run.error or PluginError("")
+        except Exception as error:
+            panel.tell(in_words(panel.procedure, error))

@@ -1,0 +1,114 @@
+"""The history in the studio panel, in a GIMP that was killed meanwhile and an image that has
+another name by then: found by words, starred, shown, used, made again and varied."""
+
+from __future__ import annotations
+
+import pytest
+from tests.gui.session import RESULT_SECONDS, wait
+from tests.gui.test_studio import OPEN, TITLE, WORDS, command, generate, open_panel, ready
+
+pytestmark = [pytest.mark.gui, pytest.mark.panel]
+LINE = " ".join(WORDS.split())  # as a name
+SAVE = """
+from gi.repository import Gio
+assert Gimp.file_save(Gimp.RunMode.NONINTERACTIVE, image, Gio.File.new_for_path({path!r}), None)
+"""
+LOAD = """
+from gi.repository import Gio
+image = Gimp.file_load(Gimp.RunMode.NONINTERACTIVE, Gio.File.new_for_path({path!r}))
+display = Gimp.Display.new(image)
+image.clean_all()
+Gimp.displays_flush()
+"""
+
+
+@pytest.fixture
+def closing(gimp):
+    """Whatever panel is open in the end is closed."""
+    yield gimp
+    gimp.end_jobs()
+    if gimp.read(OPEN):
+        command(gimp, "close")
+    gimp.gui.gone(TITLE, 30)
+
+
+def rows(gimp):
+    return gimp.gui.group_text(TITLE, "Earlier jobs")
+
+
+def find(gimp, words, here=False):
+    gui = gimp.gui
+    if not gui.is_shown(TITLE, "Find in the history"):
+        gui.press(TITLE, "History", "toggle button")
+    if gui.checked(TITLE, "Of this image") != here:
+        gui.press(TITLE, "Of this image")
+    gui.set_text(TITLE, "Find in the history", words)
+
+
+def test_history_outlives_gimp_and_is_used_again(closing):
+    gimp, gui = closing, closing.gui
+    open_panel(gimp)
+    ready(gimp, count=2, steps=3)
+    generate(gimp)
+    gimp.wait_for_layers(2)
+    made = gimp.jobs()[0]
+    box = gimp.layers()[0]["box"]
+    first, second = gui.work / "before.xcf", gui.work / "沙 “after”.xcf"
+    gui.python(SAVE.format(path=str(first)))
+    first.rename(second)
+    gimp.kill_gimp()
+    gui.python(LOAD.format(path=str(second)))
+    gui.menu("Studio Panel...")
+    gui.window(TITLE)
+    gui.place(TITLE, 900, 0, 420, 1240)
+    gui.set_text(TITLE, "Prompt", "other words")
+    find(gimp, "月亮 🌙", here=True)
+    wait(lambda: LINE in rows(gimp), 30, "the job in the history")
+    gimp.keep_evidence("studio-history")
+    gui.press(TITLE, "Star")
+    wait(lambda: gimp.jobs()[0]["starred"], 20, "the star")
+    gui.click(TITLE, LINE)
+    gui.widget_showing(TITLE, "Show")
+    assert len(gimp.layers()) == 2, "one click only chooses"
+    gui.press(TITLE, "Show")
+    assert gimp.wait_for_layers(3)[0]["box"] == box
+    assert gimp.layers()[0]["mask"]
+    wait(lambda: gui.is_shown(TITLE, "Result 2 of 2"), 30, "both small pictures")
+    gui.press(TITLE, "Use Settings")
+    assert gui.text(TITLE, "Prompt", "text") == WORDS
+    gui.press(TITLE, "Keep")
+    gui.press(TITLE, "Again")
+    gimp.wait_for_layers(4)
+    again = gimp.jobs()[0]["record"]["request"]
+    asked = made["record"]["request"]
+    changed = {name for name in {**again, **asked} if again.get(name) != asked.get(name)}
+    assert changed - {"preview"} == {"seed"}
+    gui.press(TITLE, "Keep")
+    gui.press(TITLE, "Vary")
+    gimp.wait_for_layers(5)
+    varied = gimp.jobs()[0]["record"]["request"]
+    assert (varied["strength"], varied["mask"]) == (0.5, asked["mask"])
+    assert varied["source"] != asked["source"]
+    find(gimp, "nobody wrote this", here=True)
+    wait(lambda: gui.is_shown(TITLE, "Nothing is found."), 30, "an empty history")
+
+
+def test_record_is_shown_and_a_new_image_has_no_history(closing):
+    gimp, gui = closing, closing.gui
+    open_panel(gimp)
+    ready(gimp, words="for the record", steps=3)
+    generate(gimp)
+    gimp.wait_for_layers(2)
+    find(gimp, "for the record")
+    wait(lambda: "for the record" in rows(gimp), 30, "the job in the history")
+    gui.click(TITLE, "for the record", role="list item")
+    gui.press(TITLE, "Record…")
+    shown = wait(lambda: gui.text("Record", "Record", "text"), RESULT_SECONDS, "the record")
+    assert '"prompt": "for the record"' in shown
+    gui.keys("^Record$", "Escape")
+    gui.gone("Record")
+    gimp.open_scene(width=128, height=96)
+    command(gimp, "aim", "image")
+    find(gimp, "", here=True)
+    wait(lambda: gui.is_shown(TITLE, "Nothing is found."), 30, "an empty history")
+    assert gui.nameless(TITLE) == []

@@ -3,7 +3,7 @@ one, a click any; Escape sends them away."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Callable, List
+from typing import TYPE_CHECKING, Any, Callable, List, Optional, Tuple
 
 import dialogs.native as native
 
@@ -37,6 +37,9 @@ class Suggestions(Gtk.Box):
         self._known: List[Offer] = []
         self._default = ""
         self._start = 0
+        self._followed: Optional[Tuple[str, int]] = (
+            None  # text and cursor
+        )
         self._shown: List[Offer] = []
         native.name(self, _("Suggestions"), _("Tab takes the first one"))
         self.set_no_show_all(True)
@@ -45,9 +48,12 @@ class Suggestions(Gtk.Box):
         self._known = completion.offers(lists)
         default = default_of(lists["models"], "")
         self._default = default["id"] if default else ""
+        if self._followed is not None:
+            self.follow(*self._followed)
 
     def follow(self, text: str, cursor: int) -> None:
         """Shows what fits to the word at the cursor."""
+        self._followed = text, cursor
         model = self._config.get_property("model").strip() or self._default
         self._start, found = completion.at(text, cursor, self._known, model)
         if found == self._shown:
@@ -67,7 +73,7 @@ class Suggestions(Gtk.Box):
     def hide_all(self) -> bool:
         """Whether there was anything to send away."""
         seen = bool(self._shown)
-        self._shown = []
+        self._shown, self._followed = [], None
         self.foreach(Gtk.Widget.destroy)
         self.hide()
         return seen

@@ -37,9 +37,7 @@ class Suggestions(Gtk.Box):
         self._known: List[Offer] = []
         self._default = ""
         self._start = 0
-        self._followed: Optional[Tuple[str, int]] = (
-            None  # text and cursor
-        )
+        self._followed: Optional[Tuple[str, int]] = None  # text and cursor
         self._shown: List[Offer] = []
         native.name(self, _("Suggestions"), _("Tab takes the first one"))
         self.set_no_show_all(True)

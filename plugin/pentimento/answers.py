@@ -14,6 +14,7 @@ class ServiceChange(TypedDict, total=False):
     caps: Optional[Caps]
     price: Optional[float]
     native_size: Optional[int]
+    picture_quality: Optional[str]
     at_once: Optional[int]
     extras: Optional[bool]
 
@@ -106,6 +107,9 @@ class BackendEntry(TypedDict):
     base_url: str
     own_address: bool
     extras: bool
+    takes_extras: bool
+    qualities: List[str]
+    chosen: ChosenNumbers
     capabilities: BackendAbilities
     models: List[str]
     model: str
@@ -144,6 +148,12 @@ class Caps(TypedDict, total=False):
 class Checked(TypedDict):
     ok: bool
     models: List[str]
+
+
+class ChosenNumbers(TypedDict):
+    price: Optional[float]
+    native_size: Optional[int]
+    picture_quality: Optional[str]
 
 
 class Control(TypedDict, total=False):

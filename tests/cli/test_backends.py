@@ -52,6 +52,19 @@ def test_a_service_is_set_up_and_used_from_the_shell(served: Shell, service: Ope
     assert service.accepted == 1
 
 
+def test_size_price_quality_and_extras_are_set(served: Shell, service: OpenAI) -> None:
+    numbers = ("--native-size", "768", "--price", "0.2", "--quality", "low")
+    assert served("backends", "set", "openai", "--extras", *numbers).returncode == 0
+    kept = {"price": 0.2, "native_size": 768, "picture_quality": "low"}
+    assert (entry(served)["chosen"], entry(served)["extras"]) == (kept, True)
+    assert entry(served)["capabilities"]["sizes"]["native_size"] == 768
+    refused = served("backends", "set", "openai", "--quality", "superb")
+    assert refused.returncode == 1
+    assert "superb" in refused.stderr
+    served("backends", "set", "openai", "--no-extras")
+    assert entry(served)["extras"] is False
+
+
 def test_limits_stay_apart_and_hold(served: Shell, service: OpenAI) -> None:
     assert served("backends", "set", "openai", "--per-job", "0.5").returncode == 0
     assert served("backends", "set", "openai", "--per-day", "2").returncode == 0

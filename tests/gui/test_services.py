@@ -158,6 +158,32 @@ def test_a_wrong_key_is_told_in_the_dialog_and_after_it(gimp, openai):
     assert gimp.differences(before) == []
 
 
+def test_price_size_and_quality_are_set_up(gimp, openai):
+    """What is no number is refused in words, and nothing is kept of it."""
+    choose_service(gimp, OPENAI, "needs your consent")
+    gui, title = gimp.gui, f"Set Up {OPENAI}"
+    gui.press(TITLE, "Set Up…")
+    gui.window(title)
+    gui.set_text(title, "Price of a picture (US$)", "0,25")
+    gui.set_text(title, "Best size (px)", "77777")
+    gui.press(title, "Save")
+    wait(lambda: "“77777” is no size" in gui.all_text(title), 20, "the refusal")
+    gui.set_text(title, "Best size (px)", "768")
+    gui.choose(title, "Quality", "medium")
+    gui.press(title, "Takes strength, seed, steps and guidance, too")
+    gimp.keep_evidence("set-up-fields")
+    gui.press(title, "Save")
+    gui.gone(title)
+    told = gimp.server.ask("/v1/backends")["backends"]
+    [kept] = [one for one in told if one["id"] == "openai"]
+    assert kept["chosen"] == {"price": 0.25, "native_size": 768, "picture_quality": "medium"}
+    assert kept["extras"]
+    gui.keys(TITLE, "Escape")
+    gui.gone(TITLE)
+    more = {"native_size": None, "picture_quality": None, "extras": False}
+    gimp.server.ask("/v1/backends/openai", "PUT", more)
+
+
 def test_every_place_is_told_with_what_it_costs_and_who_sees_it(gimp, a1111):
     gui, title = gimp.gui, gimp.open_dialog("Where to Run")
     told = wait(

@@ -65,6 +65,24 @@ def test_a_limit_without_a_known_price_says_what_to_do(setup: Setup) -> None:
     assert setup.entry("openai")["spent_today"] == pytest.approx(0.1)
 
 
+@pytest.mark.parametrize("name", ["openai", "openrouter"])
+def test_a_quality_that_was_chosen_is_asked_for(setup: Setup, name: str) -> None:
+    """In new pictures and in changes of one; without a choice nothing is said."""
+    service = Service(name, setup)
+    for chosen in ("high", None):
+        setup.set(name, picture_quality=chosen)
+        assert setup.entry(name)["chosen"]["picture_quality"] == chosen
+        for mode in ("txt2img", "img2img"):
+            assert service.run(mode)["status"] == "succeeded"
+            call = [one for one in service.stand_in.calls if service.stand_in.is_order(one)][-1]
+            body = call.form if b"form-data" in call.body[:200] else call.json
+            said = body.get("quality")
+            assert (said.decode() if isinstance(said, bytes) else said) == chosen
+    for other in ("openai", "fal"):
+        wrong = {"picture_quality": "tremendous"}
+        assert setup.front.call("PUT", f"/v1/backends/{other}", wrong).code == "bad_request"
+
+
 def test_a_server_of_ones_own_needs_no_key_and_is_told_as_such(setup: Setup) -> None:
     stand_in = OpenAI()
     stand_in.authorized = lambda call: "authorization" not in call.headers  # type: ignore[method-assign]

@@ -3,7 +3,7 @@ without which nothing is sent there."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Optional
+from typing import TYPE_CHECKING, Any, List, Optional, Tuple
 
 from gi.repository import Gtk
 
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 WIDTH = 560
 TEST, SAVED = 1, 2
+SMALLEST, LARGEST = 64, 4096  # px of a side
 KEPT = {"keyring": N_("kept in the keyring of this system"), "file": N_("kept in a private file")}
 
 ENVIRONMENT = N_("taken from the environment")
@@ -91,7 +92,7 @@ class SetUp:
         self.key = Gtk.Entry(visibility=False, input_purpose=Gtk.InputPurpose.PASSWORD)
         self.key.set_placeholder_text(self._key_state())
         self.per_job, self.per_day = amount_entry(caps["per_job"]), amount_entry(caps["per_day"])
-        rows = [
+        rows: List[Tuple[str, Gtk.Widget, str]] = [
             (_("_Model"), self.model, _("One of the service's models, by its name there")),
             (_("_Key"), self.key, self._key_help()),
             (_("Limit per _job (US$)"), self.per_job, _("At most so many US dollars for one job")),
@@ -101,14 +102,49 @@ class SetUp:
                 _("At most so many US dollars a day, by list prices"),
             ),
         ]
+        forget_at = 1
+        rows += self._further()
         if place["own_address"]:
+            forget_at += 1
             help_text = _("https://host/path, or http:// in your own network")
             rows.insert(0, (_("_Address"), self.address, help_text))
         grid = native.entries(rows)
         self.forget = native.button(_("_Forget"), _("Delete the key that is kept"), self._forget)
         self.forget.set_sensitive(place["key_source"] in KEPT)
-        grid.attach(self.forget, 2, len(rows) - 3, 1, 1)
+        grid.attach(self.forget, 2, forget_at, 1, 1)
+        native.name(self.extras, self.extras.get_label())
         return grid
+
+    def _further(self) -> List[Tuple[str, Gtk.Widget, str]]:
+        """What not every service has: a price that it does not tell, the size of its model, the
+        quality of a picture, and more that it takes."""
+        place, chosen = self.place, self.place["chosen"]
+        rows: List[Tuple[str, Gtk.Widget, str]] = []
+        self.price = amount_entry(chosen["price"])
+        self.price.set_placeholder_text(_("empty: as the service tells"))
+        if place["price_per_picture"] is None or chosen["price"] is not None:
+            help_text = _("What a picture costs there, as the limits count it")
+            rows.append((_("_Price of a picture (US$)"), self.price, help_text))
+        side = chosen["native_size"]
+        self.side = Gtk.Entry(text=str(side) if side else "", activates_default=True)
+        self.side.set_placeholder_text(_("empty: by the model's name"))
+        if place["own_address"]:
+            help_text = _("The side in px at which the model there paints best")
+            rows.append((_("Best si_ze (px)"), self.side, help_text))
+        self.quality = Gtk.ComboBoxText()
+        self.quality.append("", _("The service decides"))
+        for name in place["qualities"]:
+            self.quality.append(name, name)
+        self.quality.set_active_id(chosen["picture_quality"] or "")
+        if place["qualities"]:
+            rows.append((_("_Quality"), self.quality, _("More costs more")))
+        self.extras = Gtk.CheckButton.new_with_mnemonic(
+            _("Takes stren_gth, seed, steps and guidance, too")
+        )
+        self.extras.set_active(place["extras"])
+        if place["takes_extras"]:
+            rows.append(("", self.extras, _("For servers that take more than the API says")))
+        return rows
 
     def _consent(self) -> Gtk.CheckButton:
         text = _("I ag_ree to send the image area and my prompts to {service}")
@@ -143,6 +179,15 @@ class SetUp:
         caps: Caps = {"per_job": amount(self.per_job), "per_day": amount(self.per_day)}
         if caps != place["caps"]:
             change["caps"] = caps
+        chosen = place["chosen"]
+        if (price := amount(self.price)) != chosen["price"]:
+            change["price"] = price
+        if (native := side_of(self.side)) != chosen["native_size"]:
+            change["native_size"] = native
+        if (quality := self.quality.get_active_id() or None) != chosen["picture_quality"]:
+            change["picture_quality"] = quality
+        if self.extras.get_active() != place["extras"]:
+            change["extras"] = self.extras.get_active()
         return change
 
     def _save(self, done) -> None:
@@ -254,3 +299,17 @@ def amount(entry: Gtk.Entry) -> Optional[float]:
             "bad_amount",
         )
     return number
+
+
+def side_of(entry: Gtk.Entry) -> Optional[int]:
+    """px; None where nothing is entered."""
+    text = entry.get_text().strip()
+    if not text:
+        return None
+    if not (text.isascii() and text.isdigit() and SMALLEST <= int(text) <= LARGEST):
+        raise PluginError(
+            _("“{text}” is no size of a picture.").format(text=text),
+            _("Write px from 64 to 4096, or leave it empty."),
+            "bad_amount",
+        )
+    return int(text)

@@ -56,6 +56,9 @@ def set_up(
     native_size: Annotated[
         int | None, typer.Option(help="The side in px that the server's model paints best at.")
     ] = None,
+    quality: Annotated[
+        str | None, typer.Option(help="low, medium or high, where the service has that; it costs.")
+    ] = None,
     at_once: Annotated[
         int | None, typer.Option(help="So many jobs run there beside each other.")
     ] = None,
@@ -70,6 +73,7 @@ def set_up(
     caps = {"per_job": per_job, "per_day": per_day}
     change: dict[str, Any] = {"base_url": url, "model": model, "price": price}
     change |= {"native_size": native_size, "extras": extras, "at_once": at_once}
+    change |= {"picture_quality": quality}
     change |= {"models": {"edit": edit_model} if edit_model else None}
     change = {name: value for name, value in change.items() if value is not None}
     if any(value is not None for value in caps.values()):

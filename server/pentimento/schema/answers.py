@@ -276,9 +276,18 @@ class Does(Strict):
     edit: How
 
 
+class ChosenNumbers(Strict):
+    """`price` in US dollars a picture, `native_size` in px, `picture_quality` one of the service's
+    `qualities`."""
+
+    price: float | None = None
+    native_size: int | None = None
+    picture_quality: str | None = None
+
+
 class BackendEntry(Strict):
     """A place where jobs can run. Prices and limits in US dollars; `price_of_job`: of the job that
-    was asked about, or of a picture."""
+    was asked about, or of a picture. `chosen` is what the user has set, None where nothing is."""
 
     id: str
     title: str
@@ -292,6 +301,9 @@ class BackendEntry(Strict):
     base_url: str
     own_address: bool
     extras: bool
+    takes_extras: bool
+    qualities: list[str]
+    chosen: ChosenNumbers
     capabilities: BackendAbilities
     models: list[str]
     model: str

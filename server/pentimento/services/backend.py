@@ -279,6 +279,7 @@ def open_line(
         idempotency=terms.service.idempotency,
         origins=() if terms.elsewhere else terms.service.origins,
         dialect=terms.service.dialect,
+        quality=terms.chosen.picture_quality or "",
     )
     return ServiceSession(address, adapter.meaning, time.monotonic() + seconds, **options)
 

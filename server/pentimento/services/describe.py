@@ -13,7 +13,7 @@ from typing import Any
 
 from pentimento.models import machine
 from pentimento.models.library.parts.controlnet_lora import CONTROL_TYPES
-from pentimento.schema.answers import BackendAbilities, BackendEntry, Does, How
+from pentimento.schema.answers import BackendAbilities, BackendEntry, ChosenNumbers, Does, How
 from pentimento.schema.job import LOCAL, Mode
 from pentimento.services import records
 from pentimento.services.records import Capabilities, Operation, Sizes
@@ -146,6 +146,9 @@ def _local(means: Means, advice: Advice) -> BackendEntry:
         base_url="",
         own_address=False,
         extras=False,
+        takes_extras=False,
+        qualities=[],
+        chosen=ChosenNumbers(),
         capabilities=BackendAbilities(
             txt2img=True,
             img2img=True,
@@ -200,6 +203,13 @@ def _remote(remotes: Remotes, terms: Terms, advice: Advice, wanted: JobWanted) -
         base_url=terms.base_url,
         own_address=service.own_address,
         extras=terms.extras,
+        takes_extras=service.extras is not None,
+        qualities=list(service.qualities),
+        chosen=ChosenNumbers(
+            price=terms.chosen.price,
+            native_size=terms.chosen.native_size,
+            picture_quality=terms.chosen.picture_quality,
+        ),
         capabilities=_capabilities(terms),
         models=remotes.models_of(terms),
         model=terms.model,

@@ -139,6 +139,7 @@ class Service(ServiceData):
     key_page: str = ""  # where a key is to be had
     models: tuple[str, ...] = ()
     default_model: str = ""
+    qualities: tuple[str, ...] = ()  # that a picture can be asked for with
     own_workflows: bool = False  # files of the user's can stand for a model
     by_name: bool = False  # what a picture's best size is, its model's name tells
     same_names: bool = False  # at other addresses too, which are proxies then

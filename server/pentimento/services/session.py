@@ -136,6 +136,7 @@ class Address:
     idempotency: bool = False
     origins: tuple[str, ...] = ()  # further places of the same service; the key may go there
     dialect: Dialect | None = None
+    quality: str = ""  # of pictures; empty: the service decides
 
 
 class ServiceSession:

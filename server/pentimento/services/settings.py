@@ -53,6 +53,7 @@ class Chosen(BaseModel):
     caps: Caps | None = None
     price: Annotated[float, Field(ge=0, le=1000)] | None = None  # US dollars a picture
     native_size: Annotated[int, Field(ge=64, le=4096)] | None = None
+    picture_quality: Annotated[str, Field(max_length=20)] | None = None
     at_once: Annotated[int, Field(ge=1, le=16)] | None = None  # jobs
     extras: bool = False
     consent: Consent | None = None
@@ -70,6 +71,7 @@ class ServiceChange(BaseModel):
     caps: Caps | None = None
     price: Annotated[float, Field(ge=0, le=1000)] | None = None
     native_size: Annotated[int, Field(ge=64, le=4096)] | None = None
+    picture_quality: Annotated[str, Field(max_length=20)] | None = None
     at_once: Annotated[int, Field(ge=1, le=16)] | None = None
     extras: bool | None = None
 
@@ -87,8 +89,17 @@ class ServiceSettings:
             raise damaged(self._file) from None
 
     def change(self, service: Service, change: ServiceChange) -> Chosen:
-        """Raises BadInput for an address that the service may not have."""
+        """Raises BadInput for an address that the service may not have, or a quality that it does
+        not know."""
         new = change.model_dump(exclude_unset=True)
+        if (asked := new.get("picture_quality")) and asked not in service.qualities:
+            known = ", ".join(service.qualities) or "none"
+            raise BadInput(
+                "bad_request",
+                f"{service.title} has no quality “{asked}”.",
+                f"It has {known}.",
+                details=field_error("picture_quality", "is not one of the service's"),
+            )
         if new.get("base_url"):
             new["base_url"] = check_address(service, new["base_url"])
         if new.get("extras", False) is None:

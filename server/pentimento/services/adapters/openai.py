@@ -21,6 +21,8 @@ def auth(key: str) -> dict[str, str]:
 def paint(ask: ImageRequest, line: ServiceSession) -> ImageResult:
     dialect = line.address.dialect
     fields = said_as(ask, dialect) if dialect else _fields(ask, extras=line.address.extras)
+    if line.address.quality:
+        fields["quality"] = line.address.quality
     if ask.operation is Operation.TXT2IMG:
         answer = line.order("images/generations", json=fields)
     else:

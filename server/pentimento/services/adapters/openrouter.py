@@ -18,7 +18,7 @@ def auth(key: str) -> dict[str, str]:
 
 
 def paint(ask: ImageRequest, line: ServiceSession) -> ImageResult:
-    answer = line.order("images", json=_body(ask))
+    answer = line.order("images", json=_body(ask, line.address.quality))
     picture = from_base64(answer.find("data", 0, "b64_json"), line.problem("bad_answer"))
     return ImageResult(picture, model=ask.model)
 
@@ -51,7 +51,7 @@ def meaning(answer: ServiceAnswer) -> str | None:
     return known.get(answer.status)
 
 
-def _body(ask: ImageRequest) -> dict[str, Any]:
+def _body(ask: ImageRequest, quality: str) -> dict[str, Any]:
     """What is None is left out: the model's own default counts there. Shapes are said in words, for
     not all models take a size; with a source it is that of the source, as near as there is one."""
     references = [
@@ -63,6 +63,7 @@ def _body(ask: ImageRequest) -> dict[str, Any]:
         "n": 1,
         "aspect_ratio": nearest_aspect(ask.size),
         "output_format": "png",
+        "quality": quality or None,
         "input_references": references or None,
     }
     return {name: value for name, value in fields.items() if value is not None}

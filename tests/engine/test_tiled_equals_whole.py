@@ -98,6 +98,22 @@ def test_moments_of_tiles_are_those_of_the_whole() -> None:
         assert float(found[1]) == pytest.approx(float((values * scale).square().mean()), rel=1e-5)
 
 
+def test_what_tiles_leave_behind_lies_in_few_tensors() -> None:
+    """One for each tile would lie between what comes and goes with it, and memory would grow with
+    every tile."""
+    moments, rng = Moments(), torch.Generator().manual_seed(1)
+    seen: list[tuple[Tensor, Tensor]] = []
+    for number in range(40):
+        seen.append((torch.rand(1, 2, generator=rng), torch.rand(1, 2, generator=rng) + 1))
+        found = moments.with_tile(Box(number, 0, 8, 8), torch.tensor(4.0), *seen[-1], 0)
+    for place in (0, 1):
+        mean = torch.stack([one[place] for one in seen]).mean(0)
+        torch.testing.assert_close(found[place], mean)
+    kept = [value for value in vars(moments).values() if isinstance(value, Tensor)]
+    assert len(kept) == 6
+    assert sum(value.numel() for value in kept) < 2 * 40 * 6 + 4
+
+
 def test_what_is_kept_of_a_picture_is_bounded_by_its_tile() -> None:
     """However large it is, and a small one is kept as it is."""
     kept = []

@@ -21,9 +21,20 @@ LEAST = 1e-3  # of what a tile counts at its own border, so that nothing is divi
 def weights(boxes: Sequence[Box], size: Size) -> list[np.ndarray]:
     """`(h, w)` float32 for each box, in their order. The boxes are the rows and columns of a grid,
     as `sizing.cover` answers them."""
-    across = _along(sorted({(box.x, box.right) for box in boxes}), size.width)
-    down = _along(sorted({(box.y, box.bottom) for box in boxes}), size.height)
-    return [np.outer(down[box.y], across[box.x]) for box in boxes]
+    fading = _Fading(boxes, size)
+    return [fading.of(box) for box in boxes]
+
+
+class _Fading:
+    """What tiles count, as lines across and down: of a large picture all products take more memory
+    than the picture."""
+
+    def __init__(self, boxes: Sequence[Box], size: Size) -> None:
+        self._across = _along(sorted({(box.x, box.right) for box in boxes}), size.width)
+        self._down = _along(sorted({(box.y, box.bottom) for box in boxes}), size.height)
+
+    def of(self, box: Box) -> np.ndarray:
+        return np.outer(self._down[box.y], self._across[box.x])
 
 
 def _along(spans: Sequence[tuple[int, int]], length: int) -> dict[int, np.ndarray]:
@@ -55,10 +66,10 @@ class Mosaic:
 
     def __init__(self, boxes: Sequence[Box], size: Size, channels: int = 3) -> None:
         self.picture = np.zeros((size.height, size.width, channels), np.float32)
-        self._boxes, self._weights = boxes, weights(boxes, size)
+        self._boxes, self._fading = boxes, _Fading(boxes, size)
 
     def add(self, number: int, tile: np.ndarray) -> None:
         """The tile of box `number`, `(h, w, c)`."""
         box = self._boxes[number]
         rows, columns = slice(box.y, box.bottom), slice(box.x, box.right)
-        self.picture[rows, columns] += tile * self._weights[number][..., None]
+        self.picture[rows, columns] += tile * self._fading.of(box)[..., None]

@@ -115,12 +115,19 @@ class Surroundings:
 
 
 class Moments:
-    """Of all places of a picture at one norm, from what its tiles have measured."""
+    """Of all places of a picture at one norm, from what its tiles have measured.
+
+    Kept in few tensors that grow by doubling: small ones for each tile would lie between the large
+    ones that come and go with it, and the process would grow with every tile."""
 
     def __init__(self) -> None:
-        self._of_tile: dict[Box, tuple[Tensor, Tensor, Tensor, int]] = {}
+        self._number: dict[Box, int] = {}  # of a tile, by its box
+        self._area = torch.zeros(0)  # (tiles,)
+        self._mean = self._square = torch.zeros(0)  # (tiles, n, groups)
+        self._fresh = torch.zeros(0)  # (tiles,): 1 for those of this turn
         self._turn = -1
-        self._changes: list[tuple[Tensor, Tensor, Tensor]] = []  # since the turn before
+        self._changed = 0.0  # area that was measured in this turn and before
+        self._added = self._grown = torch.zeros(0)  # (n, groups): how, times the area
 
     def with_tile(
         self, box: Box, area: Tensor, mean: Tensor, square: Tensor, turn: int
@@ -128,22 +135,40 @@ class Moments:
         """Mean and mean square `(n, groups)` of the picture. What other tiles measured in an
         earlier turn, under other noise, is taken to have changed as this turn's tiles did."""
         if turn != self._turn:
-            self._turn, self._changes = turn, []
-        before = self._of_tile.get(box)
-        if before and before[3] != turn:
-            self._changes.append((area, mean - before[1], square / before[2].clamp_min(TINY)))
-        self._of_tile[box] = area, mean, square, turn
-        added, grown = torch.zeros_like(mean), torch.ones_like(mean)
-        if self._changes:
-            seen = torch.stack([one[0] for one in self._changes]).sum()
-            added = torch.stack([one[0] * one[1] for one in self._changes]).sum(0) / seen
-            grown = torch.stack([one[0] * one[2] for one in self._changes]).sum(0) / seen
-        total, first = torch.zeros_like(area), torch.zeros_like(mean)
-        second = torch.zeros_like(mean)
-        for area, mean, square, measured in self._of_tile.values():
-            total = total + area
-            first += area * (mean if measured == turn else mean + added)
-            second += area * (square if measured == turn else square * grown)
+            self._turn, self._changed = turn, 0.0
+            self._fresh.zero_()
+            self._added, self._grown = torch.zeros_like(mean), torch.zeros_like(mean)
+        known = box in self._number
+        number = self._number.setdefault(box, len(self._number))
+        if number == len(self._area):
+            self._grow(mean)
+        if known and not self._fresh[number]:
+            self._changed += float(area)
+            self._added += area * (mean - self._mean[number])
+            self._grown += area * (square / self._square[number].clamp_min(TINY))
+        self._area[number], self._fresh[number] = area, 1
+        self._mean[number], self._square[number] = mean, square
+        return self._of_all()
+
+    def _grow(self, like: Tensor) -> None:
+        room = max(len(self._area), 16)
+        one, more = like.new_zeros(room), like.new_zeros(room, *like.shape)
+        if not len(self._area):
+            self._area, self._fresh, self._mean, self._square = one, one.clone(), more, more.clone()
+            return
+        self._area, self._fresh = (torch.cat((old, one)) for old in (self._area, self._fresh))
+        self._mean, self._square = (torch.cat((old, more)) for old in (self._mean, self._square))
+
+    def _of_all(self) -> tuple[Tensor, Tensor]:
+        """Room that is not used has no area."""
+        stale = (1 - self._fresh)[:, None, None]
+        added, grown = torch.zeros_like(self._added), torch.ones_like(self._grown)
+        if self._changed:
+            added, grown = self._added / self._changed, self._grown / self._changed
+        area = self._area[:, None, None]
+        first = (area * (self._mean + stale * added)).sum(0)
+        second = (area * self._square * (1 + stale * (grown - 1))).sum(0)
+        total = self._area.sum()
         return first / total, second / total
 
 

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 WIDTH = 560
 TEST, SAVED = 1, 2
+AROUND_BODY, LEAST_BODY = 260, 160  # px: buttons, consent, result, frame; and of the rest
 SMALLEST, LARGEST = 64, 4096  # px of a side
 KEPT = {"keyring": N_("kept in the keyring of this system"), "file": N_("kept in a private file")}
 
@@ -47,7 +48,7 @@ class SetUp:
         self.dialog.add_button(_("_Cancel"), Gtk.ResponseType.CANCEL)
         self.dialog.add_button(_("_Save"), Gtk.ResponseType.OK)
         self.dialog.set_default_response(Gtk.ResponseType.OK)
-        self._lay_out()
+        self._lay_out(parent)
 
     def run(self) -> BackendEntry:
         """The service as it is afterwards."""
@@ -65,15 +66,27 @@ class SetUp:
 
     # Layout
 
-    def _lay_out(self) -> None:
+    def _lay_out(self, parent: Gtk.Window) -> None:
+        """What does not fit on a small screen scrolls; consent and buttons are seen always."""
         box = native.column(native.BORDER)
         box.set_border_width(native.BORDER)
-        box.pack_start(facts_grid(place_words.facts(self.place)), False, False, 0)
+        body = native.column(native.BORDER)
+        body.pack_start(facts_grid(place_words.facts(self.place)), False, False, 0)
         if self.route:
             leaves = _("This job: {sends}.").format(sends=plan_words.sent(self.route["sends"]))
-            box.pack_start(native.label(leaves), False, False, 0)
-        box.pack_start(Gtk.Separator(), False, False, 0)
-        box.pack_start(self._entries(), False, False, 0)
+            body.pack_start(native.label(leaves), False, False, 0)
+        body.pack_start(Gtk.Separator(), False, False, 0)
+        body.pack_start(self._entries(), False, False, 0)
+        scroll = Gtk.ScrolledWindow(
+            hscrollbar_policy=Gtk.PolicyType.NEVER,
+            propagate_natural_height=True,
+            propagate_natural_width=True,
+        )
+        area = native.work_area(parent.get_window())
+        scroll.set_max_content_height(max(LEAST_BODY, area.height - AROUND_BODY))
+        scroll.add(body)
+        body.set_focus_vadjustment(scroll.get_vadjustment())
+        box.pack_start(scroll, True, True, 0)
         self.agree = self._consent()
         box.pack_start(self.agree, False, False, 0)
         self.result = native.paragraph(selectable=True)

@@ -174,8 +174,9 @@ def test_row_05_lycoris_fits_what_it_was_made_for(
 @pytest.mark.parametrize(
     ("ends", "name"),
     [
-        ({"weight": [320], "on_input": []}, "IA3"),
-        ({"oft_blocks": [4, 8, 8]}, "OFT"),
+        ({"oft_blocks": [3, 4, 8, 8]}, "BOFT"),
+        ({"oft_diag": [4, 8, 8]}, "OFT of early LyCORIS"),
+        ({"oft_R.weight": [4, 28]}, "OFT of PEFT"),
         ({f"{side}.weight": [4, 4] for side in ("a1", "a2", "b1", "b2")}, "GLoRA"),
     ],
 )  # fmt: skip
@@ -184,7 +185,7 @@ def test_row_05_a_kind_that_is_not_computed_is_refused_by_its_name(
 ) -> None:
     addon = added(tmp_path, {f"{KOHYA_ATTENTION}.{end}": shape for end, shape in ends.items()})
     assert not addon.ok
-    assert f"a LoRA of the kind {name}, which is not supported" in addon.problem
+    assert f"a LoRA of the kind {name}, which is not supported; take one" in addon.problem
 
 
 @pytest.mark.parametrize(
@@ -205,6 +206,41 @@ def test_row_06_and_07_every_way_of_naming_layers_fits(
     tmp_path: Path, shapes: dict[str, Any], fits: set[str]
 ) -> None:
     assert fitting(added(tmp_path, shapes)) == fits
+
+
+CONTROL_LORA = {  # of Black Forest Labs, FLUX.1-Canny-dev-lora
+    "img_in.lora_A.weight": [128, 128],
+    "img_in.lora_B.weight": [3072, 128],
+    "img_in.lora_B.bias": [3072],
+    "double_blocks.0.img_attn.norm.key_norm.scale": [128],
+    **lora("double_blocks.0.img_attn.qkv", 3072, 9216, "peft"),
+    **lora("single_blocks.0.linear1", 3072, 21504, "peft"),
+}
+
+
+def test_row_01_a_lora_that_widens_flux_is_refused_with_what_to_take_instead(
+    tmp_path: Path,
+) -> None:
+    addon = added(tmp_path, CONTROL_LORA)
+    assert fitting(addon) == set()
+    assert "a map beside the picture (Canny, Depth), which is not supported" in addon.problem
+    assert "take a ControlNet for FLUX.1" in addon.problem
+    narrow = CONTROL_LORA | {"img_in.lora_A.weight": [128, 64]}
+    assert added(tmp_path / "other", narrow).ok
+
+
+XLABS = {
+    f"double_blocks.0.processor.{layer}_lora{number}.{end}.weight": shape
+    for number in "12"
+    for layer, out in (("qkv", 9216), ("proj", 3072))
+    for end, shape in (("down", [16, 3072]), ("up", [out, 16]))
+}
+
+
+def test_row_01_a_lora_of_xlabs_is_flux(tmp_path: Path) -> None:
+    """It was unknown, and shown as a model."""
+    assert (told(tmp_path, XLABS).role, told(tmp_path, XLABS).family) == ("lora", "flux")
+    assert fitting(added(tmp_path, XLABS)) == {"flux"}
 
 
 STRANGERS = {

@@ -163,7 +163,7 @@ def _refuse(names: Names, layout: Layout) -> None:
     """Raises Misfit for what would be used in part only, and wrongly so."""
     if layout.not_computed:
         kinds = " and ".join(layout.not_computed)
-        raise Misfit(f"it is of the kind {kinds}, which is not supported")
+        raise Misfit(f"it is of the kind {kinds}, which is not supported; {lora_layout.INSTEAD}")
     replaced = next((key for key in layout.unknown if names.replaces(key)), None)
     if replaced:
         raise Misfit(f"it replaces weights of the model itself ({replaced})")
@@ -183,9 +183,10 @@ def _change(layer: Layer, tensors: dict[str, Tensor], trained: _Trained) -> Chan
     scale = scale_of(layer.kind, tensors, alpha)
     if alpha is None and layer.kind is LoraKind.LORA:
         scale *= trained.scale(layer.name, tensors["down"].shape[0])
-    used = {role: tensor for role, tensor in tensors.items() if role not in ("alpha", "scalar")}
+    counted = ("scalar",) if layer.kind is LoraKind.OFT else ("alpha", "scalar")
+    used = {role: tensor for role, tensor in tensors.items() if role not in counted}
     if any(
-        tensor.dtype.itemsize == 1 for tensor in used.values()
+        tensor.dtype.itemsize == 1 and tensor.is_floating_point() for tensor in used.values()
     ):  # 8 bits cannot be computed with
         used = {role: tensor.to(torch.bfloat16) for role, tensor in used.items()}
     return Change(layer.kind, used, scale)

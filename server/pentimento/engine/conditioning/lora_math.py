@@ -7,6 +7,10 @@ in the layer's shape, anew at each call:
 - LoHa: `(w1_a w1_b) * (w2_a w2_b)`, elementwise (N. Hyeon-Woo et al. 2021), Tucker form with t1, t2
 - LoKr: the Kronecker product of w1 and w2, either of which may be a product (LyCORIS)
 - a full difference as it is; of norms those of their scales and shifts
+- IA3 (H. Liu et al. 2022): W's rows, or its columns, times what the file says (LyCORIS)
+- OFT (Z. Qiu et al. 2023): `R` of blocks times W's rows, minus W, with Cayley's `R = (1 + Q)
+  (1 - Q)^-1` of a skew-symmetric Q, whose norm is at most alpha times the rows where there is an
+  alpha; then each row times `rescale` (kohya's scripts, LyCORIS)
 - DoRA (S. Liu et al. 2024): `m * (W + D) / |W + D| - W`, with the norms of rows, or of columns
   where the magnitudes `m` are told for those
 """
@@ -22,6 +26,7 @@ from torch.nn import functional
 
 from pentimento.models.weights.detect.lora_layout import LoraKind
 
+OF_OWN = (LoraKind.IA3, LoraKind.OFT)  # whose differences are made of the layer's own weight
 KEPT = 2**22  # numbers of a tensor that stays on the device; larger ones are moved at each call
 NOWHERE = torch.device("meta")  # shapes alone, without a number
 EPSILON = torch.finfo(torch.float32).eps
@@ -50,10 +55,13 @@ class Change:
             return
         weight: Any = module.weight
         shape = tuple(getattr(weight, "quant_shape", None) or weight.shape)
+        if "dora_scale" in self.tensors and not _is_plain(module):
+            raise Misfit("it is a DoRA, which needs weights that are not packed")
+        if self.kind in OF_OWN:
+            self._check_own(module, shape)
+            return
         if self.kind is LoraKind.LORA:
             found = self._low_rank_shape(module)
-            if "dora_scale" in self.tensors and not _is_plain(module):
-                raise Misfit("it is a DoRA, which needs weights that are not packed")
         elif "diff" in self.tensors or self.kind is not LoraKind.FULL:
             found = tuple(self.difference(shape, NOWHERE).shape)
         else:
@@ -70,7 +78,10 @@ class Change:
         own: Any = module.weight
         shape = tuple(getattr(own, "quant_shape", None) or own.shape)
         result: Tensor | None = None
-        if self.kind is not LoraKind.FULL or "diff" in self.tensors:
+        if self.kind in OF_OWN:
+            changed = self._of_own(own.to(x.device).float())
+            result = _applied(module, x, changed.to(x.dtype))
+        elif self.kind is not LoraKind.FULL or "diff" in self.tensors:
             difference = self.difference(shape, x.device) * self.scale
             if "dora_scale" in self.tensors:
                 difference = self._decomposed(own.to(x.device).float(), difference)
@@ -188,6 +199,66 @@ class Change:
             norms = whole.transpose(0, 1).flatten(1).norm(dim=1)
             shape = (1, -1, *[1] * (own.ndim - 2))
         return whole * (magnitude / (norms + EPSILON)).reshape(shape) - own
+
+    def _check_own(self, module: nn.Module, shape: tuple[int, ...]) -> None:
+        if not _is_plain(module):
+            raise Misfit(f"it is an {self.kind}, which needs weights that are not packed")
+        if self.kind is LoraKind.IA3:
+            columns = self._is_of_columns()
+            factors = self.tensors["ia3"].flatten()
+            size = (factors if columns else self._cut(factors)).shape[0]
+            if size != shape[1 if columns else 0]:
+                raise Misfit(f"is {_sides(shape)} and the file has {size} factors")
+            return
+        blocks = self.tensors["oft_blocks"]
+        if blocks.ndim != 3 or blocks.shape[1] != blocks.shape[2]:
+            raise Misfit("it is a BOFT, which is not supported")
+        number, side, _ = blocks.shape
+        if self.halves_swapped or any(row % side for row in self.rows or ()):
+            raise Misfit(f"the file turns {side} rows at a time, and those of other layers with it")
+        first, last = self.rows or (0, number * side)
+        if last > number * side or last - first != shape[0]:
+            raise Misfit(f"is {_sides(shape)} and the file's blocks are {number} of {side} rows")
+
+    def _is_of_columns(self) -> bool:
+        return bool(self.tensors["on_input"].flatten()[0])
+
+    def _of_own(self, own: Tensor) -> Tensor:
+        """The difference of a weight, float32, made out of it."""
+        if self.kind is LoraKind.IA3:
+            factors = self._float("ia3", own.device).flatten()
+            kernel = [1] * (own.ndim - 2)
+            if self._is_of_columns():
+                return own * factors.reshape(1, -1, *kernel)
+            return own * self._cut(factors).reshape(-1, 1, *kernel)
+        rotation = self._rotation(own.device)
+        number, side, _ = rotation.shape
+        blocks = own.reshape(number, side, -1)
+        turned = torch.einsum("knm,kni->kmi", rotation, blocks).reshape(own.shape)
+        if "rescale" in self.tensors:
+            sizes = self._cut(self._float("rescale", own.device).flatten())
+            turned = turned * sizes.reshape(-1, *[1] * (own.ndim - 1))
+        return turned - own
+
+    def _rotation(self, device: torch.device) -> Tensor:
+        """`(blocks, rows, rows)`, of this module's rows."""
+        kept = self._placed.get("rotation")
+        if kept is not None and kept.device == device:
+            return kept
+        blocks = self._float("oft_blocks", device)
+        number, side, _ = blocks.shape
+        skew = blocks - blocks.transpose(1, 2)
+        alpha = float(self.tensors["alpha"]) if "alpha" in self.tensors else 0.0
+        most = alpha * number * side
+        if most > 0:
+            skew = skew * torch.clamp(most / (skew.norm() + EPSILON), max=1.0)
+        one = torch.eye(side, device=device)
+        rotation = torch.linalg.solve(one - skew, one + skew, left=False)
+        if self.rows:
+            rotation = rotation[self.rows[0] // side : self.rows[1] // side]
+        if rotation.numel() <= KEPT:
+            self._placed["rotation"] = rotation
+        return rotation
 
     def _check_norm(self, module: Any) -> None:
         for role in self.tensors:

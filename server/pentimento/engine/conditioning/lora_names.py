@@ -18,6 +18,8 @@ from pentimento.engine.conditioning.lora_math import is_norm
 ENCODERS = ("text_encoder", "text_encoder_2", "text_encoder_3")
 KOHYA = (  # how a flattened name begins -> the part
     ("lora_unet_", ""),
+    ("oft_unet_", ""),
+    ("lycoris_", ""),
     ("lora_transformer_", ""),
     ("lora_te_", "text_encoder"),
     ("lora_te1_", "text_encoder"),
@@ -58,6 +60,13 @@ FINAL: dict[str, Fused] = {
     "final_layer.linear": ("proj_out",),
     "final_layer.adaLN_modulation.1": ("norm_out.linear",),
 }
+XLABS: dict[str, Fused] = {  # of its attention processors: 1 for the picture, 2 for the words
+    "qkv_lora1": QKV,
+    "qkv_lora2": ADDED,
+    "proj_lora1": ("attn.to_out.0",),
+    "proj_lora2": ("attn.to_add_out",),
+}
+XLABS_SINGLE: dict[str, Fused] = {"qkv": QKV, "proj": ("proj_out",)}
 SINGLE: dict[str, Fused] = {"linear1": (*QKV, "proj_mlp"), "linear2": ("proj_out",)}
 
 
@@ -79,12 +88,13 @@ AUTHORS: dict[str, tuple[tuple[Blocks, ...], Mapping[str, Fused]]] = {
             (
                 *("double_blocks", "transformer_blocks"),
                 DOUBLE
+                | XLABS
                 | FEED
                 | {"img_mod.lin": ("norm1.linear",), "txt_mod.lin": ("norm1_context.linear",)},
             ),
             (
                 *("single_blocks", "single_transformer_blocks"),
-                SINGLE | {"modulation.lin": ("norm.linear",)},
+                SINGLE | XLABS_SINGLE | {"modulation.lin": ("norm.linear",)},
             ),
         ),
         FINAL | _time("time_text_embed"),

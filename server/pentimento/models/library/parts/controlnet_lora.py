@@ -27,6 +27,8 @@ from pentimento.models.tables.few_step import Defaults
 from pentimento.models.weights import check
 from pentimento.models.weights.check import check_component, check_file, shapes, whole
 from pentimento.models.weights.detect.base import CONTEXT_FAMILIES
+from pentimento.models.weights.detect.lora_layout import INSTEAD
+from pentimento.models.weights.detect.loras import CONTROL_LORA
 from pentimento.models.weights.detect.recognise import UNKNOWN, Recognised, recognise
 from pentimento.models.weights.header import Damaged
 from pentimento.schema.answers import AddonEntry, ControlNetEntry, LoraEntry
@@ -317,7 +319,12 @@ def _lora(bare: Addon) -> Addon:
     told = recognise(file)
     if told.not_computed:
         kinds = " and ".join(told.not_computed)
-        raise Damaged(f"It is a LoRA of the kind {kinds}, which is not supported")
+        raise Damaged(f"It is a LoRA of the kind {kinds}, which is not supported; {INSTEAD}")
+    if told.variant == CONTROL_LORA:
+        raise Damaged(
+            "It makes FLUX.1 take a map beside the picture (Canny, Depth), which is not supported; "
+            "take a ControlNet for FLUX.1"
+        )
     flow = frozenset(name for name in told.families if name in TRANSFORMERS_BY_NAME)
     tokens = told.token_width if flow else None
     bare = replace(

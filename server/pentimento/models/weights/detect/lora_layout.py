@@ -18,7 +18,7 @@ from pentimento.models.weights.header import Shape
 
 
 class LoraKind(StrEnum):
-    """How a layer's weights are changed. The last ones are known by name and not computed."""
+    """How a layer's weights are changed. Those that are not `COMPUTED` are known by name alone."""
 
     LORA = "LoRA"
     LOHA = "LoHa"
@@ -27,12 +27,21 @@ class LoraKind(StrEnum):
     NORM = "difference of norms"
     IA3 = "IA3"
     OFT = "OFT"
+    EARLY_OFT = "OFT of early LyCORIS"
+    PEFT_OFT = "OFT of PEFT"
+    BOFT = "BOFT"
     GLORA = "GLoRA"
     REPLACED = "replaced weights"
 
 
-COMPUTED = frozenset({LoraKind.LORA, LoraKind.LOHA, LoraKind.LOKR, LoraKind.FULL, LoraKind.NORM})
+COMPUTED = frozenset(
+    {
+        *(LoraKind.LORA, LoraKind.LOHA, LoraKind.LOKR, LoraKind.FULL, LoraKind.NORM),
+        *(LoraKind.IA3, LoraKind.OFT),
+    }
+)
 ENDS: tuple[tuple[str, str], ...] = (  # end of a weight's name -> what it is of its layer
+    (r"(?<=_lora[12])\.(?P<what>down|up)\.weight", ""),  # XLabs: of the picture, of the words
     (r"(?:[._]lora|\.lora_linear_layer)\.(?P<what>down|up)\.weight", ""),
     (r"\.lora_(?P<what>down|up|mid)(?:\.weight)?", ""),
     (r"\.lora_A(?:(?:\.\w+)?\.weight)?", "down"),
@@ -43,11 +52,12 @@ ENDS: tuple[tuple[str, str], ...] = (  # end of a weight's name -> what it is of
     (r"\.(?P<what>hada_w[12]_[ab]|hada_t[12]|lokr_w[12](?:_[ab])?|lokr_t2)", ""),
     (r"\.(?P<what>diff|diff_b|w_norm|b_norm|on_input|set_weight)", ""),
     (r"\.(?P<what>oft_blocks|oft_diag|rescale)", ""),
+    (r"\.oft_R(?:\.\w+)?\.weight", "oft_r"),
     (r"\.(?P<what>[ab][12])\.weight", ""),
 )
 END = [(re.compile(rf"^(?P<layer>.+?)(?:{end})$"), role) for end, role in ENDS]
 REACH = 24  # characters before the last two parts of a name that an end reaches into, and more
-IA3_WEIGHT = re.compile(r"^(lora_\w+)\.weight$")
+IA3_WEIGHT = re.compile(r"^((?:lora|lycoris)_\w+)\.weight$")
 BUNDLED = re.compile(
     r"^bundle_emb\.(?P<name>.+)\.(?P<end>string_to_param\.\*|emb_params|clip_[lg])$"
 )
@@ -61,10 +71,12 @@ MARKS = (  # any of these and its layer is of that kind
     (LoraKind.NORM, {"b_norm"}),
     (LoraKind.IA3, {"ia3", "on_input"}),
     (LoraKind.OFT, {"oft_blocks"}),
-    (LoraKind.OFT, {"oft_diag"}),
+    (LoraKind.EARLY_OFT, {"oft_diag"}),
+    (LoraKind.PEFT_OFT, {"oft_r"}),
     (LoraKind.GLORA, {"a1", "b1"}),
     (LoraKind.REPLACED, {"set_weight"}),
 )
+INSTEAD = "take one trained as LoRA, DoRA, LoHa or LoKr"  # of what is not computed
 LOKR_SIDES = ({"lokr_w1"}, {"lokr_w1_a", "lokr_w1_b"}), ({"lokr_w2"}, {"lokr_w2_a", "lokr_w2_b"})
 
 

@@ -27,7 +27,12 @@ TEXT_QUERY = re.compile(r"^(lora_te_|text_encoder\.).*self_attn[._]q_proj$")
 FLUX_MODULATION = re.compile(
     r"(img_mod_lin|txt_mod_lin|modulation_lin|img_mod\.lin|norm1\.linear)$"
 )
-KOHYA = ("lora_unet_", "lora_te", "lora_transformer_")
+CONTROL_LORA = "control-lora"  # variant: FLUX.1 Canny and Depth, which are given a map as well
+FIRST_LAYER = (
+    *("img_in.lora_A.weight", "diffusion_model.img_in.lora_A.weight"),
+    "transformer.x_embedder.lora_A.weight",
+)
+KOHYA = ("lora_unet_", "lora_te", "lora_transformer_", "oft_unet_", "lycoris_")
 # what the first layer of an MLP or a single block makes out of a token: BFL's own names
 WIDENED = re.compile(r"(single_blocks[._]\d+[._]linear1|double_blocks[._]\d+[._]img_mlp[._]0)$")
 TEXT_FAMILIES = {1024: ("sd2",), 768: ("sd15", "sdxl", "sd3", "flux")}
@@ -50,13 +55,19 @@ def match(tensors: Mapping[str, TensorEntry]) -> Found | None:
         return None
     shapes = {name: entry.shape for name, entry in tensors.items()}
     layers = {layer.name: layer for layer in layout.layers}
-    lora = Found(ModelRole.LORA, layout=_layout(layout), not_computed=layout.not_computed)
+    butterfly = (LoraKind.BOFT,) if _has_butterflies(layout, shapes) else ()
+    kinds = (*layout.not_computed, *butterfly)
+    lora = Found(ModelRole.LORA, layout=_layout(layout), not_computed=kinds)
     if any(UNET_BLOCK.search(layer) for layer in layers):
         context = _context(layers, shapes)
         return replace(lora, families=_of_unet(context, layers), context_dim=context)
     if all(TEXT.match(layer) for layer in layers):
         return replace(lora, families=_of_text(layers, shapes), variant="text encoder")
     families = _of_transformer(layers, shapes)
+    if set(families) <= {"flux", "chroma"} and any(
+        shapes.get(name, ())[1:] == (128,) for name in FIRST_LAYER
+    ):
+        lora = replace(lora, variant=CONTROL_LORA)
     width = transformer_loras.width(layout.layers, shapes)
     return replace(lora, families=families, token_width=width)
 
@@ -67,6 +78,12 @@ def _is_lora(layout: Layout, total: int) -> bool:
     known = sum(len(layer.keys) for layer in layout.layers)
     plain = any(layer.kind is not LoraKind.NORM for layer in layout.layers)
     return plain and known * 2 > total
+
+
+def _has_butterflies(layout: Layout, shapes: Mapping[str, Shape]) -> bool:
+    """BOFT's weights are called as OFT's, and have a factor more."""
+    turns = (layer.keys["oft_blocks"] for layer in layout.layers if layer.kind is LoraKind.OFT)
+    return any(len(shapes[name]) != 3 for name in turns)
 
 
 def _layout(layout: Layout) -> str:

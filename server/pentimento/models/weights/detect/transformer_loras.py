@@ -22,6 +22,7 @@ NAMES = (  # the first that is found in any name decides; the names are those of
     # HunyuanVideo and AuraFlow, whose other names are those of FLUX.1
     (r"(img|txt)_mlp[._]fc\d|(img|txt)_mod[._]linear|individual_token_refiner", ()),
     (r"blocks\.\d+\.(img|txt)_attn_(qkv|proj)|modulation[._]linear|joint_transformer_blocks", ()),
+    (r"(single|double)_blocks\.\d+\.processor\.", (architectures.FLUX,)),  # XLabs
     (r"(img|txt)_mod[._]lin(_|\b)|single_blocks[._]\d+[._]modulation", (architectures.FLUX,)),
     (r"joint_blocks", (architectures.SD3,)),
     (r"transformer_blocks[._]\d+[._](img|txt)_(mlp|mod)\b", (architectures.QWEN_IMAGE,)),

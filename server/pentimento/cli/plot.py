@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pentimento.cli.run_options import Call
 from pentimento.core.errors import BadInput
 
 if TYPE_CHECKING:  # numpy, OpenCV, HTTP: not to answer `--help`
@@ -98,20 +99,9 @@ class Sheet:
     down: str
 
 
-def run(
-    given: Fields,
-    steering: Sequence[list[str] | None],
-    inputs: dict[str, Path | None],
-    *,
-    from_record: Path | None,
-    local: bool,
-    data: Path | None,
-    into: Sheet,
-    unfit: Sequence[Path | bool | None],
-    as_json: bool,
-) -> None:
-    """All pictures of a plot one after the other, and their sheet; options as `running.run` has
-    them. Nothing is written where one of them is wrong or fails."""
+def run(call: Call, into: Sheet, *, unfit: Sequence[Path | bool | None]) -> None:
+    """All pictures of a plot one after the other, and their sheet. Nothing is written where one of
+    them is wrong or fails. `unfit`: options of single jobs, which a plot has not."""
     import json
 
     import typer
@@ -131,7 +121,7 @@ def run(
                 "Its pictures one by one go into the folder of --pictures.",
             )
         plot = Plot.of(into.across, into.down)
-        base = running.job_of(given, steering, inputs, from_record)
+        base = running.job_of(call)
         jobs = [[running.checked(fields, base) for fields in row] for row in plot.jobs(base)]
         if into.sheet.suffix.lower() != ".png":
             raise BadInput(
@@ -143,16 +133,16 @@ def run(
     except PentimentoError as error:
         running.complain(error)
         raise typer.Exit(running.WRONG_USE) from None
-    folder, count = data_folder_of(data), len(plot.across) * len(plot.down)
+    folder, count = data_folder_of(call.data), len(plot.across) * len(plot.down)
     made, written, source = outputs.Outputs(folder), [], base.files.get("source")
     found: list[list[Any]] = []
-    with Bar(quiet=as_json) as bar:
+    with Bar(quiet=call.as_json) as bar:
         for row, line in enumerate(jobs):
             found.append([])
             for column, job in enumerate(line):
                 number = row * len(line) + column
                 bar.show(f"Picture {number + 1} of {count}", number / count)
-                runner = running.runner_of(folder, local=local)
+                runner = running.runner_of(folder, local=call.local)
                 try:
                     outcome = runner.run(job, bar)
                 except (KeyboardInterrupt, Cancelled):
@@ -171,7 +161,7 @@ def run(
     title = str(base.request.get("prompt", ""))
     sheet = made.write(into.sheet, draw_plot(found, across, down, title))
     files = [str(file) for file in (sheet, *written)]
-    if as_json:
+    if call.as_json:
         typer.echo(json.dumps({"files": files, "across": across, "down": down}, indent=2))
     else:
         typer.echo("\n".join(files))

@@ -104,7 +104,7 @@ def command(
     """Make a picture, or change one."""
     from pentimento.cli import running  # numpy, OpenCV, HTTP: not to answer `--help`
 
-    given: dict[str, Any] = {
+    fields: dict[str, Any] = {
         "mode": mode,
         "prompt": prompt,
         "negative_prompt": negative,
@@ -122,25 +122,17 @@ def command(
         "height": height,
         "observe": True if observe or contact_sheet or stages else None,
     }
-    if x or y or pictures:
-        plot.run(
-            given,
-            [control, draw_control, reference, region, lora],
-            {"source": input, "mask": mask},
-            from_record=from_record,
-            local=local,
-            data=data,
-            into=plot.Sheet(output, pictures, x or "", y or ""),
-            unfit=[record, contact_sheet, stages, by_seam],
-            as_json=as_json,
-        )
-        return
-    running.run(
-        given,
+    call = run_options.Call(
+        fields,
         [control, draw_control, reference, region, lora],
         {"source": input, "mask": mask},
-        from_record=from_record,
-        local=local,
-        data=data,
-        into=running.Into(output, record, contact_sheet, stages, as_json=as_json, by_seam=by_seam),
+        from_record,
+        local,
+        as_json,
+        data,
     )
+    if x or y or pictures:
+        sheet = plot.Sheet(output, pictures, x or "", y or "")
+        plot.run(call, sheet, unfit=[record, contact_sheet, stages, by_seam])
+    else:
+        running.run(call, running.Into(output, record, contact_sheet, stages, by_seam))

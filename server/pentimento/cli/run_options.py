@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import chain
 from pathlib import Path
@@ -18,6 +18,20 @@ from typing import Any
 from pentimento.core.errors import BadInput
 
 PICTURE_OF = {"controls": "image", "references": "image", "regions": "mask"}
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """How `pentimento run` was called: the fields that were said, the texts that `read_steering`
+    takes, the pictures, and where the job runs and how it is told."""
+
+    fields: dict[str, Any]
+    steering: Sequence[list[str] | None]
+    inputs: dict[str, Path | None]
+    from_record: Path | None
+    local: bool
+    as_json: bool
+    data: Path | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,6 @@ import hashlib
 import json
 import math
 import tempfile
-from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol
@@ -26,7 +25,7 @@ from pentimento.cli.client import Client, connect_or_start
 from pentimento.cli.outputs import Outputs
 from pentimento.cli.pictures import InputPicture, read_input
 from pentimento.cli.progress import Bar
-from pentimento.cli.run_options import JobFile, read_record, record_text
+from pentimento.cli.run_options import Call, JobFile, read_record, record_text
 from pentimento.cli.speech import said, say
 from pentimento.core.errors import BadInput, Cancelled, JobFailed, PentimentoError
 from pentimento.core.settings import EngineOptions, Limits, kept
@@ -53,31 +52,20 @@ class Into:
     record: Path | None
     sheet: Path | None
     stages: Path | None
-    as_json: bool
     by_seam: bool = False
 
 
-def run(
-    given: dict[str, Any],
-    steering: Sequence[list[str] | None],
-    inputs: dict[str, Path | None],
-    *,
-    from_record: Path | None,
-    local: bool,
-    data: Path | None,
-    into: Into,
-) -> None:
-    """One job; `given` are the fields that were said, `steering` the texts that
-    `read_steering` takes. Ends the command where they are wrong."""
+def run(call: Call, into: Into) -> None:
+    """One job. Ends the command where it is asked for wrongly."""
     try:
-        job = _job(given, steering, inputs, from_record, into)
-        if local and job.request.get("backend"):
+        job = _job(call, into)
+        if call.local and job.request.get("backend"):
             raise BadInput("bad_request", "--local uses no service.", "Leave out one of both.")
     except PentimentoError as error:
         complain(error)
         raise typer.Exit(WRONG_USE) from None
-    folder = data_folder_of(data)
-    outcome = run_job(runner_of(folder, local=local), job, quiet=into.as_json)
+    folder = data_folder_of(call.data)
+    outcome = run_job(runner_of(folder, local=call.local), job, quiet=call.as_json)
     if into.by_seam:
         outcome = outcome.by_seam()
     made = Outputs(folder)
@@ -85,22 +73,16 @@ def run(
     if into.record:
         made.write(into.record, record_text(outcome.record, job).encode())
     shown = stage_files.write_stages(outcome.stages, outcome.record, into.sheet, into.stages, made)
-    _tell(outcome, files, shown, as_json=into.as_json)
+    _tell(outcome, files, shown, as_json=call.as_json)
     made.finish()
 
 
-def _job(
-    given: dict[str, Any],
-    steering: Sequence[list[str] | None],
-    inputs: dict[str, Path | None],
-    from_record: Path | None,
-    into: Into,
-) -> JobFile:
+def _job(call: Call, into: Into) -> JobFile:
     """As it is asked for; raises before anything is begun that could not be finished."""
     stage_files.check_stages(into.sheet, into.stages)
     if into.record:
         outputs.check(into.record)
-    job = job_of(given, steering, inputs, from_record)
+    job = job_of(call)
     if into.by_seam and job.request["mode"] != Mode.INPAINT:
         raise BadInput(
             "bad_request", "--by-seam compares the edges of a selection.", "Give a --mask."
@@ -109,17 +91,12 @@ def _job(
     return job
 
 
-def job_of(
-    given: dict[str, Any],
-    steering: Sequence[list[str] | None],
-    inputs: dict[str, Path | None],
-    from_record: Path | None,
-) -> JobFile:
+def job_of(call: Call) -> JobFile:
     """The job that options and a record describe. Raises BadInput."""
-    steered = run_options.read_steering(*(texts or () for texts in steering))
-    base = read_record(from_record) if from_record else JobFile()
-    files = steered.files | {place: file for place, file in inputs.items() if file}
-    return checked(given | steered.fields, base.with_files(files, steered.fields))
+    steered = run_options.read_steering(*(texts or () for texts in call.steering))
+    base = read_record(call.from_record) if call.from_record else JobFile()
+    files = steered.files | {place: file for place, file in call.inputs.items() if file}
+    return checked(call.fields | steered.fields, base.with_files(files, steered.fields))
 
 
 def checked(given: dict[str, Any], files: JobFile) -> JobFile:

@@ -11,9 +11,7 @@ from typing import Any
 import numpy as np
 
 from pentimento.core.geometry import Box, Size
-from pentimento.engine.cancel import StopFlag
-from pentimento.engine.job.generate import Generation
-from pentimento.engine.loading.model import Shared
+from pentimento.engine.job.composed import ComposedJob, keep_profile
 from pentimento.engine_ipc.messages import EngineJob
 from pentimento.imaging import decode, expansion, pixels
 from pentimento.imaging.expansion import Section, Sides
@@ -27,32 +25,21 @@ from pentimento.schema.job import (
     Mode,
     PixelFormat,
 )
-from pentimento.schema.task import Emit, Event, Loading, PixelFile, Result, Step
+from pentimento.schema.task import Event, Loading, PixelFile, Result, Step
 
 BETWEEN = 6  # of the native side is the fading between two sections this part
 SEEDS_APART = 7_919  # sections of one picture begin with noises that are no neighbours'
 SOURCE, MASK = "0" * 64, "1" * 64  # blobs of a section
 
 
-class Expansion:
+class Expansion(ComposedJob):
     """Continues the source of one job beyond its borders."""
 
-    def __init__(
-        self, shared: Shared, job: EngineJob, emit: Emit, stop: StopFlag, *, thrifty: bool
-    ) -> None:
-        self._shared, self._job, self._emit, self._stop = shared, job, emit, stop
-        self._thrifty = thrifty
-        self.size = Size(1, 1)  # of the result, px
-
     def run(self) -> dict[str, Any]:
-        """Saves and emits every picture; answers the facts of the job."""
-        self._emit(Loading("Preparing"))
+        own = self._source()
         task, request = self._job.task, self._job.task.request
-        assert request.source is not None
         assert request.expand is not None
         assert self._job.model is not None
-        file = task.inputs[request.source.blob]
-        own = decode.load_own(file)
         size = Size(own.picture.shape[1], own.picture.shape[0])
         sides = Sides.of(request.expand)
         self.size = sides.around(size)
@@ -69,8 +56,7 @@ class Expansion:
                 facts, told = self._paint(canvas, section, old, image, number, len(parts))
                 seams.append(told)
             path = task.output_dir / f"{image}.raw"
-            if own.profile is not None:
-                pixels.profile_file(path).write_bytes(own.profile.data)
+            keep_profile(own, path)
             pixels.store(canvas, format, path)
             self._emit(
                 Result(
@@ -99,11 +85,7 @@ class Expansion:
             job = self._section_job(canvas[rows, columns], section, old, image, number, folder)
             made: list[Result] = []
             before = number, count, image
-            generation = Generation(
-                *(self._shared, job, lambda event: self._pass_on(event, before, made), self._stop),
-                thrifty=self._thrifty,
-            )
-            facts = generation.run()
+            facts = self._generate(job, lambda event: self._pass_on(event, before, made))
             canvas[rows, columns] = decode.load(made[0].file)
             return facts, made[0].facts
         finally:

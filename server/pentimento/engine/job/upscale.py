@@ -15,17 +15,15 @@ import torch
 
 from pentimento.core import files
 from pentimento.core.geometry import Size
-from pentimento.engine.cancel import StopFlag, stoppable
-from pentimento.engine.job.generate import Generation
-from pentimento.engine.loading.model import Shared
+from pentimento.engine.cancel import stoppable
+from pentimento.engine.job.composed import ComposedJob, keep_profile
 from pentimento.engine.upscale import loading
 from pentimento.engine.upscale.loading import Loaded
-from pentimento.engine_ipc.messages import EngineJob
 from pentimento.imaging import decode, pixels
 from pentimento.imaging.enlarge import Enlargement, Learned
 from pentimento.models.library.parts.upscaler import PLACE
 from pentimento.schema.job import AUTO, PLAIN, BlobRef, Mode, PixelFormat
-from pentimento.schema.task import Emit, Event, Loading, PixelFile, Result, Step
+from pentimento.schema.task import Event, Loading, PixelFile, Result, Step
 
 ENLARGED = "2" * 64  # blob of the enlarged picture, for the job that paints detail
 FAITHFUL_PX = 6.0  # of the source: shapes from this size on are kept by faithfulness
@@ -33,26 +31,17 @@ BAND = 512  # rows
 PART_ON_CARD = 512  # px of the source along a side of a part; a processor takes fewer at a time
 
 
-class Upscaling:
+class Upscaling(ComposedJob):
     """Enlarges the source of one job."""
 
-    def __init__(
-        self, shared: Shared, job: EngineJob, emit: Emit, stop: StopFlag, *, thrifty: bool
-    ) -> None:
-        self._shared, self._job, self._emit, self._stop = shared, job, emit, stop
-        self._thrifty = thrifty
-        self.size = Size(1, 1)  # of the result, px
-
     def run(self) -> dict[str, Any]:
-        """Saves and emits the result; answers the facts of the job."""
-        self._emit(Loading("Preparing"))
         started = time.monotonic()
-        request, inputs = self._job.task.request, self._job.task.inputs
+        own = self._source()
+        source = own.picture
+        request = self._job.task.request
         assert request.source is not None
         assert request.scale is not None
-        file = inputs[request.source.blob]
-        own = decode.load_own(file)
-        source = own.picture
+        file = self._job.task.inputs[request.source.blob]
         self.size = Size(source.shape[1], source.shape[0]).scaled(request.scale)
         network = self._network(request.scale)
         learned = self._learned(network, request.scale) if network else None
@@ -62,8 +51,7 @@ class Upscaling:
         format = file.format or pixels.smallest_format(
             source.dtype, lambda: pixels.is_opaque(source)
         )
-        if own.profile is not None:
-            pixels.profile_file(path).write_bytes(own.profile.data)
+        keep_profile(own, path)
         self._write(path, enlargement, format)
         made = PixelFile(path, self.size.width, self.size.height, format)
         facts = {
@@ -107,8 +95,7 @@ class Upscaling:
 
         try:
             job = replace(self._job, task=task)
-            generation = Generation(self._shared, job, pass_on, self._stop, thrifty=self._thrifty)
-            about = generation.run()
+            about = self._generate(job, pass_on)
             kept = FAITHFUL_PX * float(request.scale or 1)
             self._keep_large(enlarged, made[0].file, request.faithfulness, kept)
         except BaseException:

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from PIL import Image
 from tests.cli.shell import Shell, photo, read, until
-from tests.support import awkward
+from tests.support import awkward, folders
 
 UNCHANGED = ("run", "--local", "--input", "a.png", "--strength", "0")
 
@@ -97,11 +97,20 @@ def test_awkward_names_are_written_and_told(ready: Shell, name: str) -> None:
 
 
 def test_an_unwritable_folder_is_told_before_the_work(ready: Shell) -> None:
-    if is_root():
-        pytest.skip("root may write everywhere")
-    closed = ready.folder / "closed"
-    closed.mkdir(mode=0o500)
-    done = ready(*UNCHANGED, "--output", "closed/b.png")
+    """By those who have no rights there; root may write everywhere."""
+    closed = folders.read_only(ready.folder / "zu “閉”")
+    ready.data.mkdir(exist_ok=True)
+    for folder in (closed, ready.data):
+        folders.let_in(folder)
+    ready.data.chmod(0o777)
+    done = subprocess.run(
+        folders.as_nobody(ready.command(*UNCHANGED, "--output", f"{closed.name}/b.png")),
+        cwd=ready.folder,
+        env=ready.environment() | {"HOME": "/nonexistent"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert done.returncode == 2
     assert "cannot be written: Permission denied" in done.stderr
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import stat
 import subprocess
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -96,8 +95,7 @@ def test_s3_a_data_folder_that_cannot_be_made_is_said(tmp_path, command):
 def test_s3_a_folder_that_cannot_be_written_is_said(tmp_path, command):
     place = folders.read_only(tmp_path / "data")
     shell = Shell(tmp_path, place)
-    for folder in (place, *tmp_path.parents[:2], tmp_path):
-        folder.chmod(stat.S_IMODE(folder.stat().st_mode) | 0o055)
+    folders.let_in(place)
     out = tmp_path / "out"
     out.mkdir()
     out.chmod(0o777)

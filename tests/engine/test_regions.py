@@ -17,7 +17,7 @@ ASKED: dict[str, Any] = {
     "mode": "txt2img",
     "width": SIDE,
     "height": SIDE,
-    "prompt": "a red ball",
+    "prompt": "a red ball, 红球 “🔴”",
     "steps": 2,
 }
 OTHER = "snow at night, and much more of it"

@@ -32,7 +32,7 @@ def inpaint(setup: Setup, **more: object) -> dict:
     return {
         "mode": "inpaint",
         "backend": "openai",
-        "prompt": "a boat",
+        "prompt": "ein “Boot” 船 ⛵",
         "source": setup.source(photograph()),
         "mask": setup.source(selection()),
         "color_match": False,
@@ -96,7 +96,13 @@ def test_the_record_keeps_the_route(setup: Setup, openai: Start) -> None:
 
 def test_text_to_image_has_the_size_that_was_asked_for(setup: Setup, openai: Start) -> None:
     stand_in = openai()
-    request = {"backend": "openai", "prompt": "a hill", "width": 300, "height": 200, "count": 2}
+    request = {
+        "backend": "openai",
+        "prompt": "ein Hügel, 丘",
+        "width": 300,
+        "height": 200,
+        "count": 2,
+    }
     job = setup.run(request)
     assert [image["width"] for image in job["images"]] == [300, 300]
     assert stand_in.accepted == 2

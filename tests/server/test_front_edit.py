@@ -36,7 +36,7 @@ def test_a_picture_is_edited_in_its_mask_and_the_record_repeats_it(editor: Front
     mask[:, SIDE // 2 :] = 255
     request = {
         "mode": "edit",
-        "prompt": "make it winter",
+        "prompt": "mach es winterlich, 冬にして ❄️ “so”",
         "source": editor.blob(source.tobytes(), SIDE, SIDE),
         "mask": editor.blob(mask.tobytes(), SIDE, SIDE, "y-u8"),
         "references": [{"image": editor.blob(source[::-1].tobytes(), SIDE, SIDE)}],
@@ -63,7 +63,11 @@ def test_openais_edits_are_instructions_for_a_model_that_follows_them(editor: Fr
     client = openai.OpenAI(
         base_url=f"http://127.0.0.1:{editor.port}/openai/v1", api_key=editor.token, max_retries=0
     )
-    wanted = {"prompt": "make it winter", "model": "klein", "image": ("a.png", file.getvalue())}
+    wanted = {
+        "prompt": "mach es winterlich, 冬にして ❄️ “so”",
+        "model": "klein",
+        "image": ("a.png", file.getvalue()),
+    }
     modes = []
     for extra in ({}, {"strength": 0.5}):
         client.images.edit(**wanted, extra_body={"seed": 7} | extra)

@@ -23,7 +23,9 @@ def impatient(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Front]:
 
 
 def test_events_come_in_order_and_end_with_one_terminal_event(front):
-    job_id = front.start({"prompt": "slow", "steps": 4, "count": 2, "width": 4, "height": 4})
+    job_id = front.start(
+        {"prompt": "slow, “猫” 🐈\nzwei", "steps": 4, "count": 2, "width": 4, "height": 4}
+    )
     with front.events(job_id) as stream:
         events = stream.rest()
     names = [event.name for event in events]

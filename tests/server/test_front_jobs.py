@@ -40,7 +40,7 @@ def test_a_job_runs_and_its_picture_can_be_fetched(front):
 
 
 def test_the_record_has_every_default_and_reproduces_the_picture(front):
-    first = front.finished(front.start({"prompt": "again", "steps": 2}))
+    first = front.finished(front.start({"prompt": "wieder, 再び “🏳️‍🌈”\n", "steps": 2}))
     request = first["record"]["request"]
     expected = {"strength", "steps", "guidance", "seed", "model", "sampler", "width", "height"}
     assert expected <= set(request)
@@ -135,10 +135,10 @@ def test_strength_0_inpaint_keeps_the_source_and_tells_the_mask_it_would_use(fro
 
 
 def test_same_key_and_body_is_the_same_job(front):
-    request = {"prompt": "once", "steps": 1}
+    request = {"prompt": "“einmal” 一次 🐈", "steps": 1}
     key = {"Idempotency-Key": "key-1"}
     first = front.call("POST", "/v1/jobs", request, key)
-    again = front.call("POST", "/v1/jobs", {"steps": 1, "prompt": "once"}, key)
+    again = front.call("POST", "/v1/jobs", {"steps": 1, "prompt": request["prompt"]}, key)
     assert (again.status, again.json["id"]) == (202, first.json["id"])
     other = front.call("POST", "/v1/jobs", {"prompt": "twice"}, key)
     assert (other.status, other.code) == (422, "idempotency_mismatch")

@@ -15,7 +15,7 @@ RAW = {"Accept": "application/x-pixels"}
 
 def test_after_a_crash_results_are_there_and_waiting_jobs_run(launch):
     first = launch()
-    kept = {"prompt": "kept", "steps": 2, "count": 2, "width": 4, "height": 4}
+    kept = {"prompt": "behalten “保留” 🐈\nקח", "steps": 2, "count": 2, "width": 4, "height": 4}
     key = {"Idempotency-Key": "through"}
     done = first.start(kept, **key)
     before = first.finished(done)

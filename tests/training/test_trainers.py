@@ -27,9 +27,6 @@ BRIEF = Plan(
     rank=0,
     world=1,
 )  # over at the first chance, after two steps
-pytestmark = pytest.mark.skipif(
-    not (MODEL / "model_index.json").exists(), reason="the weights are not in this checkout"
-)
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import signal
 
-import pytest
 from hypothesis import HealthCheck, settings
 
 # The same examples in every run, so that a change is judged by what it changed. To look for new
@@ -27,23 +26,3 @@ def pytest_configure() -> None:
     the tests that press it would fail there."""
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
-
-
-# Folders whose tests fail with a warning. Those with an engine in their process are not among them:
-# torch, diffusers and transformers warn of their own plans, by our lines too.
-WITHOUT_WARNINGS = ("contract", "docs", "imaging", "models", "support", "translations")
-FILTERS = (
-    "error",
-    # Told when garbage is collected: at a random moment, and so to a test that has no part in it.
-    "ignore::ResourceWarning",
-)
-
-
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    here = config.rootpath / "tests"
-    for item in items:
-        if (
-            item.path.is_relative_to(here)
-            and item.path.relative_to(here).parts[0] in WITHOUT_WARNINGS
-        ):
-            item.add_marker(pytest.mark.filterwarnings(*FILTERS))

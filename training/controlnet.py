@@ -22,7 +22,7 @@ class Control(Trainer):
     no_caption = 0.3  # edges have to say something even where words do not
 
     def __init__(self, start: Path, run: Path, plan: Plan) -> None:
-        pipe = StableDiffusionPipeline.from_pretrained(start, torch_dtype=torch.float32)
+        pipe = StableDiffusionPipeline.from_pretrained(start, dtype=torch.float32)
         self.unet = pipe.unet.requires_grad_(False).to(plan.device)
         self.text_encoder = pipe.text_encoder.requires_grad_(False).to(plan.device)
         torch.manual_seed(0)  # the hint's layers start at random, alike in all processes

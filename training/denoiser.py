@@ -19,7 +19,7 @@ OBJECT_WEIGHT = 4.0  # of the error where a named object is; grounds and skies l
 
 class Denoiser(Trainer):
     def __init__(self, start: Path, run: Path, plan: Plan) -> None:
-        pipe = StableDiffusionPipeline.from_pretrained(start, torch_dtype=torch.float32)
+        pipe = StableDiffusionPipeline.from_pretrained(start, dtype=torch.float32)
         self.unet = pipe.unet.train().to(plan.device)
         self.text_encoder = pipe.text_encoder.train().to(plan.device)
         self.unet.set_attn_processor(Float32Attention())

@@ -74,7 +74,7 @@ def clean(folder: Path) -> None:
 
 
 def save_model(source: Path, fresh: Path, sampler: str, steps: int, guidance: float) -> Path:
-    pipeline = StableDiffusionPipeline.from_pretrained(source, torch_dtype=torch.float32)
+    pipeline = StableDiffusionPipeline.from_pretrained(source, dtype=torch.float32)
     details = card(pipeline.vae, sampler, steps, guidance)
     pipeline.to(torch.float16).save_pretrained(fresh)
     (fresh / "pentimento.json").write_text(json.dumps(details, indent=2) + "\n")
@@ -82,7 +82,7 @@ def save_model(source: Path, fresh: Path, sampler: str, steps: int, guidance: fl
 
 
 def save_controlnet(source: Path, fresh: Path) -> Path:
-    control = ControlNetModel.from_pretrained(source, torch_dtype=torch.float32)
+    control = ControlNetModel.from_pretrained(source, dtype=torch.float32)
     control.to(torch.float16).save_pretrained(fresh)
     return fresh
 

@@ -24,7 +24,7 @@ TARGETS = ["to_q", "to_k", "to_v", "to_out.0", "conv1", "conv2", "time_emb_proj"
 
 class Style(Trainer):
     def __init__(self, start: Path, run: Path, plan: Plan) -> None:
-        pipe = StableDiffusionPipeline.from_pretrained(start, torch_dtype=torch.float32)
+        pipe = StableDiffusionPipeline.from_pretrained(start, dtype=torch.float32)
         self.unet = pipe.unet.requires_grad_(False).to(plan.device)
         self.text_encoder = pipe.text_encoder.requires_grad_(False).to(plan.device)
         torch.manual_seed(0)

@@ -12,7 +12,7 @@ import sys
 import torch
 from diffusers import StableDiffusionPipeline
 torch.set_num_threads(1)
-pipe = StableDiffusionPipeline.from_pretrained(sys.argv[1], torch_dtype=torch.float32)
+pipe = StableDiffusionPipeline.from_pretrained(sys.argv[1], dtype=torch.float32)
 pipe.set_progress_bar_config(disable=True)
 a, b = (
     pipe(

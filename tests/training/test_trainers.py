@@ -68,20 +68,20 @@ def test_the_denoiser_goes_on_from_its_checkpoint(cache, tmp_path):
     assert train(Denoiser, tmp_path, cache) == 2
     assert train(Denoiser, tmp_path, cache) == 4
     made = StableDiffusionPipeline.from_pretrained(tmp_path / "ema")
-    before = StableDiffusionPipeline.from_pretrained(MODEL, torch_dtype=torch.float32)
+    before = StableDiffusionPipeline.from_pretrained(MODEL, dtype=torch.float32)
     assert (made.unet.conv_in.weight != before.unet.conv_in.weight).any()
 
 
 def test_the_controlnet_learns_and_is_all_that_is_saved(cache, tmp_path):
     assert train(Control, tmp_path, cache) == 2
     put_in_place(save_controlnet(tmp_path / "ema", tmp_path / "new"), tmp_path / "shipped")
-    made = ControlNetModel.from_pretrained(tmp_path / "shipped", torch_dtype=torch.float16)
+    made = ControlNetModel.from_pretrained(tmp_path / "shipped", dtype=torch.float16)
     assert made.controlnet_mid_block.weight.abs().max() > 0  # it starts at 0
 
 
 def test_the_lora_is_a_file_that_diffusers_loads(cache, tmp_path):
     assert train(Style, tmp_path, cache) == 2
-    pipe = StableDiffusionPipeline.from_pretrained(MODEL, torch_dtype=torch.float32)
+    pipe = StableDiffusionPipeline.from_pretrained(MODEL, dtype=torch.float32)
     put_in_place(save_lora(tmp_path / "ema", tmp_path / "new"), tmp_path / "shipped")
     pipe.load_lora_weights(tmp_path / "shipped")
     assert pipe.get_active_adapters()

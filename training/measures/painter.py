@@ -30,7 +30,7 @@ class Painter:
         self, folder: Path, size: int, steps: int, guidance: float, sampler: str = "DDIM"
     ) -> None:
         self.size, self.steps, self.guidance = size, steps, guidance
-        self.text = StableDiffusionPipeline.from_pretrained(folder, torch_dtype=torch.float32)
+        self.text = StableDiffusionPipeline.from_pretrained(folder, dtype=torch.float32)
         self.text.scheduler = SAMPLERS[sampler].from_config(self.text.scheduler.config)
         self.image = AutoPipelineForImage2Image.from_pipe(self.text)
         self.inpaint = AutoPipelineForInpainting.from_pipe(self.text)
@@ -61,7 +61,7 @@ class Painter:
         self, folder: Path, hints: list[Array], prompts: list[str], seeds: list[int]
     ) -> list[Array]:
         """`hints` are (h, w, 3) uint8 for the ControlNet in `folder`, at its full weight."""
-        control = ControlNetModel.from_pretrained(folder, torch_dtype=torch.float32)
+        control = ControlNetModel.from_pretrained(folder, dtype=torch.float32)
         pipeline = StableDiffusionControlNetPipeline(**self.text.components, controlnet=control)
         pipeline.set_progress_bar_config(disable=True)
         pictures = {"image": [Image.fromarray(hint) for hint in hints]}

@@ -25,7 +25,7 @@ from tests.models.weight_files import write
         ({"styles": ["mine"]}, "no style called"),
         ({"subseed_strength": 0.5}, "Variation"),
         ({"script_name": "X/Y/Z"}, "scripts"),
-        ({"sampler_name": "Heun"}, "Sampler not found"),
+        ({"sampler_name": "Wackel ⏳"}, "Sampler not found"),
         ({"scheduler": "wobbly"}, "no scheduler"),
         ({"seed": 2**53 - 1, "batch_size": 2}, "smaller seed"),
         ({"prompt": "a ball <lora:shiny:0.5>"}, "shiny"),

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pentimento.cli.run_options import Call
+from pentimento.cli.run_options import RunCall
 from pentimento.core.errors import BadInput
 
 if TYPE_CHECKING:  # numpy, OpenCV, HTTP: not to answer `--help`
@@ -99,7 +99,7 @@ class Sheet:
     down: str
 
 
-def run(call: Call, into: Sheet, *, unfit: Sequence[Path | bool | None]) -> None:
+def run(call: RunCall, into: Sheet, *, unfit: Sequence[Path | bool | None]) -> None:
     """All pictures of a plot one after the other, and their sheet. Nothing is written where one of
     them is wrong or fails. `unfit`: options of single jobs, which a plot has not."""
     import json

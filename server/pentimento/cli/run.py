@@ -122,7 +122,7 @@ def command(
         "height": height,
         "observe": True if observe or contact_sheet or stages else None,
     }
-    call = run_options.Call(
+    call = run_options.RunCall(
         fields,
         [control, draw_control, reference, region, lora],
         {"source": input, "mask": mask},

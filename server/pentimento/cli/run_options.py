@@ -21,7 +21,7 @@ PICTURE_OF = {"controls": "image", "references": "image", "regions": "mask"}
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
+class RunCall:
     """How `pentimento run` was called: the fields that were said, the texts that `read_steering`
     takes, the pictures, and where the job runs and how it is told."""
 

@@ -25,7 +25,7 @@ from pentimento.cli.client import Client, connect_or_start
 from pentimento.cli.outputs import Outputs
 from pentimento.cli.pictures import InputPicture, read_input
 from pentimento.cli.progress import Bar
-from pentimento.cli.run_options import Call, JobFile, read_record, record_text
+from pentimento.cli.run_options import JobFile, RunCall, read_record, record_text
 from pentimento.cli.speech import said, say
 from pentimento.core.errors import BadInput, Cancelled, JobFailed, PentimentoError
 from pentimento.core.settings import EngineOptions, Limits, kept
@@ -55,7 +55,7 @@ class Into:
     by_seam: bool = False
 
 
-def run(call: Call, into: Into) -> None:
+def run(call: RunCall, into: Into) -> None:
     """One job. Ends the command where it is asked for wrongly."""
     try:
         job = _job(call, into)
@@ -77,7 +77,7 @@ def run(call: Call, into: Into) -> None:
     made.finish()
 
 
-def _job(call: Call, into: Into) -> JobFile:
+def _job(call: RunCall, into: Into) -> JobFile:
     """As it is asked for; raises before anything is begun that could not be finished."""
     stage_files.check_stages(into.sheet, into.stages)
     if into.record:
@@ -91,7 +91,7 @@ def _job(call: Call, into: Into) -> JobFile:
     return job
 
 
-def job_of(call: Call) -> JobFile:
+def job_of(call: RunCall) -> JobFile:
     """The job that options and a record describe. Raises BadInput."""
     steered = run_options.read_steering(*(texts or () for texts in call.steering))
     base = read_record(call.from_record) if call.from_record else JobFile()

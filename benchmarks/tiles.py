@@ -1,12 +1,14 @@
 """What refining in tiles takes and leaves behind: the engine's memory for large pictures, how soon
 a job ends that is cancelled, and whether edges of tiles show.
 
-    python benchmarks/tiles.py memory [--sides 2048 4096 8192]
+    python benchmarks/tiles.py memory [--sides 2048 4096 8192] [--without-unet]
     python benchmarks/tiles.py cancel
     python benchmarks/tiles.py edges
 
 Memory: the starter, image to image at strength 0.2 without guidance, one step, each side in a
-process of its own. "before" is after a small job, "peak" the kernel's VmHWM. Edges: the change from
+process of its own. "before" is after a small job, "peak" the kernel's VmHWM. `--without-unet`: the
+UNet answers nothing and takes no time, what it takes of memory for a tile is in "before" of a job
+with it. Edges: the change from
 one pixel to the next where a tile ends, over the same 2 to 8 px beside it, as a multiple of the
 source's own; the starter, and tiny transformers with random weights.
 """
@@ -110,11 +112,19 @@ def status_mb(name: str) -> int:
     return int(next(line.split()[1] for line in lines if line.startswith(name + ":"))) // 1024
 
 
-def measure(side: int, folder: Path) -> None:
+def answer_nothing() -> None:
+    from diffusers import UNet2DConditionModel
+
+    UNet2DConditionModel.forward = lambda _, sample, *__, **___: (sample * 0,)
+
+
+def measure(side: int, folder: Path, *, with_unet: bool) -> None:
     """In a process of its own, which has made no large picture before."""
     large = PixelFile(folder / f"source{side}.raw", side, side, PixelFormat.RGBA_U8)
     bench = Workbench(folder)
     bench.refine(stored(SMALL, folder))
+    if not with_unet:
+        answer_nothing()
     before = status_mb("VmRSS")
     Path("/proc/self/clear_refs").write_text("5")  # the peak is counted from here
     started = time.monotonic()
@@ -128,12 +138,21 @@ def measure(side: int, folder: Path) -> None:
     )
 
 
-def memory(sides: list[int]) -> None:
+def memory(sides: list[int], *more: str) -> None:
     print(" side  tiles      before       peak  bytes for a pixel     time")
     for side in sides:
         with tempfile.TemporaryDirectory() as name:
             stored(side, Path(name))
-            command = [sys.executable, __file__, "measure", "--sides", str(side), "--work", name]
+            command = [
+                sys.executable,
+                __file__,
+                "measure",
+                "--sides",
+                str(side),
+                "--work",
+                name,
+                *more,
+            ]
             subprocess.run(command, check=True)
 
 
@@ -216,13 +235,14 @@ def main() -> None:
     parser.add_argument("what", choices=("memory", "cancel", "edges", "measure"))
     parser.add_argument("--sides", nargs="*", type=int, default=[2048, 4096, 8192])
     parser.add_argument("--work", type=Path)
+    parser.add_argument("--without-unet", action="store_true")
     asked = parser.parse_args()
     quiet.silence()
     match asked.what:
         case "memory":
-            memory(asked.sides)
+            memory(asked.sides, *(["--without-unet"] if asked.without_unet else []))
         case "measure":
-            measure(asked.sides[0], asked.work)
+            measure(asked.sides[0], asked.work, with_unet=not asked.without_unet)
         case "cancel":
             cancel()
         case "edges":

@@ -74,10 +74,16 @@ def test_edits_and_small_pictures_have_one_pass(bench: Bench) -> None:
     assert len(edit.images[0].facts["passes"]) == 1
 
 
-def test_an_automatic_edge_stays_within_its_reach(bench: Bench) -> None:
-    made = fill(bench, mask_options={"auto": True}, strength=0.8)
+@pytest.mark.parametrize(
+    ("intent", "gap", "fade"), [(None, 4, 0.1), ("replace_background", 0, 0.01)]
+)
+def test_an_automatic_edge_stays_within_its_reach(
+    bench: Bench, intent: str | None, gap: int, fade: float
+) -> None:
+    """Where the background is replaced, what lies beyond is the subject."""
+    made = fill(bench, mask_options={"auto": True}, strength=0.8 if gap else 1.0, intent=intent)
     box = 141  # the disc's sides, px
-    reach = 4 + int(0.1 * 0.8 * box * 2**0.5)
+    reach = gap + int(fade * (0.8 if gap else 1.0) * box * 2**0.5)
     far = cv2.dilate(disc(), np.ones((2 * reach + 1, 2 * reach + 1), np.uint8)) == 0
     assert far.any()
     assert (made.pixels()[far] == scene()[far]).all()

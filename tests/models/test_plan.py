@@ -137,6 +137,8 @@ def test_an_automatic_edge_reaches_as_far_as_the_plan_says(registry: Registry) -
     )
     assert 4 < weak.reach < full.reach
     assert full.reach == pytest.approx(4 + 0.1 * 360, abs=2)
+    behind = inpaint(registry, intent="replace_background", mask_options={"auto": True})
+    assert 0 < behind.reach <= 0.01 * 360  # beyond is the subject
 
 
 def test_a_fill_that_says_what_it_is_for_begins_a_little_below_noise(registry: Registry) -> None:

@@ -23,7 +23,7 @@ from pentimento.imaging import (
     seam,
 )
 from pentimento.imaging.context_box import automatic_edge
-from pentimento.schema.job import JobRequest, MaskOptions, Mode, PixelFormat
+from pentimento.schema.job import Intent, JobRequest, MaskOptions, Mode, PixelFormat
 from pentimento.schema.task import PixelFile, Task
 
 if TYPE_CHECKING:
@@ -322,7 +322,8 @@ def _mask_options(request: JobRequest, mask: np.ndarray, native: int) -> MaskOpt
     bounds = masks.bounds(mask)
     if not request.mask_options.auto or bounds is None:
         return request.mask_options
-    edge = automatic_edge(bounds.size, float(request.strength or 0), native)
+    behind = request.intent is Intent.REPLACE_BACKGROUND
+    edge = automatic_edge(bounds.size, float(request.strength or 0), native, behind=behind)
     return MaskOptions(grow=edge.grow, feather=edge.feather)
 
 

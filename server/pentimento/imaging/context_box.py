@@ -16,6 +16,7 @@ CONTEXT_SHARE = 0.25  # of the selection's mean side, added on each side as cont
 MOSTLY_NEW = 0.9  # strengths from which on twice as much context is the least
 TIGHT, WIDE = 0.1, 1.0  # shares of context that can be asked for
 FADE, LEAST_FADE, MOST_FADE = 0.1, 32.0, 500  # of a diagonal; px; px on each side
+FADE_BEHIND = 0.01  # of a diagonal, where what lies beyond a selection is a subject
 FADE_GAP = 4  # px beyond the selection at which its mask begins to fade
 CONTEXT_LEAST = 8  # at least native_size / 8 px of context on each side
 MOST_ELONGATED = 2.0  # a context box grows its short side until its aspect is at most this
@@ -42,10 +43,14 @@ class Edge:
         return self.grow + self.feather
 
 
-def automatic_edge(selection: Size, strength: float, native: int) -> Edge:
+def automatic_edge(selection: Size, strength: float, native: int, *, behind: bool = False) -> Edge:
     """An edge that is not seen: the selection itself keeps its values, and beyond it the mask fades
-    out over a tenth of the selection's diagonal times the strength. (The width is Krita AI
-    Diffusion's rule; there the transition reaches into the selection.)"""
+    out over a tenth of the selection's diagonal times the strength. (The widths are Krita AI
+    Diffusion's rule; there the transition reaches into the selection.) `behind`: beyond the
+    selection is a subject that stays, of which a hundredth is enough."""
+    if behind:
+        half = int(FADE_BEHIND * strength * math.hypot(selection.width, selection.height)) // 2
+        return Edge(half, half)
     least = round(min(LEAST_FADE, native / 16) * strength)
     fade = max(int(FADE * strength * math.hypot(selection.width, selection.height)), least)
     half = min(fade // 2, MOST_FADE)

@@ -253,7 +253,10 @@ def reach_of(request: PlanRequest, native: int) -> int:
     """px beyond the selection that a result can change."""
     options, selection = request.mask_options, _rect(request.selection)
     if options.auto and selection:
-        return context_box.automatic_edge(selection.size, strength_of(request), native).reach
+        behind = intent_of(request) is Intent.REPLACE_BACKGROUND
+        strength = strength_of(request)
+        edge = context_box.automatic_edge(selection.size, strength, native, behind=behind)
+        return edge.reach
     return max(options.grow, 0) + options.feather + options.blend
 
 

@@ -168,6 +168,10 @@ class Client(Transport):
     def cancel(self, job_id: str) -> None:
         self._json("DELETE", "/v1/jobs/" + job_id)
 
+    def forget(self, job_id: str) -> None:
+        """Nothing is to be kept of a job that has ended."""
+        self._json("DELETE", f"/v1/jobs/{job_id}?forget=true")
+
     def finish(self, job_id: str) -> None:
         """Stop and keep: the running job gives what it has."""
         self._json("POST", f"/v1/jobs/{job_id}/finish", {})

@@ -112,3 +112,20 @@ def test_record_is_shown_and_a_new_image_has_no_history(closing):
     find(gimp, "", here=True)
     wait(lambda: gui.is_shown(TITLE, "Nothing is found."), 30, "an empty history")
     assert gui.nameless(TITLE) == []
+
+
+def test_nothing_is_kept_of_what_is_private(closing):
+    gimp, gui = closing, closing.gui
+    open_panel(gimp)
+    gui.press(TITLE, "More options", "toggle button")
+    gui.press(TITLE, "Private")
+    ready(gimp, words="nobody may know this", steps=3)
+    generate(gimp)
+    gimp.wait_for_layers(2)
+    wait(lambda: gui.is_shown(TITLE, "Result 1 of 1"), 30, "its small picture")
+    asked = lambda job: job["record"]["request"].get("prompt", "")  # noqa: E731
+    wait(lambda: not [job for job in gimp.jobs() if "nobody" in asked(job)], 30, "nothing kept")
+    command(gimp, "close")
+    gui.gone(TITLE, 30)
+    kept = (gui.work / "gimp" / "plug-in-settings").glob("*")
+    assert [file.name for file in kept if "nobody" in file.read_text("utf-8")] == []

@@ -132,3 +132,35 @@ def test_a_thumbnail_is_small_and_looks_the_same(history: Front) -> None:
             assert np.abs(seen[size[1] // 2, 1] - (200, 30, 30)).max() < 30
             assert (seen[size[1] // 2, -2] > 240).all()
     assert history.call("GET", f"{job['images'][0]['url']}?thumbnail=5000").status == 400
+
+
+def test_nothing_is_kept_of_a_forgotten_job(front: Front, tmp_path: Path) -> None:
+    word = "xyzzy-private-words"
+    job, other = unchanged(front, f"{word} 秘密"), unchanged(front, "kept")
+    for one in (job, other):
+        front.finished(one)
+    folder = tmp_path / "数据"
+    assert holding(folder, word), "it is there before"
+    answer = front.call("DELETE", f"/v1/jobs/{job}?forget=true")
+    assert answer.json["status"] == "succeeded"
+    assert front.call("GET", f"/v1/jobs/{job}").status == 404
+    assert found(front, {}) == ["kept"]
+    assert found(front, {"q": "xyzzy"}) == []
+    assert holding(folder, word) == []
+    assert holding(folder, job) == ["server.log"], "the log knows that there was one"
+    assert front.call("GET", f"/v1/jobs/{other}/images/0").status == 200
+
+
+def test_forgetting_has_to_be_asked_for(front: Front) -> None:
+    job = unchanged(front, "one")
+    front.finished(job)
+    assert front.call("DELETE", f"/v1/jobs/{job}?forget=maybe").status == 400
+    assert front.call("GET", f"/v1/jobs/{job}").status == 200
+    assert front.call("DELETE", f"/v1/jobs/{job}?forget=false").status == 200
+    assert front.call("GET", f"/v1/jobs/{job}").status == 200
+
+
+def holding(folder: Path, word: str) -> list[str]:
+    """Files with this word in them or in their names."""
+    files = [file for file in folder.rglob("*") if file.is_file()]
+    return [file.name for file in files if word in str(file) or word.encode() in file.read_bytes()]

@@ -48,10 +48,7 @@ class Face:
         self.images = ImageChooser(panel.aim)
         self.prompt = Prompt(self.fields, panel.generate)
         self.models, self.styles = ModelChooser(config), StyleChooser(config)
-        for combo in (self.models, self.styles):
-            _narrow(combo)
         self.places = PlaceChooser(config, self._place_changed)
-        _narrow(self.places.combo)
         self._lists = no_lists()
         self._steps = PresetLink(config, "steps-preset", "steps", choices.STEPS_PRESETS)
         self._sources: Optional[SourceChooser] = None
@@ -63,6 +60,13 @@ class Face:
         self.button.get_style_context().add_class("suggested-action")
         self.button.connect("clicked", lambda _button: panel.generate())
         self.status = StatusLine(panel)
+        self.private = Gtk.CheckButton.new_with_mnemonic(_("_Private"))
+        told = _(
+            "Words, settings and results are kept in no history: the server forgets a job when its "
+            "results are here. Layers still tell how they were made."
+        )
+        native.name(self.private, _("_Private"), told)
+        self.private.set_tooltip_text(told)
         self.window = self._make_window()
 
     def close(self) -> None:
@@ -82,6 +86,7 @@ class Face:
         if panel.image is not None:
             panel.context.drawables = list(panel.image.get_selected_drawables())
             self._sources = SourceChooser(panel.config, panel.context, self.status.update)
+            _narrow(self._sources)
             row = self.fields.row("source", self._sources)
             native.leave_wheel_to(row)
             row.show_all()
@@ -144,6 +149,9 @@ class Face:
         body.set_border_width(native.SPACING)
         scroll.add(body)
         native.leave_wheel_to(scroll)
+        for widget in native.children(body):
+            if isinstance(widget, Gtk.ComboBox):
+                _narrow(widget)
         column = native.column(0)
         column.pack_start(scroll, True, True, 0)
         column.show_all()
@@ -183,6 +191,7 @@ class Face:
         row.remove(slider)
         row.set_child_packing(spin, False, False, 0, Gtk.PackType.END)
         slider.clear_marks()
+        slider.set_size_request(-1, -1)  # marks side by side would need more room
         for number, mark in enumerate(marks):  # above and below by turns, where each has room
             side = Gtk.PositionType.TOP if number % 2 else Gtk.PositionType.BOTTOM
             text = f"<small>{GLib.markup_escape_text(_(mark.label))}</small>"
@@ -205,6 +214,7 @@ class Face:
             fields.combo("steps-preset"),
             steps,
             self._seeds(),
+            self.private,
             place,
             self.places.button,
         )
@@ -221,5 +231,6 @@ class Face:
 def _narrow(combo: Gtk.ComboBox) -> None:
     """A long name must not widen the column."""
     for cell in combo.get_cells():
-        cell.set_property("ellipsize", Pango.EllipsizeMode.END)
-        cell.set_property("width-chars", 12)
+        if isinstance(cell, Gtk.CellRendererText):
+            cell.set_property("ellipsize", Pango.EllipsizeMode.END)
+            cell.set_property("width-chars", 12)

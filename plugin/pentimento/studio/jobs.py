@@ -30,6 +30,7 @@ class _Started:
 
     spot: Tuple[Any, ...]
     title: str
+    private: bool  # nothing is to be kept of it
 
 
 class Jobs:
@@ -52,8 +53,9 @@ class Jobs:
         if begun is None:
             return
         prompt, title = context.values["prompt"], _(context.action.title)
-        self._panel.face.prompt.remember(prompt)
-        remembered.keep_words(prompt, context.values.get("negative-prompt", ""))
+        if not self._panel.private:
+            self._panel.face.prompt.remember(prompt)
+            remembered.keep_words(prompt, context.values.get("negative-prompt", ""))
         self.send(begun, context.image, spot, prompt, title)
 
     def begin(self, make: Callable[[], Any], quietly: bool = False) -> Any:
@@ -93,7 +95,7 @@ class Jobs:
         if image is not None and image.is_valid():
             title = f"{image.get_name()} · {title}"
         run = Run(begun, image, title, panel.background, self._told, self._ended)
-        self._started[run] = _Started(spot, texts.line(prompt) or fallback)
+        self._started[run] = _Started(spot, texts.line(prompt) or fallback, panel.private)
         panel.face.queue.add_run(run)
         run.start()
 
@@ -130,37 +132,59 @@ class Jobs:
         self._panel.face.status.update()
         if run.error is not None:
             self._failed(run)
+            if started.private:
+                self._forget(run.begun.work.client, run.id)
             return
         try:
             results, client = run.begun.results(run.outcome), run.begun.work.client
-            self._show(results, client, run.id, started.spot, started.title)
+            self._show(results, client, run.id, started.spot, started.title, started.private)
         except Exception as error:
             self._panel.tell(in_words(self._panel.procedure, error))
         Gimp.displays_flush()
+
+    def _forget(self, client: Any, job: str) -> None:
+        """Once all that is needed of it is here."""
+        if job:
+            tell = self._panel.tell
+            work = lambda: client.forget(job)  # noqa: E731
+            self._panel.background.run(work, lambda _none: None, lambda error: tell(str(error)))
 
     def place(self, results: Any, client: Any, job: str, spot: Tuple[Any, ...], title: str) -> None:
         """Results that were there already, as if their job had ended now."""
         self._panel.attempt(lambda: self._show(results, client, job, spot, title))
         Gimp.displays_flush()
 
-    def _show(self, results: Any, client: Any, job: str, spot: Tuple[Any, ...], title: str) -> None:
+    def _show(
+        self,
+        results: Any,
+        client: Any,
+        job: str,
+        spot: Tuple[Any, ...],
+        title: str,
+        private: bool = False,
+    ) -> None:
         """The first result of a job on the canvas and all of them in the strip."""
         panel = self._panel
         if getattr(results, "place", None) is None:  # a new image
             placed = results.put(True)
             panel.aim(placed["image"])
+            if private:
+                self._forget(client, job)
             return
         made = Made(results, spot, title, client)
         panel.show_made(made, 0)
-        self._add_to_strip(job, made)
+        self._add_to_strip(job, made, private)
 
-    def _add_to_strip(self, job: str, made: Made) -> None:
+    def _add_to_strip(self, job: str, made: Made, private: bool) -> None:
         panel, client = self._panel, made.client
         count = len(made.results.pictures)
 
         def thumbnails() -> List[bytes]:
             side = SIDE * panel.window.get_scale_factor()
-            return [client.thumbnail(job, index, side) for index in range(count)]
+            found = [client.thumbnail(job, index, side) for index in range(count)]
+            if private:
+                client.forget(job)
+            return found
 
         def add(files: List[bytes]) -> None:
             panel.face.strip.add_job(made, files)

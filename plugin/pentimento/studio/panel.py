@@ -143,10 +143,14 @@ class Panel:
             run.stop()
         for image in Gimp.get_images():
             self.attempt(partial(self._shown.keep, image))
-        self._keeper.now()
+        if not self.private:
+            self._keeper.now()
         for timer in self._timers:
             GLib.source_remove(timer)
         self.config.disconnect(self._handler)
+        if self.private:  # GIMP itself keeps the last values of every procedure
+            for option in self.action.options:
+                self.config.set_property(option.name, option.default)
         self.face.close()
         self.background.close()
         self.window.destroy()
@@ -242,6 +246,11 @@ class Panel:
         here = layer is not None and self._spots.get(self.image.get_id()) == self.spot()
         return [layer] if here else []
 
+    @property
+    def private(self) -> bool:
+        """Whether nothing is to be kept of what is done."""
+        return self.face.private.get_active()
+
     # What the status line asks (see dialogs.status_line)
 
     def values(self) -> Values:
@@ -303,7 +312,8 @@ class Panel:
             return
         if not self.face.places.ready(self.face.route()):
             return
-        remembered.keep(self.action, self.config, remembered.TYPED, remembered.RUN)
+        if not self.private:
+            remembered.keep(self.action, self.config, remembered.TYPED, remembered.RUN)
         self.jobs.generate(self.run_context(), self.spot())
 
     def begun(self) -> None:
@@ -382,7 +392,8 @@ class Panel:
     def _changed(self) -> None:
         self.face.status.update()
         self._name_button()
-        self._keeper.soon()
+        if not self.private:
+            self._keeper.soon()
 
     def _earlier(self) -> List[str]:
         """In a thread: the prompts of the jobs that the server remembers."""

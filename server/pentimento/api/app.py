@@ -354,7 +354,7 @@ CALLS = (
         body=jobs.JobChange,
     ),
     Call("POST", "/v1/jobs/{id}/finish", jobs.finish, "Stop and keep"),
-    Call("DELETE", "/v1/jobs/{id}", jobs.cancel, "Cancel a job"),
+    Call("DELETE", "/v1/jobs/{id}", jobs.cancel, "Cancel a job, or forget it", query=("forget",)),
     Call("POST", "/v1/engine/start", engine.start, "Warm the engine up"),
     Call("POST", "/v1/engine/stop", engine.stop, "Give its memory back"),
     Call("POST", "/v1/shutdown", engine.shutdown, "End the server", 202),

@@ -245,6 +245,12 @@ class Blobs:
             status=507,
         )
 
+    async def forget(self, ids: Collection[str]) -> None:
+        """Pictures that nobody may ask for any more."""
+        for blob in await self._store.blobs():
+            if blob.id in ids:
+                await self._drop(blob)
+
     async def _drop(self, blob: Blob) -> None:
         await self._store.drop_blob(blob.id)
         path = self._path(blob.id)

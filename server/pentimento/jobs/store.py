@@ -192,6 +192,12 @@ class Store:
         Starred ones neither go nor count."""
         return await self._call(_drop_old_jobs, self.clock.now(), max_bytes, self.rescued)
 
+    async def drop_job(self, job_id: str) -> None:
+        """Forgets a job for good: its words are neither in the index nor in the journal."""
+        await self._call(_execute, "DELETE FROM jobs WHERE id = ?", (job_id,))
+        await self._call(_execute, "INSERT INTO jobs_words (jobs_words) VALUES ('optimize')", ())
+        await self._call(_execute, "PRAGMA wal_checkpoint(TRUNCATE)", ())
+
     async def keep_time(self) -> None:
         """Writes down what time it is, so that the next server sees a wrong clock."""
         sight = self.clock.sight
@@ -288,6 +294,7 @@ def _connect(path: Path) -> sqlite3.Connection:
     db.text_factory = _text
     try:
         db.execute("PRAGMA journal_mode = WAL")
+        db.execute("PRAGMA secure_delete = ON")  # what is forgotten is overwritten
         db.execute("PRAGMA synchronous = NORMAL")  # safe against the end of the process
         said = db.execute("PRAGMA quick_check(1)").fetchone()[0]
         if said != "ok":

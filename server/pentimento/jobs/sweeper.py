@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from pentimento.jobs.blobs import Blobs
 from pentimento.jobs.clock import CautiousClock, Sight
+from pentimento.jobs.job import Job
 from pentimento.jobs.queue import JobQueue
 from pentimento.jobs.recovery import recover
 from pentimento.jobs.results import Results
@@ -65,6 +66,15 @@ class Sweeper:
             self._queue.forget(job_id)
             await asyncio.to_thread(self._results.remove, job_id)
         await self._blobs.sweep(self._queue.blobs_in_use())
+
+    async def forget(self, job: Job) -> None:
+        """Of a job that has ended: its record, its results, and the pictures that were sent for it
+        unless another job needs them just now."""
+        await self._store.drop_job(job.id)
+        self._queue.forget(job.id)
+        await asyncio.to_thread(self._results.remove, job.id)
+        sent = {picture.blob for picture in job.request.pictures()}
+        await self._blobs.forget(sent - self._queue.blobs_in_use())
 
     async def run_for_ever(self) -> None:
         while True:

@@ -69,10 +69,10 @@ async def listing(request: Request) -> Answer[Jobs]:
     return await jsontext.with_list(Jobs, "jobs", snapshots, {"next": following})
 
 
-def _truth(text: str | None) -> bool | None:
+def _truth(text: str | None, name: str = "starred") -> bool | None:
     known = {None: None, "true": True, "1": True, "false": False, "0": False}
     if text not in known:
-        raise bad_query("starred", "must be true or false")
+        raise bad_query(name, "must be true or false")
     return known[text]
 
 
@@ -103,7 +103,11 @@ async def change(request: Request) -> Answer[Snapshot]:
 
 
 async def cancel(request: Request) -> Answer[Snapshot]:
-    job = await services.of(request).queue.cancel(request.path_params["id"])
+    """Cancels it; with `forget=true` nothing is kept of one that has ended."""
+    server = services.of(request)
+    job = await server.queue.cancel(request.path_params["id"])
+    if _truth(request.query_params.get("forget"), "forget") and job.final:
+        await server.sweeper.forget(job)
     return Answer(job.snapshot())
 
 

@@ -117,6 +117,11 @@ class Client(Transport):
     def plan(self, request: PlanRequest) -> Plan:
         return self._json("POST", "/v1/plan", request)
 
+    def workflow(self, record: Any, form: str) -> Any:
+        """A recorded job for ComfyUI: `workflow`, and `notes` in English."""
+        asked = {"request": record["request"], "facts": record.get("facts", {}), "form": form}
+        return self._json("POST", "/v1/workflow", asked)
+
     def has(self, blob: str) -> bool:
         """Whether the server has a picture, which it keeps for a while from now on."""
         status, _headers, _body = self._exchange("HEAD", "/v1/blobs/" + blob, accept=(200, 404))

@@ -10,6 +10,7 @@ Values = TypedDict(
     {
         "accept-licence": bool,
         "alpha": str,
+        "api": bool,
         "aspect": str,
         "auto-edge": bool,
         "backend": str,
@@ -40,6 +41,7 @@ Values = TypedDict(
         "exact-edge": bool,
         "faithfulness": float,
         "feather": int,
+        "file": str,
         "fit-light": bool,
         "folder": str,
         "grow": int,

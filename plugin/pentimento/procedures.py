@@ -13,6 +13,7 @@ from procedure import (
     IMAGE_RETURNS,
     ITEM_RETURN,
     MENU,
+    REPORT_RETURN,
     RESULT_RETURNS,
     VARIATIONS,
 )
@@ -302,6 +303,21 @@ ACTIONS = (
         ),
         (),
         RESULT_RETURNS,
+    ),
+    Action(
+        "export_workflow",
+        "plug-in-pentimento-export-workflow",
+        N_("_Workflow for ComfyUI"),
+        N_("Workflow for ComfyUI"),
+        (VARIATIONS,),
+        N_("Write the job of a result as a workflow that ComfyUI opens, node by node"),
+        N_(
+            "Writes a file with ComfyUI's own nodes, laid out from the loaders to the picture, "
+            "beside the image's file; nothing is replaced there. It names models and pictures as "
+            "they are named here: choose yours in its nodes. Works at once, without a dialog."
+        ),
+        options.WORKFLOW,
+        (REPORT_RETURN,),
     ),
     Action(
         "make_control_layer",

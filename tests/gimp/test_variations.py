@@ -104,3 +104,20 @@ def test_what_is_no_axis_is_said_and_nothing_is_made(facts):
     assert "The LoRA's name, then weights" in lora
     assert nothing.startswith("An axis takes 1 to 8 values")
     assert found["layers"] == 2
+
+
+def test_the_job_of_a_result_is_written_out_for_comfyui(facts):
+    found = facts("workflow")
+    assert found["errors"] == [""] * 4
+    api, editor = found["forms"]
+    samplers = [one["inputs"] for one in api.values() if one["class_type"] == "KSampler"]
+    assert [(one["seed"], one["steps"], one["denoise"]) for one in samplers] == [(5, 1, 0.5)]
+    texts = [one["inputs"]["text"] for one in api.values() if "text" in one["inputs"]]
+    assert "三 “three” 🎲" in texts
+    assert {node["type"] for node in editor["nodes"]} == {one["class_type"] for one in api.values()}
+    assert "named.json" in found["report"]
+    assert found["files"] == ["Bild 猫-comfyui-2.json", "Bild 猫-comfyui.json", "named.json"]
+    assert found["layers"] == 0
+    nowhere, not_ours = found["refused"]
+    assert "cannot be written" in nowhere
+    assert "not made by Pentimento" in not_ours

@@ -71,7 +71,7 @@ from options.placing import (
     TARGET,
     TRANSPARENT_FILL,
 )
-from options.scripting import ACCEPT_LICENCE, BATCH, MODEL_NAME, MODELS_COMMAND
+from options.scripting import ACCEPT_LICENCE, BATCH, MODEL_NAME, MODELS_COMMAND, WORKFLOW
 from options.selection import (
     AUTO_EDGE,
     BLEND,

@@ -1,5 +1,5 @@
-"""What Models and Batch are told by scripts; the dialog of Models has buttons for it, and Batch has
-none."""
+"""What Models, Batch and Workflow for ComfyUI are told by scripts; the dialog of Models has buttons
+for it, and the others have none."""
 
 from __future__ import annotations
 
@@ -49,4 +49,22 @@ BATCH = (
         "beside:-mask.png",
     ),
     Option("ending", STRING, N_("_Ending"), N_("Of the results: .png, .jpg or .webp"), ".png"),
+)
+
+WORKFLOW = (
+    Option(
+        "file",
+        STRING,
+        N_("_File"),
+        N_("The file to write; empty for one beside the image's, or in the home folder"),
+        "",
+        remembered=False,
+    ),
+    Option(
+        "api",
+        BOOLEAN,
+        N_("_API format"),
+        N_("What ComfyUI's API takes, in place of what its editor opens"),
+        False,
+    ),
 )

@@ -1,9 +1,13 @@
 """Next, Previous and Keep Variation in real GIMP, side by side and in a group."""
 
+import json
+import os
+import tempfile
+
 import batch
 import scenes
 from batch import record_of
-from gi.repository import Gimp
+from gi.repository import Gimp, Gio
 
 FIXED = {"prompt": "三 “three” 🎲", "steps": 1, "strength": 0.5, "random_seed": False, "seed": 5}
 
@@ -176,8 +180,38 @@ def not_plotted():
     return {"errors": found, "layers": len(image.get_layers())}
 
 
+def workflow():
+    """Of a result: in both forms where a script says, and beside the image's file, twice."""
+    image, drawables = scenes.full()
+    _status, _error, values = batch.call("img2img", image, drawables, **FIXED)
+    made = [values["layer"]]
+    folder = tempfile.mkdtemp(prefix="图 é ")
+    named = os.path.join(folder, "named.json")
+    export = "export-workflow"
+    found = {"errors": [], "forms": []}
+    for api in (True, False):  # the second replaces the first
+        _status, error, told = batch.call(export, image, made, file=named, api=api)
+        found["errors"].append(error)
+        with open(named, encoding="utf-8") as file:
+            found["forms"].append(json.load(file))
+    found["report"] = told["report"]
+    image.set_file(Gio.File.new_for_path(os.path.join(folder, "Bild 猫.xcf")))
+    layers = len(image.get_layers())
+    for _number in range(2):
+        found["errors"].append(batch.call(export, image, made)[1])
+    found["files"] = sorted(os.listdir(folder))
+    found["layers"] = len(image.get_layers()) - layers
+    nowhere = os.path.join(folder, "missing", "x.json")
+    found["refused"] = [
+        batch.call(export, image, made, file=nowhere)[1],
+        batch.call(export, *scenes.full())[1],
+    ]
+    return found
+
+
 batch.answer(
     {
+        "workflow": workflow(),
         "plot": plotted(),
         "no plot": not_plotted(),
         "side by side": walked(False),

@@ -103,9 +103,7 @@ REAL: dict[str, tuple[Callable[[], torch.nn.Module], str, str, str]] = {
     # families that are not known are not taken for others
     "animatediff": (of("UNetMotionModel"), "denoiser", "unknown", ""),
     "video-diffusion": (of("UNetSpatioTemporalConditionModel"), "denoiser", "unknown", "edit"),
-    "lumina2": (of("Lumina2Transformer2DModel", num_layers=2), "unknown", "unknown", ""),
-    "sana": (of("SanaTransformer2DModel", num_layers=1), "unknown", "unknown", ""),
-    "wan": (of("WanTransformer3DModel", num_layers=1), "unknown", "unknown", ""),
+    "mochi": (of("MochiTransformer3DModel", num_layers=1), "unknown", "unknown", ""),
     "asymmetric": (of("AsymmetricAutoencoderKL"), "vae", "unknown", ""),
 }
 

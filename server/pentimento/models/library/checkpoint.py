@@ -24,7 +24,7 @@ from pentimento.models.weights import header as headers
 from pentimento.models.weights import layouts
 from pentimento.models.weights.check import check_file, shapes, whole
 from pentimento.models.weights.detect import predictions
-from pentimento.models.weights.detect.denoisers import SVDQUANT
+from pentimento.models.weights.detect.denoisers import SVDQUANT, UNCLIP
 from pentimento.models.weights.detect.recognise import UNKNOWN, Recognised, recognise
 from pentimento.models.weights.header import Damaged, Shape
 from pentimento.models.weights.layouts import ROWS
@@ -65,6 +65,7 @@ def inspect_file(file: Path, model_id: str) -> ModelInfo:
         if isinstance(known, Damaged):
             raise known
         kind, variant = known
+        _check_types(file)
         folder = CONFIGS / (sd2_configs(file) if kind == KIND else kind)
         unet, vae = (read_json(folder / part / "config.json") for part in ("unet", "vae"))
         scheduler = read_json(folder / "scheduler" / "scheduler_config.json")
@@ -105,11 +106,16 @@ def _kind(found: Mapping[str, Shape], told: Recognised) -> str:
     """A key of PARTS; raises Damaged."""
     if FIRST not in found:
         raise Damaged(f"It holds no UNet of a Stable Diffusion checkpoint{_instead(told)}")
+    if told.variant == UNCLIP:
+        raise Damaged("It is SD 2 unCLIP, which is given a picture's embedding: not supported")
+    if told.variant == "refiner":
+        raise Damaged("It is SDXL's refiner, which is not supported")
     if found.get(UNET + "out.2.weight", [4])[0] != 4:
         raise Damaged("Its UNet is of a kind that is not supported")
     wide = next((s[1] for name, s in found.items() if name.endswith("attn2.to_k.weight")), None)
     for kind, (_, dim, prefixes) in PARTS.items():
         if wide == dim:
+            _check_middle(found)
             for prefix in prefixes:
                 if not any(name.startswith(prefix) for name in found):
                     raise Damaged(f"It is not whole: there are no weights called {prefix}…")
@@ -117,6 +123,18 @@ def _kind(found: Mapping[str, Shape], told: Recognised) -> str:
     raise Damaged(
         f"Its prompts are {wide} wide; only SD 1.5 (768), SD 2 (1024) and SDXL (2048) can be read"
     )
+
+
+def _check_middle(found: Mapping[str, Shape]) -> None:
+    """SSD-1B and Segmind Vega were made out of SDXL by leaving out blocks."""
+    middle = UNET + "middle_block."
+    if middle + "0.in_layers.0.weight" in found and not any(
+        name.startswith(middle + "1.") for name in found
+    ):
+        raise Damaged(
+            "Its UNet has no attention in the middle, as SSD-1B and Segmind Vega, which are not "
+            "supported; take an SDXL model"
+        )
 
 
 def _checkpoint_variant(found: Mapping[str, Shape]) -> str:
@@ -146,6 +164,8 @@ INSTALL_GGUF = "pip install pentimento[gguf]"
 
 PLAIN = ("F64", "F32", "F16", "BF16", "F8_E4M3", "F8_E5M2")  # of safetensors
 
+PACKED = {"nvfp4": "nvfp4", "mxfp8": "mxfp8", "int8": "int8 (ConvRot and the like)", "nf4": "nf4"}
+
 QUANTISED = (  # of GGUF, as diffusers computes with them
     *("F32", "F16", "BF16", "Q4_0", "Q4_1", "Q5_0", "Q5_1", "Q8_0", "Q2_K", "Q3_K", "Q4_K"),
     *("Q5_K", "Q6_K", "IQ4_NL", "IQ4_XS"),
@@ -161,9 +181,17 @@ def inspect_denoiser(bare: ModelInfo, told: Recognised) -> ModelInfo:
         )
     if told.family not in layouts.ROWS:
         of = " or ".join(told.families) or "a family that is not known"
-        raise Damaged(f"It is a denoiser by itself, of {of}, which is not supported")
+        known = ", ".join(layouts.ROWS)
+        raise Damaged(
+            f"It is a denoiser by itself, of {of}, which is not supported; these are: {known}"
+        )
     if told.variant == "refiner":
         raise Damaged("It is SDXL's refiner, which is not supported")
+    if told.variant == "control":
+        raise Damaged(
+            "It is FLUX.1 Canny or Depth, which take a map beside the picture and are not "
+            "supported; take a ControlNet for FLUX.1"
+        )
     _check_types(bare.path)
     if told.format == "gguf" and find_spec("gguf") is None:
         raise Damaged(f"GGUF files need the package gguf, which `{INSTALL_GGUF}` installs")
@@ -206,6 +234,12 @@ def needs_base(info: ModelInfo) -> bool:
 def _check_types(file: Path) -> None:
     """Raises Damaged where weights are packed in a way that cannot be read."""
     header = headers.read(file)
+    packed = recognise(file).precision
+    if packed in PACKED:
+        raise Damaged(
+            f"It is packed as {PACKED[packed]}, which is not supported; take the same model in "
+            "fp8, bf16 or fp16, or as GGUF"
+        )
     known = QUANTISED if header.kind == "gguf" else PLAIN
     for name, entry in header.tensors.items():
         if name.endswith(".weight") and entry.dtype not in known:

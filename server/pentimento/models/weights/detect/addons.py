@@ -39,7 +39,7 @@ def _control_lora(weights: Weights) -> Found | None:
 
 
 def _lllite(weights: Weights) -> Found | None:
-    if not weights.starts("lllite_unet_"):
+    if not weights.starts("lllite_unet_") and not weights.starts("lllite_dit_"):
         return None
     return Found(ModelRole.CONTROLNET, (), "lllite", "original")
 
@@ -51,6 +51,7 @@ TRANSFORMER_CONTROLS = (  # a weight that only this family's ControlNets have
     ("controlnet_blocks.0.weight", "double_blocks.0.img_attn.qkv.weight", "flux"),
     ("controlnet_blocks.0.weight", "pos_embed_input.proj.weight", "sd3"),
     ("control_all_x_embedder.2-1.weight", "control_layers.0.attention.to_q.weight", "z-image"),
+    ("control_all_x_embedder.2-1.weight", "control_layers.0.attention.qkv.weight", "z-image"),
 )
 
 
@@ -91,14 +92,18 @@ def _ip_adapter(weights: Weights) -> Found | None:
     if len(projection) != 2 or not weights.starts("image_proj."):
         return None
     family = CONTEXT_FAMILIES.get(projection[1])
-    plus = "image_proj.latents" in weights
+    variant = "plus" if "image_proj.latents" in weights else ""
+    variant = "face" if weights.ending(".to_k_lora.down.weight") else variant
     return Found(
-        *(ModelRole.IP_ADAPTER, (family,) if family else (), "plus" if plus else "", "original"),
+        *(ModelRole.IP_ADAPTER, (family,) if family else (), variant, "original"),
         context_dim=projection[1],
     )
 
 
 def _embedding(weights: Weights) -> Found | None:
+    if any(name in weights for name in ("t5", "t5xxl", "t5_out")):
+        families = (("sd3",) if "clip_g" in weights else ("flux",)) if "clip_l" in weights else ()
+        return Found(ModelRole.EMBEDDING, families) if families else None
     if weights.has("clip_l", "clip_g"):
         wide = weights.side("clip_l", -1), weights.side("clip_g", -1)
         return (
@@ -121,6 +126,7 @@ UPSCALERS = (  # architecture, and weights that it has
     ("ESRGAN", ("conv_first.weight", "body.0.rdb1.conv1.weight")),
     ("ESRGAN", ("model.0.weight", "model.1.sub.0.RDB1.conv1.0.weight")),
     ("ESRGAN", ("conv_first.weight", "RRDB_trunk.0.RDB1.conv1.weight")),
+    ("HAT", ("conv_first.weight", "layers.0.residual_group.overlap_attn.qkv.weight")),
     ("SwinIR", ("conv_first.weight", "layers.0.residual_group.blocks.0.attn.qkv.weight")),
     ("SPAN", ("conv_1.sk.weight", "block_1.c1_r.sk.weight")),
 )

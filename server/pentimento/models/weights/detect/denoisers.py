@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pentimento.models.weights.detect.base import CONTEXT_FAMILIES, Found, Weights
+from pentimento.models.weights.detect.strangers import stranger
 from pentimento.schema.vocabulary import ModelRole
 
 DEV_OR_KONTEXT = "dev or kontext"  # their weights have the same names and shapes
@@ -22,6 +23,7 @@ def _unet(weights: Weights) -> Found | None:
     return of_unet(ModelRole.DENOISER, weights, first, context[0] if context else 0, ldm)
 
 
+UNCLIP = "unclip"  # SD 2 that is given the embedding of a picture
 UNET_VARIANTS = {4: "", 9: "inpaint", 8: "edit", 5: "depth"}  # by the channels it takes
 
 
@@ -30,7 +32,9 @@ def of_unet(role: ModelRole, weights: Weights, first: str, context: int, ldm: bo
     family = CONTEXT_FAMILIES.get(context)
     refiner = (context, weights.side(first, 0)) == REFINER
     known = UNET_VARIANTS.get(taken or 0)
-    stranger = known is None or any(weights.starts(start) for start in STRANGERS)
+    if family == "sd2" and ldm and weights.starts("label_emb."):
+        known = UNCLIP if taken == 4 else known
+    stranger = known in (None, UNCLIP) or any(weights.starts(start) for start in STRANGERS)
     return Found(
         role,
         () if stranger or not (family or refiner) else (family or "sdxl",),
@@ -153,4 +157,4 @@ def _qwen_image(weights: Weights) -> Found | None:
     return Found(ModelRole.DENOISER, ("qwen-image",), "", "diffusers", in_channels=taken)
 
 
-DENOISERS = (_svdquant, _chroma, _flux2, _flux, _qwen_image, _z_image, _sd3, _unet)
+DENOISERS = (_svdquant, _chroma, _flux2, _flux, _qwen_image, _z_image, _sd3, _unet, stranger)

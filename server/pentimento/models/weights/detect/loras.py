@@ -16,6 +16,7 @@ from pentimento.models.weights.header import Shape, TensorEntry
 from pentimento.schema.vocabulary import ModelRole
 
 PACKED = (".qweight", ".wscales", ".smooth_factor")  # SVDQuant has low-rank parts, and is no LoRA
+FACE = "image_proj."  # IP-Adapter FaceID has low-rank parts beside what reads the face
 ATTENTION = re.compile(r"(_attn2_to_k|\.attn2\.to_k|\.attn2\.processor\.to_k)$")
 UNET_BLOCK = re.compile(r"(down|up|mid|input|output|middle)_block")
 UNETS = tuple(CONTEXT_FAMILIES.values())
@@ -49,6 +50,8 @@ WIDENINGS = {  # channels in and out -> families
 def match(tensors: Mapping[str, TensorEntry]) -> Found | None:
     """None where the file is no LoRA."""
     if "lora_controlnet" in tensors or any(name.endswith(PACKED) for name in tensors):
+        return None
+    if any(name.startswith(FACE) for name in tensors):
         return None
     layout = lora_layout.of(tensors)
     if not _is_lora(layout, len(tensors)):

@@ -35,6 +35,10 @@ PRECISIONS = {
     "I8": "int8",
     "F4": "fp4",
 }
+BLOCKS = (  # a weight of ComfyUI's that has the scales of blocks, its types, and the packing
+    (".weight_scale_2", ("F32", "F16", "BF16"), "nvfp4"),
+    (".weight_scale", ("U8", "F8_E8M0"), "mxfp8"),
+)
 NF4 = re.compile(r"bitsandbytes__(nf4|fp4)$")
 # words in metadata -> family, in the order tried; of kohya's scripts and of Stability's ModelSpec
 HINT_KEYS = ("modelspec.architecture", "ss_base_model_version", "general.architecture")
@@ -116,6 +120,11 @@ def precision(header: Header) -> str:
     """The type that most of the weights have."""
     if any(NF4.search(name) for name in header.tensors):
         return "nf4"
+    for end, types, named in BLOCKS:
+        if any(
+            name.endswith(end) and entry.dtype in types for name, entry in header.tensors.items()
+        ):
+            return named
     counts: Counter[str] = Counter()
     for entry in header.tensors.values():
         counts[entry.dtype] += prod(entry.shape)

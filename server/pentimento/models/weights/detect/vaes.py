@@ -13,7 +13,7 @@ def _vae(weights: Weights) -> Found | None:
     original = "decoder.mid.block_1.norm1.weight" in weights
     if not original and "decoder.mid_block.resnets.0.norm1.weight" not in weights:
         return None
-    if len(first) != 4:
+    if len(first) != 4 or "quantize.embedding.weight" in weights:  # a codebook: no such VAE
         return None
     channels = first[1]
     families = {4: FOUR_CHANNELS, 16: SIXTEEN_CHANNELS, 32: ("flux2-klein",)}.get(channels, ())

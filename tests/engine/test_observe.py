@@ -166,7 +166,7 @@ def test_a_second_try_with_less_memory_shows_the_same_stages(bench: Bench) -> No
     whole = bench.make("starter", **jobs()["img2img"], observe=True)
     job, events = bench.job("starter", **jobs()["img2img"], observe=True), Outcome()
     shared = bench.worker._shared
-    facts = Generation(shared, job, events.events.append, StopFlag(), thrifty=True).run()
+    facts = Generation(shared, job, events.events.append, StopFlag(), low_memory=True).run()
     assert facts["tiled"]
     assert codes(events) == codes(whole)
     for one, other in zip(told(events), told(whole), strict=True):

@@ -90,7 +90,7 @@ class Worker:
         started = time.monotonic()
         retried = False
         try:
-            facts = self._attempt(job, emit, stop, thrifty=False)
+            facts = self._attempt(job, emit, stop, low_memory=False)
         except _OutOfMemory:
             retried = True
         if retried:
@@ -104,7 +104,7 @@ class Worker:
 
     def _last_attempt(self, job: EngineJob, emit: Emit, stop: StopFlag) -> dict[str, Any]:
         try:
-            return self._attempt(job, emit, stop, thrifty=True)
+            return self._attempt(job, emit, stop, low_memory=True)
         except _OutOfMemory as error:
             size, needed = error.size, error.needed
         self._make_room()
@@ -118,7 +118,7 @@ class Worker:
         return [offload.TILED, offload.SLICED, *offloaded]
 
     def _attempt(
-        self, job: EngineJob, emit: Emit, stop: StopFlag, *, thrifty: bool
+        self, job: EngineJob, emit: Emit, stop: StopFlag, *, low_memory: bool
     ) -> dict[str, Any]:
         parts = (self._shared, job, emit, stop)
         generation: Drawing | Selecting | Upscaling | Expansion | Generation
@@ -128,11 +128,11 @@ class Worker:
             case Mode.SELECT:
                 generation = Selecting(*parts)
             case Mode.UPSCALE:
-                generation = Upscaling(*parts, thrifty=thrifty)
+                generation = Upscaling(*parts, low_memory=low_memory)
             case Mode.OUTPAINT:
-                generation = Expansion(*parts, thrifty=thrifty)
+                generation = Expansion(*parts, low_memory=low_memory)
             case _:
-                generation = Generation(*parts, thrifty=thrifty)
+                generation = Generation(*parts, low_memory=low_memory)
         try:
             return generation.run()
         except (Cancelled, PentimentoError):

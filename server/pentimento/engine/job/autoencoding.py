@@ -55,7 +55,7 @@ class Loss:
 
 class Autoencoding:
     """The model's autoencoder at work for one job. `canvas` is the one with the job's own source,
-    of which results are kept between jobs. `thrifty` works in tiles: less memory, faint edges
+    of which results are kept between jobs. `low_memory` works in tiles: less memory, faint edges
     between them; a picture that does not fit into memory otherwise is decoded so as well."""
 
     def __init__(
@@ -65,13 +65,13 @@ class Autoencoding:
         self._task, self._request = task, task.request
         self._source_of = canvas
         self._seen: np.ndarray | None = None  # of that one, from its encoding to its drift
-        self.thrifty = False
+        self.low_memory = False
 
     @contextmanager
     def vae(self) -> Iterator[Any]:
         """At work: it can be stopped, and works in tiles where memory is short."""
         vae = self._model.vae()
-        with stoppable([vae], self._stop), latents.tiled(vae, wanted=self.thrifty):
+        with stoppable([vae], self._stop), latents.tiled(vae, wanted=self.low_memory):
             yield vae
 
     def encode(self, picture: np.ndarray, work: Work | None = None) -> Tensor:
@@ -145,7 +145,7 @@ class Autoencoding:
             return None
         file = path.stat()
         place = (str(path), file.st_ino, file.st_size)
-        tiled = self.thrifty  # in tiles the autoencoder's bits are others
+        tiled = self.low_memory  # in tiles the autoencoder's bits are others
         return (*what, place, canvas.fill, canvas.work, self._model.vae_key, tiled)
 
     def decode(self, found: Tensor, work: Work) -> np.ndarray:
@@ -153,9 +153,9 @@ class Autoencoding:
         try:
             picture = self._decoded(found, work)
         except Exception as error:
-            if self.thrifty or not failures.is_out_of_memory(error):
+            if self.low_memory or not failures.is_out_of_memory(error):
                 raise
-            self.thrifty = True
+            self.low_memory = True
         else:
             return picture
         # Out of the except block, whose trace held the tensors: the steps need not run again.

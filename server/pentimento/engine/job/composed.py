@@ -20,10 +20,10 @@ class ComposedJob:
     """`run` saves and emits every picture, and answers the facts of the job."""
 
     def __init__(
-        self, shared: Shared, job: EngineJob, emit: Emit, stop: StopFlag, *, thrifty: bool
+        self, shared: Shared, job: EngineJob, emit: Emit, stop: StopFlag, *, low_memory: bool
     ) -> None:
         self._shared, self._job, self._emit, self._stop = shared, job, emit, stop
-        self._thrifty = thrifty
+        self._low_memory = low_memory
         self.size = Size(1, 1)  # of the result, px
 
     def run(self) -> dict[str, Any]:
@@ -38,7 +38,7 @@ class ComposedJob:
 
     def _generate(self, job: EngineJob, hear: Callable[[Event], None]) -> dict[str, Any]:
         """Runs a job that paints a part; facts of it. `hear` gets its events, results too."""
-        return Generation(self._shared, job, hear, self._stop, thrifty=self._thrifty).run()
+        return Generation(self._shared, job, hear, self._stop, low_memory=self._low_memory).run()
 
 
 def keep_profile(own: decode.Own, path: Path) -> None:

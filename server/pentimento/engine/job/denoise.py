@@ -157,7 +157,7 @@ def _conditioners(
         ),
         Conditioner(
             Kind.SLICED_ATTENTION,
-            lambda denoiser, _: offload.sliced_attention(denoiser, wanted=model.thrifty),
+            lambda denoiser, _: offload.sliced_attention(denoiser, wanted=model.low_memory),
         ),
         Conditioner(
             Kind.T2I_ADAPTER,

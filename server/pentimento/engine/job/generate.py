@@ -44,15 +44,15 @@ OWN_VAE = "model"  # what the record calls the one that a model brings
 
 
 class Generation:
-    """The run of one job. `thrifty` decodes in tiles: less memory, faint edges between tiles."""
+    """The run of one job. `low_memory` decodes in tiles: less memory, faint edges between tiles."""
 
     def __init__(
-        self, shared: Shared, job: EngineJob, emit: Emit, stop: StopFlag, *, thrifty: bool
+        self, shared: Shared, job: EngineJob, emit: Emit, stop: StopFlag, *, low_memory: bool
     ) -> None:
         self._shared, self._job, self._emit, self._stop = shared, job, emit, stop
         assert job.model is not None, "only maps are drawn without a model"
         self._spec = job.model
-        self._always_thrifty = thrifty
+        self._always_low_memory = low_memory
         self._request = job.task.request
         self._clock = Stopwatch()
         self._started = time.monotonic()
@@ -80,7 +80,7 @@ class Generation:
             if self._says_nothing(model) or not SAMPLERS[str(self._request.sampler)].guided:
                 self._ask_once()
             coder = Autoencoding(self._shared, model, self._job.task, canvas, self._stop)
-            coder.thrifty = self._always_thrifty or model.wants_tiles(canvas.work.tile)
+            coder.low_memory = self._always_low_memory or model.wants_tiles(canvas.work.tile)
             self._coder = coder
         with self._clock.phase("encode"):
             self._readings = self._read(model, canvas)
@@ -105,7 +105,7 @@ class Generation:
             "vae": self._request.vae or OWN_VAE,
             "loaded": list(self._shared.components.loads),
             "phases": self._clock.seconds,
-            "tiled": coder.thrifty,
+            "tiled": coder.low_memory,
             "offloaded": self._shared.components.offloads,
             **self._ending.facts(),
             **text.as_facts(
@@ -260,7 +260,7 @@ class Generation:
     ) -> Observer:
         """Of the first picture; the stages before its first step are told already."""
         draw = observe.drawer(
-            self._shared, model, canvas.work, self._stop, thrifty=self._coder.thrifty
+            self._shared, model, canvas.work, self._stop, low_memory=self._coder.low_memory
         )
         observer = Observer(self._job, canvas, plan, draw, self._emit, self._started)
         with self._clock.phase("observe"):

@@ -175,13 +175,13 @@ def _level(levels: Levels, step: int) -> dict[str, Any]:
 
 
 def drawer(
-    shared: Shared, model: LoadedModel, work: Work, stop: StopFlag, *, thrifty: bool
+    shared: Shared, model: LoadedModel, work: Work, stop: StopFlag, *, low_memory: bool
 ) -> Draw:
     """Decodes latents of stages: in tiles where memory is short, and not at all where that is of no
     help either. How the result is decoded stays as it is."""
 
     def draw(found: Tensor) -> np.ndarray | None:
-        for in_tiles in (True,) if thrifty else (False, True):
+        for in_tiles in (True,) if low_memory else (False, True):
             try:
                 vae = model.vae()
                 with stoppable([vae], stop), latents.tiled(vae, wanted=in_tiles):

@@ -125,9 +125,9 @@ class LoadedModel:
         return self._shared.device.dtype
 
     @property
-    def thrifty(self) -> bool:
+    def low_memory(self) -> bool:
         """Whether this is a second try after a full memory."""
-        return self._shared.components.thrifty
+        return self._shared.components.low_memory
 
     def fingerprint(self) -> str:
         key = (

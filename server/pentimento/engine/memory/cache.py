@@ -45,11 +45,11 @@ class Components:
         self._budget = device.cache_budget() if budget is None else budget
         self._parts: OrderedDict[Hashable, _CachedPart] = OrderedDict()  # least recently used first
         self._facts: dict[Hashable, Any] = {}
-        self.thrifty = False
+        self.low_memory = False
         self.loads: list[str] = []
 
     def new_job(self) -> None:
-        self.thrifty = False
+        self.low_memory = False
         self.loads = []
         for part in self._parts.values():
             part.pinned = False
@@ -146,7 +146,7 @@ class Components:
     def save_memory(self) -> None:
         """For a second try after a full memory: until the next job denoisers work from RAM where
         the device has a memory of its own, and what is not needed is dropped."""
-        self.thrifty = True
+        self.low_memory = True
         for part in self._parts.values():
             self._move(part, CPU)
         self.drop_unused()
@@ -154,7 +154,7 @@ class Components:
     def _too_large(self, part: _CachedPart) -> bool:
         if not isinstance(part.value, nn.Module) or not offload.possible(part.value):
             return False
-        if self.thrifty and not self._device.is_cpu and part.name in offload.DENOISERS:
+        if self.low_memory and not self._device.is_cpu and part.name in offload.DENOISERS:
             return True
         return self._larger_than_the_device(part)
 

@@ -10,12 +10,14 @@ import pytest
 from tests.gui.session import FEATHERED, wait
 from tests.gui.steps import MASK_DIFFERENCE, undo, unfold
 from tests.remote.standins.a1111 import A1111
+from tests.remote.standins.comfyui import ComfyUI
 from tests.remote.standins.horde import Horde
 from tests.remote.standins.openai import OpenAI
 
 pytestmark = pytest.mark.gui
 TITLE = "Regenerate Selection"
 OPENAI, HORDE = "OpenAI images", "AI Horde"
+COMFYUI = "ComfyUI"
 A1111_TITLE = "AUTOMATIC1111-compatible server"
 CONSENT = "I agree to send the image area and my prompts to {}"
 DARK_GROUND = """
@@ -36,6 +38,12 @@ def openai(gimp):
 def horde(gimp):
     """The same for AI Horde, which needs no key and cannot fill a selection."""
     yield from stand_in(gimp, "horde", Horde())
+
+
+@pytest.fixture
+def comfyui(gimp):
+    """The same for ComfyUI."""
+    yield from stand_in(gimp, "comfyui", ComfyUI())
 
 
 @pytest.fixture
@@ -119,6 +127,21 @@ def test_lines_of_the_selection_steer_a_new_picture_in_its_place(gimp, horde):
     assert record["facts"]["route"]["kind"] == "control"
     assert record["request"]["backend"] == "horde"
     gimp.keep_evidence("steered")
+    undo(gimp, before)
+
+
+def test_comfyui_fills_a_selection_as_a_masked_layer(gimp, comfyui):
+    before = choose_service(gimp, COMFYUI, "needs your consent")
+    generate(gimp, COMFYUI, comfyui.key)  # as a proxy before it may ask for one
+    made, source = gimp.wait_for_layers(2)
+    assert made["mask"]
+    assert gimp.read(MASK_DIFFERENCE) == 0
+    assert inside(made["box"], source["box"])
+    (asked,) = comfyui.asked
+    assert asked.prompt == "a green door"
+    assert set(np.unique(np.asarray(asked.mask.convert("L")))) == {0, 255}
+    assert gimp.jobs()[0]["record"]["request"]["backend"] == "comfyui"
+    gimp.keep_evidence("comfyui")
     undo(gimp, before)
 
 

@@ -3,7 +3,7 @@ a job ends that is cancelled, and whether edges of tiles show.
 
     python benchmarks/tiles.py memory [--sides 2048 4096 8192] [--without-unet]
     python benchmarks/tiles.py cancel
-    python benchmarks/tiles.py edges
+    python benchmarks/tiles.py edges [--sides 2048]
 
 Memory: the starter, image to image at strength 0.2 without guidance, one step, each side in a
 process of its own. "before" is after a small job, "peak" the kernel's VmHWM. `--without-unet`: the
@@ -185,10 +185,9 @@ def cancel_one(bench: Workbench, source: PixelFile, after: int) -> None:
         print(f"after {after} tiles: {more} more seen, ended in {spent:.3f} s; each took {each}")
 
 
-def edges() -> None:
+def edges(side: int) -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        side = 2048
         source = stored(side, folder)
         bench = Workbench(folder)
         for strength in (0.2, 0.5):
@@ -246,7 +245,7 @@ def main() -> None:
         case "cancel":
             cancel()
         case "edges":
-            edges()
+            edges(asked.sides[0])
 
 
 if __name__ == "__main__":

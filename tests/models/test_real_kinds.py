@@ -208,3 +208,17 @@ def test_an_ordinary_lora_is_no_ip_adapter() -> None:
     """What only adds low-rank parts has no projection of a picture."""
     name = "unet.down_blocks.0.attentions.0.transformer_blocks.0.attn2.to_k"
     assert told(lora(name, 768, 320, "peft")).role == "lora"
+
+
+def test_an_embedding_of_sd3_is_not_offered_for_sdxl(tmp_path: Path) -> None:
+    """Its two CLIPs are SDXL's."""
+    pair = {"clip_l": [2, 768], "clip_g": [2, 1280]}
+    write(tmp_path / "embeddings" / "one.safetensors", pair | {"t5": [2, 4096]})
+    write(tmp_path / "embeddings" / "two.safetensors", pair)
+    write(tmp_path / "models" / "mine.safetensors", SDXL)
+    registry = Registry(tmp_path, starter=Path("none"))
+    model = registry.get("mine")
+    found = {embedding.name: embedding for embedding in registry.embeddings.list()}
+    one, two = found["one"], found["two"]
+    assert (one.fits(model), two.fits(model)) == (False, True)
+    assert "of SD 3 or FLUX.1" in one.problem

@@ -20,6 +20,7 @@ from pentimento.models.library.places import Place
 from pentimento.models.tables.architectures import FAMILIES
 from pentimento.models.weights import check
 from pentimento.models.weights.detect import lora_layout
+from pentimento.models.weights.detect.addons import T5_VECTORS
 from pentimento.models.weights.detect.recognise import UNKNOWN
 from pentimento.models.weights.header import Damaged, Shape
 from pentimento.prompts import syntax
@@ -149,6 +150,9 @@ def _inspected(item: Item) -> Embedding:
         shapes = check.shapes(item.place.path)
     except (Damaged, OSError) as problem:
         return Embedding(item, problem=f"{item.place.path.name} {problem}.")
+    if any(name in shapes for name in T5_VECTORS):
+        name = item.place.path.name
+        return Embedding(item, problem=f"{name} is of SD 3 or FLUX.1, whose are not supported.")
     tensors = _tensors(shapes)
     sizes = [size for name in tensors if (size := _size(shapes[name]))]
     if not sizes or len(sizes) < len(tensors):

@@ -9,6 +9,11 @@ from pentimento.models.weights.detect.denoisers import of_unet
 from pentimento.schema.vocabulary import ModelRole
 
 LONGEST_EMBEDDING = 128  # vectors
+T5_VECTORS = (
+    "t5",
+    "t5xxl",
+    "t5_out",
+)  # beside those of the CLIPs, in embeddings of SD 3 and FLUX.1
 
 
 def _unet_control(weights: Weights) -> Found | None:
@@ -101,7 +106,7 @@ def _ip_adapter(weights: Weights) -> Found | None:
 
 
 def _embedding(weights: Weights) -> Found | None:
-    if any(name in weights for name in ("t5", "t5xxl", "t5_out")):
+    if any(name in weights for name in T5_VECTORS):
         families = (("sd3",) if "clip_g" in weights else ("flux",)) if "clip_l" in weights else ()
         return Found(ModelRole.EMBEDDING, families) if families else None
     if weights.has("clip_l", "clip_g"):

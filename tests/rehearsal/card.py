@@ -45,6 +45,7 @@ PRODUCTS = {
 }
 NORMS = {ATEN.native_layer_norm.default, ATEN.native_group_norm.default}
 ALIKE = PRODUCTS | NORMS
+TENSOR = torch.tensor
 NUMBERS = (ATEN._local_scalar_dense.default, ATEN.item.default, ATEN.is_nonzero.default)
 
 
@@ -106,6 +107,8 @@ class _Fake(FakeTensorMode):
     def dispatch(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         if func in NUMBERS:
             return self._scalar(args[0])
+        if func is ATEN.nonzero.default and isinstance(args[0], FakeTensor):
+            return self._all_places(args[0])
         args = tuple(map(self._faked, args))
         if self._depth:  # a part of an operator, which a card computes at once
             return super().dispatch(func, types, args, kwargs)
@@ -137,6 +140,11 @@ class _Fake(FakeTensorMode):
             return value
         with self:
             return torch.empty(value.shape, dtype=value.dtype)
+
+    def _all_places(self, mask: FakeTensor) -> torch.Tensor:
+        """Of a mask that is true everywhere, as that of the longest prompt is."""
+        self.waits += mask.device.type == NAME
+        return mask.new_empty((mask.numel(), mask.ndim), dtype=torch.int64)
 
     def _scalar(self, tensor: torch.Tensor) -> Any:
         if not isinstance(tensor, FakeTensor):
@@ -213,6 +221,7 @@ class Stage:
                 (FakeTensor, "tolist", _to_list),
                 (FakeTensor, "data", property(_data, _set_data)),
                 (nn.Module, "_apply", _apply),
+                (torch, "tensor", _tensor),
                 (torch.inference_mode, "__enter__", lambda _: None),
                 (torch.inference_mode, "__exit__", lambda *_: None),
                 (nn.functional, "scaled_dot_product_attention", _attention),
@@ -226,6 +235,12 @@ class Stage:
             stack.enter_context(torch.no_grad())  # fake tensors know no inference mode
             stack.enter_context(self.mode)
             yield
+
+
+def _tensor(data: Any, *, device: Any = None, **how: Any) -> torch.Tensor:
+    """Lists become tensors on the device below where modes are asked: first on the processor."""
+    made = TENSOR(data, **how)
+    return made if device is None else made.to(device)
 
 
 class _Opened:

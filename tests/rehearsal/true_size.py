@@ -189,6 +189,17 @@ MODELS: dict[str, Model] = {
         },
         {"tokenizer": "T5Tokenizer"},
     ),
+    "z-image-turbo": Model(
+        "z-image",
+        "ZImagePipeline",
+        {
+            "transformer": ("ZImageTransformer2DModel", {}),
+            "vae": ("AutoencoderKL", FLUX_VAE),
+            "text_encoder": ("Qwen3Model", QWEN3_4B),
+        },
+        {"tokenizer": "Qwen2Tokenizer"},
+        {"shift": 3.0},
+    ),
 }
 
 

@@ -63,6 +63,24 @@ FLUX_VAE: Config = {
     "use_quant_conv": False,
     "use_post_quant_conv": False,
 }
+QWEN25_VL_7B: Config = {
+    "text_config": {
+        "hidden_size": 3584,
+        "intermediate_size": 18944,
+        "num_hidden_layers": 28,
+        "num_attention_heads": 28,
+        "num_key_value_heads": 4,
+        "vocab_size": 152064,
+        "rope_scaling": {"mrope_section": [16, 24, 24], "rope_type": "default", "type": "default"},
+    },
+    "vision_config": {
+        "depth": 32,
+        "hidden_size": 1280,
+        "intermediate_size": 3420,
+        "num_heads": 16,
+        "out_hidden_size": 3584,
+    },
+}
 SHIFTING: Config = {"shift": 3.0, "use_dynamic_shifting": True}
 FLOW = "FlowMatchEulerDiscreteScheduler"
 TOKENIZERS: dict[str, Callable[[], Any]] = {
@@ -199,6 +217,17 @@ MODELS: dict[str, Model] = {
         },
         {"tokenizer": "Qwen2Tokenizer"},
         {"shift": 3.0},
+    ),
+    "qwen-image": Model(
+        "qwen-image",
+        "QwenImagePipeline",
+        {
+            "transformer": ("QwenImageTransformer2DModel", {}),
+            "vae": ("AutoencoderKLQwenImage", {}),
+            "text_encoder": ("Qwen2_5_VLForConditionalGeneration", QWEN25_VL_7B),
+        },
+        {"tokenizer": "Qwen2Tokenizer"},
+        SHIFTING | {"shift_terminal": 0.02},
     ),
 }
 

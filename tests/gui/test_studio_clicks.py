@@ -47,7 +47,7 @@ def test_clicks_from_a_lasso(studio):  # noqa: F811
     assert hand.taken() == 1, "new words"
     hand.press("Fill Selection")
     assert hand.taken() == 1, "another variation"
-    assert len(studio.layers()) == 2, "the last try alone"
+    studio.wait_for_layers(2)  # the one before goes once the new one is there
     ready(studio, words="a yellow moon", count=4)
     hand.press("Fill Selection")
     hand.taken()
@@ -67,4 +67,4 @@ def test_clicks_from_a_lasso(studio):  # noqa: F811
     assert [one["strength"] for one in asked] == [0.8, 0.6, 0.4]
     read = {(str(one["place"]), one["source"]["blob"]) for one in asked}
     assert len(read) == len({place for place, _blob in read}), "what is seen without the tries"
-    assert len(studio.layers()) == 3, "the kept one and the last try"
+    studio.wait_for_layers(3)  # the kept one and the last try

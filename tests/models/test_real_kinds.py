@@ -10,7 +10,7 @@ from typing import Any
 import diffusers
 import pytest
 import torch
-from tests.models.header_shapes import FLUX2, QWEN, flux, lora, unet, vae
+from tests.models.header_shapes import FLUX2, QWEN, Z_IMAGE, flux, lora, unet, vae
 from tests.models.test_checkpoint import SDXL
 from tests.models.weight_files import write
 
@@ -99,6 +99,10 @@ KINDS: dict[str, tuple[Shapes, str, str, str]] = {  # role, family, variant
         | {"img_in.proj.weight": [3072, 16, 1, 2, 2]},
         *("denoiser", "hunyuan-video", ""),
     ),
+    "z-image omni": (
+        Z_IMAGE | {"siglip_embedder.0.weight": [1152]},
+        *("denoiser", "z-image-omni", ""),
+    ),
     "a net of one's own": ({"patch_embedding.weight": [8, 3, 2, 2]}, "unknown", "unknown", ""),
 }
 
@@ -106,10 +110,6 @@ KINDS: dict[str, tuple[Shapes, str, str, str]] = {  # role, family, variant
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_kind_is_told_for_what_it_is(kind: str) -> None:
     shapes, role, family, variant = KINDS[kind]
-    if kind == "sd2 unclip":
-        shapes = {
-            name if name.startswith(UNET) else f"{UNET}{name}": s for name, s in shapes.items()
-        }
     found = told(shapes)
     assert (found.role, found.family, found.variant) == (role, family, variant)
 
@@ -161,6 +161,19 @@ def shapes_of(name: str) -> Shapes:
 def test_a_denoiser_of_another_family_is_told_by_its_name_or_unknown(name: str) -> None:
     found = told(shapes_of(name), "BF16")
     assert found.family == NETS[name]
+
+
+def test_a_controlnet_with_a_whole_model_in_its_file_is_refused(tmp_path: Path) -> None:
+    """Of lllyasviel's first release. It was listed as usable, and failed at the job."""
+    alone = unet(768, prefix="control_model.")
+    alone["control_model.input_hint_block.0.weight"] = [16, 3, 3, 3]
+    merged = alone | unet(768, prefix=UNET) | vae(4, "first_stage_model.")
+    for name, shapes in (("alone", alone), ("merged", merged)):
+        write(tmp_path / "controlnets" / f"{name}.safetensors", shapes)
+    nets = Registry(tmp_path, starter=Path("none")).addons
+    assert nets.get("controlnet", "alone").ok
+    problem = nets.get("controlnet", "merged").problem
+    assert "a ControlNet together with a whole model, which cannot be used in one file" in problem
 
 
 MIDDLE = {f"{UNET}middle_block.0.in_layers.0.weight": [1280]}

@@ -39,6 +39,7 @@ REFUSED = {  # variant -> what it is
     "union": "a ControlNet of several kinds",
     "control-lora": "a ControlNet packed as a LoRA",
     "lllite": "a ControlNet of the kind LLLite",
+    "merged": "a ControlNet together with a whole model",
 }
 
 

@@ -33,6 +33,7 @@ def _unet_control(weights: Weights) -> Found | None:
             wide = 2048  # SDXL's smallest has no attention to the prompt
         found = of_unet(ModelRole.CONTROLNET, weights, first, wide, ldm)
         variant = "union" if "task_embedding" in weights else ""
+        variant = "merged" if prefix and weights.starts("model.diffusion_model.") else variant
         return replace(found, variant=variant)
     return None
 

@@ -145,7 +145,8 @@ def _z_image(weights: Weights) -> Found | None:
     if not weights.has("cap_embedder.0.weight", "layers.0.adaLN_modulation.0.weight"):
         return None
     layout = "diffusers" if "layers.0.attention.to_q.weight" in weights else "original"
-    return Found(ModelRole.DENOISER, ("z-image",), "", layout)
+    family = "z-image-omni" if weights.starts("siglip_embedder.") else "z-image"
+    return Found(ModelRole.DENOISER, (family,), "", layout)
 
 
 def _qwen_image(weights: Weights) -> Found | None:

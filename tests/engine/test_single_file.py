@@ -56,6 +56,24 @@ def test_every_part_is_that_of_the_folder(
         assert torch.equal(weight, found[name]), name
 
 
+def test_an_encoder_in_the_names_of_older_merges_is_read(
+    files: dict[str, Path], folders: dict[str, Path], tmp_path: Path
+) -> None:
+    """NovelAI's: without `text_model.`. The job failed for want of a valid CLIP model."""
+    weights = load_file(files["sd15"])
+    older = {
+        name.replace(".transformer.text_model.", ".transformer."): w for name, w in weights.items()
+    }
+    assert older.keys() != weights.keys()
+    save_file(older, tmp_path / "older.safetensors")
+    wanted, found = (
+        ModelFile(file, "sd15", folders["sd15"]).read("text_encoder", torch.float32).state_dict()
+        for file in (files["sd15"], tmp_path / "older.safetensors")
+    )
+    assert wanted.keys() == found.keys()
+    assert all(torch.equal(weight, found[name]) for name, weight in wanted.items())
+
+
 @pytest.mark.parametrize("family", INPAINTING)
 def test_an_inpainting_unet_is_read_with_the_ordinary_configuration(
     data_dir: Path, tmp_path: Path, family: str

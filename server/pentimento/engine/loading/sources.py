@@ -13,6 +13,7 @@ All look like a `ModelFolder`, and read only the part that is asked for.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Hashable
 from pathlib import Path
 from typing import Any
@@ -187,6 +188,8 @@ PREFIXES = {  # part -> how its weights are called in the file, by family
         "text_encoder_2": "conditioner.embedders.1.",
     },
 }
+# merges of NovelAI's time call CLIP's weights so
+OLD_CLIP = re.compile(r"(?<=\.transformer\.)(?=(?:embeddings|encoder|final_layer_norm)\.)")
 PADDING = {"tokenizer": "<|endoftext|>", "tokenizer_2": "!"}  # SDXL's second one pads with 0
 
 
@@ -255,6 +258,7 @@ class ModelFile:
             "local_files_only": True,
         }
         if name.startswith("text_encoder"):
+            part = {OLD_CLIP.sub("text_model.", key): weight for key, weight in part.items()}
             encoder = create_diffusers_clip_model_from_ldm(kind, part, torch_dtype=dtype, **where)
             return encoder.to(dtype)
         if name == "unet":  # the bundled configuration is that of the ordinary variant

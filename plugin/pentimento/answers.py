@@ -118,6 +118,7 @@ class BackendEntry(TypedDict):
     price: str
     price_per_picture: Optional[float]
     price_of_job: Optional[float]
+    price_of_edit: Optional[float]
     does: Does
     privacy: str
     receives: str

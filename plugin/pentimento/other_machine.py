@@ -64,6 +64,22 @@ def kept(folder: str) -> Tuple[str, str, str]:
         return "", "", ""
 
 
+def forget(folder: str) -> None:
+    """What `pentimento pair --forget` does. Raises PluginError."""
+    try:
+        os.unlink(os.path.join(folder, FILE))
+    except FileNotFoundError:
+        pass
+    except OSError as error:
+        raise PluginError(
+            _("{path} can't be deleted: {reason}").format(
+                path=os.path.join(folder, FILE), reason=error.strerror
+            ),
+            _("Delete it by hand, or check the rights of its folder."),
+            "not_forgotten",
+        ) from error
+
+
 def plain_code(typed: str) -> str:
     """The signs of a code as it was typed; empty for what is none."""
     signs = re.sub(r"[\s\-\u2010-\u2015\u2212\uff0d]", "", typed).upper()

@@ -132,10 +132,14 @@ def elsewhere() -> str:
     """The other computer whose server is used; empty where it is this one's."""
     try:
         place = address()
-        host = urlsplit(place.url).hostname if place else None
+        parts = urlsplit(place.url) if place else None
     except (PluginError, ValueError):
         return ""
-    return "" if host is None or host in LOOPBACK else host
+    if place is None or parts is None or not parts.hostname:
+        return ""
+    if parts.hostname not in LOOPBACK:
+        return parts.hostname
+    return parts.netloc if place.fingerprint else ""  # at the end of a tunnel
 
 
 def resolve(url: str, token: str, origin: str, fingerprint: str = "") -> Optional[Address]:

@@ -243,9 +243,13 @@ class Between:
         ):
             back = threading.Thread(target=_copy, args=(server, client), daemon=True)
             back.start()
-            while data := client.recv(65536):
-                self.heard += data
-                server.sendall(data.replace(self.address.encode(), _place(self._real)))
+            try:
+                while data := client.recv(65536):
+                    self.heard += data
+                    server.sendall(data.replace(self.address.encode(), _place(self._real)))
+            finally:  # nobody reads from a connection that is closed meanwhile
+                server.shutdown(socket.SHUT_RDWR)
+                back.join()
 
     def close(self) -> None:
         self._listener.close()

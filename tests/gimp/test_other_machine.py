@@ -37,7 +37,11 @@ def answers(version, tmp_path_factory):
         kept = json.loads((gimp.config / "pentimento.json").read_text())
         server.ask("/v1/network", "DELETE")
         closed = gimp.run(SCRIPT, lora, timeout=200)
-    return {"here": here, "there": there, "closed": closed, "kept": kept, "told": told}
+    old = {"address": "", "wrong": kept["token"], "code": ""}
+    gimp.run(SCRIPT, old, timeout=100)  # as with the address cleared in the dialog
+    back = json.loads((gimp.config / "pentimento.json").read_text())
+    found = {"here": here, "there": there, "closed": closed}
+    return found | {"kept": kept, "told": told, "back": back}
 
 
 def test_the_other_machine_fills_with_the_same_bytes(answers):
@@ -68,3 +72,8 @@ def test_once_it_is_closed_the_action_says_so(answers):
     found = answers["closed"]["fill"]
     assert found["status"] == "execution-error"
     assert "can't be reached" in found["error"]
+
+
+def test_without_an_address_nothing_is_left_of_the_other_machine(answers):
+    """Its token would be tried at this computer's own server."""
+    assert answers["back"] == {"url": "", "token": "", "fingerprint": ""}

@@ -105,6 +105,8 @@ def test_what_is_recommended_follows_the_task(setup: Setup) -> None:
     able = places(setup, "?mode=edit&count=3")
     assert [one for one, entry in able.items() if entry["recommended"]] == ["openai"]
     assert able["openai"]["price_of_job"] == pytest.approx(0.21)
+    assert able["openai"]["price_of_edit"] == pytest.approx(0.07)
+    assert (able["horde"]["price_of_edit"], able["local"]["price_of_edit"]) == (None, None)
     assert able["local"]["does"] == {"img2img": "strength", "inpaint": "strength", "edit": "no"}
 
 

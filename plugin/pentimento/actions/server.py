@@ -39,6 +39,8 @@ def keep(url: str, token: str) -> None:
     if url:
         Client(url, token)
     before = settings.load()
+    if before.url and not url and token == before.token:
+        token = ""  # it was for that address alone
     same = (before.url, before.token) == (url, token)
     settings.save(settings.Settings(url, token, before.fingerprint if same else ""))
 

@@ -83,7 +83,7 @@ class PlaceChooser:
         chosen = self._id
         self.combo.remove_all()
         for place in self._places:
-            self.combo.append(place["id"], place_words.choice(place))
+            self.combo.append(place["id"], place_words.choice(place, self._mode))
         if not self._places:
             self.combo.append(options.LOCAL, place_words.here())
         self._select(chosen)

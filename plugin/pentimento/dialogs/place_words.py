@@ -3,12 +3,13 @@ costs, who receives what, and whether it can be used."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, List, Mapping, Tuple
+from typing import TYPE_CHECKING, Any, List, Mapping, Optional, Tuple
 
 import server
 from choices import CONTROLS, N_
 from i18n import _
 from server_texts import told
+from wire import EDIT
 
 if TYPE_CHECKING:
     from answers import BackendEntry
@@ -61,6 +62,8 @@ def headings(of_a_job: bool) -> List[str]:
 def cells(place: BackendEntry) -> List[str]:
     does = place["does"]
     ways = [_(HOW[does[mode]]) for mode in ("img2img", "inpaint", "edit")]
+    if place["price_of_edit"] not in (None, place["price_of_job"]):  # by another model
+        ways[-1] += " ({})".format(dollars(place["price_of_edit"]))
     return [*ways, _kinds(place["capabilities"]["control"]), price(place)]
 
 
@@ -69,6 +72,10 @@ def price(place: BackendEntry) -> str:
     amount = place["price_of_job"]
     if amount is None:
         return _("not known")
+    return dollars(amount)
+
+
+def dollars(amount: Optional[float]) -> str:
     return "${:.3g}".format(amount) if amount else _("free")
 
 
@@ -110,12 +117,14 @@ def state(place: BackendEntry) -> str:
     return _("needs your consent")
 
 
-def choice(place: BackendEntry) -> str:
-    """The place in a list of choices."""
+def choice(place: BackendEntry, mode: str = "") -> str:
+    """The place in a list of choices for jobs of this mode."""
     parts = [title(place)]
     if not place["configured"]:
         parts.append(state(place))
-    if place["recommended"]:
+    if mode == EDIT and place["does"]["edit"] == "no":
+        parts.append(_("not yet"))
+    elif place["recommended"]:
         parts.append(_("recommended"))
     return " · ".join(parts)
 

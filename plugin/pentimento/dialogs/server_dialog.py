@@ -21,6 +21,8 @@ from i18n import _
 
 WIDTH = 520
 REFRESH_SECONDS = 2
+CODE_LENGTH = 24  # four groups of four signs, with what somebody may type between them
+BY_HAND = (server.SETTINGS, server.PAIRED)
 
 
 def show() -> None:
@@ -151,6 +153,10 @@ class ServerDialog:
         self.use_button = native.button(
             _("_Use This Server"), _("Keep address and token for all actions"), self._use
         )
+        self.back_button = native.button(
+            _("This Com_puter"), _("Use this computer's own server again"), self._go_back
+        )
+        self.token.connect("changed", lambda _entry: self._show_code())
         self.result = native.paragraph(selectable=True)
         native.name(self.result, _("Result of the test"))
         box = native.column()
@@ -158,7 +164,9 @@ class ServerDialog:
         heading.set_markup("<b>" + GLib.markup_escape_text(_("Another server")) + "</b>")
         box.pack_start(heading, False, False, 0)
         box.pack_start(self._entries(), False, False, 0)
-        box.pack_start(native.row(self.test_button, self.use_button), False, False, 0)
+        box.pack_start(
+            native.row(self.test_button, self.use_button, self.back_button), False, False, 0
+        )
         box.pack_start(self.result, False, False, 0)
         self._fill_entries()
         return box
@@ -182,6 +190,19 @@ class ServerDialog:
             return
         self.url.set_text(kept.url)
         self.token.set_text(kept.token)
+        place = server.address()
+        self.back_button.set_sensitive(place is not None and place.origin in BY_HAND)
+
+    def _show_code(self) -> None:
+        """A code, which is typed from another screen and soon worthless, can be read; a token,
+        which is much longer, cannot."""
+        self.token.set_visibility(len(self.token.get_text()) <= CODE_LENGTH)
+
+    def _go_back(self) -> None:
+        self.url.set_text("")
+        self.token.set_text("")
+        other_machine.forget(server.data_dir())
+        self._use()
 
     def _typed(self) -> Tuple[str, str]:
         return self.url.get_text().strip(), self.token.get_text().strip()

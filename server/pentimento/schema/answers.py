@@ -312,6 +312,7 @@ class BackendEntry(Strict):
     price: str
     price_per_picture: float | None
     price_of_job: float | None
+    price_of_edit: float | None  # of a picture that is changed as told
     does: Does
     privacy: str
     receives: str

@@ -171,6 +171,7 @@ def _local(means: Means, advice: Advice) -> BackendEntry:
         price="free",
         price_per_picture=0.0,
         price_of_job=0.0,
+        price_of_edit=0.0 if means.edits else None,
         does=Does(img2img="strength", inpaint="strength", edit="yes" if means.edits else "no"),
         privacy="Nothing leaves this machine.",
         receives="nobody",
@@ -217,6 +218,9 @@ def _remote(remotes: Remotes, terms: Terms, advice: Advice, wanted: JobWanted) -
         edit_model=terms.model_for(Operation.EDIT, None) if terms.capabilities.edit else "",
         price=terms.price_text,
         price_per_picture=terms.price,
+        price_of_edit=terms.price_of(terms.model_for(Operation.EDIT, None))
+        if terms.capabilities.edit
+        else None,
         price_of_job=None if each is None else round(each * wanted.count, 6),
         does=Does(
             img2img=how(terms.capabilities, Operation.IMG2IMG),

@@ -53,6 +53,7 @@ class Face:
         self._steps = PresetLink(config, "steps-preset", "steps", choices.STEPS_PRESETS)
         self._sources: Optional[SourceChooser] = None
         self._source_row = native.column(0)
+        self._jobs_height = 0  # px
         self.queue, self.strip = QueueView(panel.jobs.stop_all), Strip(panel)
         self.map, self.live = Map(), Live(panel)
         self.history = History(panel)
@@ -152,14 +153,39 @@ class Face:
         for widget in native.children(body):
             if isinstance(widget, Gtk.ComboBox):
                 _narrow(widget)
+        self.queue.connect("size-allocate", lambda _queue, area: self._jobs_grew(area.height))
         column = native.column(0)
         column.pack_start(scroll, True, True, 0)
+        column.pack_start(self._panel.news.bar, False, False, 0)  # where it pushes nothing aside
         column.show_all()
         window.add(column)
         self._panel.news.bar.hide()
         window.connect("map", native.give_letters)
         window.connect("map", lambda _window: self.prompt.view.grab_focus())
+        # Whoever comes back from another window may have changed the server there.
+        window.connect("notify::is-active", lambda *_args: self._came_back())
+        self._scroll, self._column = scroll, body
         return window
+
+    def _came_back(self) -> None:
+        if self.window.is_active() and not self._panel.closed:
+            self.status.update()
+            self.history.follow_server()
+
+    def _jobs_grew(self, height: int) -> None:
+        """A job that begins, and its preview, come into sight; who scrolls away meanwhile is left
+        alone."""
+        grew = height > self._jobs_height
+        self._jobs_height = height
+        if grew:
+            GLib.idle_add(self._show_jobs)
+
+    def _show_jobs(self) -> bool:
+        place = self.queue.translate_coordinates(self._column, 0, 0)
+        if place is not None and not self._panel.closed:
+            bottom = place[1] + self.queue.get_allocated_height()
+            self._scroll.get_vadjustment().clamp_page(place[1], bottom)
+        return GLib.SOURCE_REMOVE
 
     def _body(self) -> Gtk.Box:
         fields = self.fields
@@ -174,7 +200,6 @@ class Face:
             fields.number("count"),
             self.button,
             self.status,
-            self._panel.news.bar,
             self.live,
             self.queue,
             self.strip,

@@ -40,6 +40,7 @@ class History(Gtk.Box):
         self._wanted = 0  # which question the answer that is waited for belongs to
         self._timer = 0
         self._next: Optional[str] = None
+        self._url = ""  # of the server whose history is seen
         self._search = Gtk.SearchEntry()
         native.name(
             self._search, _("Find in the history"), _("Words of a prompt, a model or a LoRA")
@@ -74,6 +75,14 @@ class History(Gtk.Box):
         self._stop_timer()
         if self.expander.get_expanded():
             self._ask(None)
+
+    def follow_server(self) -> None:
+        """Another computer's server has another history."""
+        place = server.address()
+        url = place.url if place else ""
+        if url != self._url:
+            self._url = url
+            self.refresh()
 
     # Asking
 

@@ -95,7 +95,10 @@ class Jobs:
         if image is not None and image.is_valid():
             title = f"{image.get_name()} · {title}"
         run = Run(begun, image, title, panel.background, self._told, self._ended)
-        self._started[run] = _Started(spot, texts.line(prompt) or fallback, panel.private)
+        words = texts.line(prompt) or fallback
+        strength = begun.request.get("strength") or 1.0  # first, as in the names of layers
+        caption = f"{strength:.2f} · {words}" if strength < 1 else words
+        self._started[run] = _Started(spot, caption, panel.private)
         panel.face.queue.add_run(run)
         run.start()
 

@@ -26,7 +26,7 @@ from tests.support import awkward
 
 import pentimento
 from pentimento.cli import pair
-from pentimento.core import certificate, other_machine, pairing
+from pentimento.core import certificate, other_machine, pairing_code
 from pentimento.core.errors import PentimentoError
 
 BLUEPRINT = Path(pentimento.__file__).parent / "starter/blueprint/pytorch_lora_weights.safetensors"
@@ -276,7 +276,7 @@ def test_who_sits_between_is_noticed_by_both(studio, laptop, tmp_path):
         assert refused.returncode == 1
         assert "something between the two answers" in refused.stderr
         assert b"/v1/pair" in between.heard  # it did hand it on
-        assert pairing.plain(code).encode() not in between.heard
+        assert pairing_code.plain(code).encode() not in between.heard
         assert kept["token"].encode() not in between.heard
         # and one that was paired before sends it nothing at all
         before = len(between.heard)

@@ -13,8 +13,8 @@ from tests.engine.bench import Bench
 from pentimento.core.errors import BadInput, PentimentoError
 from pentimento.core.settings import EngineOptions
 from pentimento.engine.memory import device as hardware
-from pentimento.engine.memory.cache import Held, leaving
 from pentimento.engine.memory.device import Accelerator, DeviceChoice
+from pentimento.engine.memory.placement import Held, leaving
 from pentimento.engine.worker import Worker
 from pentimento.models.library.registry import Registry
 

@@ -19,8 +19,8 @@ from pentimento.core.geometry import Size
 from pentimento.engine.cancel import StopFlag
 from pentimento.engine.job.preview import LatentRgb
 from pentimento.engine.loading.sources import ModelFolder
-from pentimento.engine.memory.cache import Components
 from pentimento.engine.memory.device import Device
+from pentimento.engine.memory.placement import Components
 from pentimento.engine.sampling import latents
 from pentimento.imaging import model_input, pixels
 from pentimento.schema.job import PixelFormat

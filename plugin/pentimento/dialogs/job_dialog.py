@@ -26,7 +26,7 @@ from choices import N_
 from context import values_of
 from dialogs.fields import Fields
 from dialogs.fitted_window import FittedWindow
-from dialogs.history import History
+from dialogs.last_prompts import History
 from dialogs.news import News
 from dialogs.source_chooser import SourceChooser
 from errors import Stopped

@@ -21,7 +21,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from pentimento import __version__
-from pentimento.api import compat, middleware, network, services
+from pentimento.api import compat, middleware, other_machines, services
 from pentimento.api.bodies import DrainMiddleware
 from pentimento.api.compat.face import Face
 from pentimento.api.jsontext import Answer, JSONAnswer
@@ -98,11 +98,15 @@ def _network_app(
     server: Services, token: str, port: int, admitted: Callable[[Any], None]
 ) -> Starlette:
     """The same services for other machines, with fewer calls."""
-    allowed = [call for call in CALLS if (call.method, call.path) in network.CALLS]
-    others = [replace(call, endpoint=network.refused) for call in CALLS if call not in allowed]
+    allowed = [call for call in CALLS if (call.method, call.path) in other_machines.CALLS]
+    others = [
+        replace(call, endpoint=other_machines.refused) for call in CALLS if call not in allowed
+    ]
     app = Starlette(
         routes=_routes([*allowed, PAIRING, *others]),
-        middleware=_middleware(server.settings, token, network.is_own_name(port), (), admitted),
+        middleware=_middleware(
+            server.settings, token, other_machines.is_own_name(port), (), admitted
+        ),
         exception_handlers={HTTPException: middleware.handler(())},
     )
     app.router.redirect_slashes = False

@@ -14,7 +14,7 @@ from functools import partial
 from starlette.requests import Request
 
 from pentimento.api.listing import everything
-from pentimento.api.network import Network
+from pentimento.api.other_machines import Network
 from pentimento.api.sharing import SharedReading
 from pentimento.backends.dispatch import Dispatcher
 from pentimento.core import heap

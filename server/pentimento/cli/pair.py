@@ -13,7 +13,7 @@ import typer
 from pentimento.cli.arguments import data_folder_of
 from pentimento.cli.client import Client, ServerError, connect_or_start
 from pentimento.cli.speech import say
-from pentimento.core import data_folder, identity, other_machine, pairing
+from pentimento.core import data_folder, identity, other_machine, pairing_code
 from pentimento.core.errors import BadInput, NotAllowed
 from pentimento.core.other_machine import OtherMachine
 
@@ -83,7 +83,7 @@ def _offer(offer: dict[str, Any]) -> None:
 def _use(folder: Path, address: str) -> None:
     host, port = _place(address)
     typed = _typed_code()
-    code = pairing.plain(typed)
+    code = pairing_code.plain(typed)
     if code is None:
         raise BadInput(
             "wrong_code",
@@ -120,9 +120,9 @@ def paired(host: str, port: int, code: str) -> OtherMachine:
     url = f"https://[{host}]:{port}" if ":" in host else f"https://{host}:{port}"
     client = Client(url, "", fingerprint)
     nonce = identity.new_nonce()
-    answer = client.pair(nonce, pairing.proof(code, "client", fingerprint, nonce))
+    answer = client.pair(nonce, pairing_code.proof(code, "client", fingerprint, nonce))
     token = str(answer.get("token"))
-    if not pairing.is_proof(answer.get("proof"), code, "server", fingerprint, nonce, token):
+    if not pairing_code.is_proof(answer.get("proof"), code, "server", fingerprint, nonce, token):
         raise NotAllowed(
             "wrong_code",
             "What answers there does not know the code.",

@@ -28,8 +28,8 @@ from pentimento.engine.job.upscale import Upscaling
 from pentimento.engine.loading.model import LoadedModel, Shared, suited
 from pentimento.engine.memory import device as devices
 from pentimento.engine.memory import offload
-from pentimento.engine.memory.cache import Components, PromptCache
 from pentimento.engine.memory.encoded import EncodedSources
+from pentimento.engine.memory.placement import Components, PromptCache
 from pentimento.engine_ipc.messages import EngineJob, ModelSpec
 from pentimento.schema.job import Mode
 from pentimento.schema.task import Emit

@@ -1,5 +1,5 @@
 """What one adapter is: a module in `adapters/` with the functions of `Adapter`, next to the record
-of its service (`adapters/NAME.toml`, see `services.Service`).
+of its service (`adapters/NAME.toml`, see `Service` in `records.py`).
 
 An adapter translates and nothing else. By the time it is called the job is allowed and paid for in
 the ledger, and sizes are ones the service takes. It raises nothing but what `ServiceSession` and

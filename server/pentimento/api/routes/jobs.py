@@ -12,7 +12,7 @@ from starlette.requests import Request
 from pentimento.api import jsontext, services
 from pentimento.api.bodies import read_json
 from pentimento.api.jsontext import Answer
-from pentimento.api.network import refuse_elsewhere
+from pentimento.api.other_machines import refuse_elsewhere
 from pentimento.core.errors import BadInput, field_error
 from pentimento.jobs.admission import check_key
 from pentimento.jobs.job import Job

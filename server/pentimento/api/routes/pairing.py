@@ -7,10 +7,10 @@ from typing import Annotated
 from pydantic import Field
 from starlette.requests import Request
 
-from pentimento.api import network, services
+from pentimento.api import other_machines, services
 from pentimento.api.bodies import read_json
 from pentimento.api.jsontext import Answer
-from pentimento.api.network import CODE_SECONDS, Network
+from pentimento.api.other_machines import CODE_SECONDS, Network
 from pentimento.core.identity import NONCE
 from pentimento.schema.answers import NetworkState, Paired, PairingCode
 from pentimento.schema.job import Strict
@@ -63,6 +63,6 @@ async def pair(request: Request) -> Answer[Paired]:
 def _state(found: Network) -> NetworkState:
     return NetworkState(
         open=found.place is not None,
-        addresses=network.addresses(*found.place) if found.place else [],
+        addresses=other_machines.addresses(*found.place) if found.place else [],
         fingerprint=found.fingerprint,
     )

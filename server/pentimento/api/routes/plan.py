@@ -9,7 +9,7 @@ from starlette.requests import Request
 from pentimento.api import services
 from pentimento.api.bodies import read_json
 from pentimento.api.jsontext import Answer
-from pentimento.api.network import refuse_elsewhere
+from pentimento.api.other_machines import refuse_elsewhere
 from pentimento.api.services import Services
 from pentimento.jobs import expanding, remote_plan
 from pentimento.jobs.plan import make_plan

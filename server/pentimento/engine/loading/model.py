@@ -35,9 +35,9 @@ from pentimento.engine.loading.sources import (
 from pentimento.engine.loading.weights import UNUSED
 from pentimento.engine.memory import device as hardware
 from pentimento.engine.memory import offload
-from pentimento.engine.memory.cache import Components, PromptCache
 from pentimento.engine.memory.device import Device
 from pentimento.engine.memory.encoded import EncodedSources
+from pentimento.engine.memory.placement import Components, PromptCache
 from pentimento.engine.sampling import latents, schedulers
 from pentimento.engine.sampling.flow import FlowTraining
 from pentimento.engine.sampling.schedulers import Levels, Solver, Training

@@ -1,7 +1,7 @@
 """What a weight file is, told by its header alone: its role, its family, its precision.
 
-The table is in `signatures/`. What no row describes
-stays "unknown". Metadata chooses between what the weights leave open, and never against them.
+The table is in `table.py`, its rows beside it by role. What no row describes stays "unknown".
+Metadata chooses between what the weights leave open, and never against them.
 """
 
 from __future__ import annotations

@@ -29,7 +29,7 @@ from starlette.types import ASGIApp
 
 from pentimento.api.binding import BACKLOG, bind
 from pentimento.api.connections import Connections
-from pentimento.core import certificate, files, pairing
+from pentimento.core import certificate, files, pairing_code
 from pentimento.core.certificate import OwnCertificate
 from pentimento.core.errors import Conflict, NotAllowed, PentimentoError
 from pentimento.core.settings import Limits
@@ -118,8 +118,8 @@ class Network:
                 port = old.port if port is None else port
                 await self._listen(Access(host or old.host, port, old.token))
             self._refuse_move(host, port)
-            code = pairing.new_code()
-            self._code = Code(str(pairing.plain(code)), time.monotonic() + CODE_SECONDS)
+            code = pairing_code.new_code()
+            self._code = Code(str(pairing_code.plain(code)), time.monotonic() + CODE_SECONDS)
             return code
 
     def _refuse_move(self, host: str | None, port: int | None) -> None:
@@ -142,7 +142,7 @@ class Network:
         code.tries += 1
         if code.tries >= MOST_TRIES:
             self._code = None
-        if not pairing.is_proof(shown, code.plain, "client", fingerprint, nonce):
+        if not pairing_code.is_proof(shown, code.plain, "client", fingerprint, nonce):
             raise NotAllowed(
                 "wrong_code",
                 "The code is not the one that the other machine shows, or something between the "
@@ -153,7 +153,7 @@ class Network:
             )
         self._code = None  # for one machine
         token = self._access.token
-        return token, pairing.proof(code.plain, "server", fingerprint, nonce, token)
+        return token, pairing_code.proof(code.plain, "server", fingerprint, nonce, token)
 
     async def close(self, *, for_good: bool = False) -> None:
         """`for_good`: until a machine is paired again; no token that was given counts any more."""

@@ -1,13 +1,19 @@
-"""A place to listen at."""
+"""A place to listen at, and how uvicorn serves there."""
 
 from __future__ import annotations
 
 import socket
 import sys
 
+import uvicorn
+
+from pentimento.api.connections import Connections
+from pentimento.core.certificate import OwnCertificate
 from pentimento.core.errors import PentimentoError
+from pentimento.core.settings import Limits
 
 BACKLOG = 128
+KEEP_ALIVE = 15  # s
 
 
 def bind(host: str, port: int) -> socket.socket:
@@ -30,3 +36,26 @@ def bind(host: str, port: int) -> socket.socket:
             status=409,
         ) from error
     return listener
+
+
+def uvicorn_config(
+    app: object, connections: Connections, limits: Limits, *, beside: OwnCertificate | None = None
+) -> uvicorn.Config:
+    """`beside`: for a second listener in the process, with TLS; the first one's lifespan is enough
+    for both."""
+    return uvicorn.Config(
+        app,  # type: ignore[arg-type]
+        loop="asyncio",
+        http=connections.protocol(),
+        ws="none",
+        lifespan="off" if beside else "on",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        backlog=BACKLOG,
+        h11_max_incomplete_event_size=16 * 1024,
+        timeout_keep_alive=KEEP_ALIVE,
+        timeout_graceful_shutdown=max(1, round(limits.farewell_seconds)),
+        ssl_certfile=beside.certificate if beside else None,
+        ssl_keyfile=beside.key if beside else None,
+    )

@@ -27,7 +27,7 @@ import uvicorn
 from starlette.requests import Request
 from starlette.types import ASGIApp
 
-from pentimento.api.binding import BACKLOG, bind
+from pentimento.api.binding import bind, uvicorn_config
 from pentimento.api.connections import Connections
 from pentimento.core import certificate, files, pairing_code
 from pentimento.core.certificate import OwnCertificate
@@ -36,11 +36,10 @@ from pentimento.core.settings import Limits
 
 log = logging.getLogger(__name__)
 
-EVERYWHERE, PORT = "0.0.0.0", 7843
+EVERYWHERE = "0.0.0.0"
 FOLDER, ACCESS = "network", "access.json"
 CODE_SECONDS = 600
 MOST_TRIES = 5  # wrong codes, until the right one is none any more
-KEEP_ALIVE = 15  # s
 CALLS = frozenset(  # of docs/protocol.md
     (
         *(("GET", "/v1/health"), ("POST", "/v1/pair"), ("GET", "/v1/status")),
@@ -114,7 +113,7 @@ class Network:
         async with self._changing:
             if self._listener is None:
                 kept = await asyncio.to_thread(self._kept)
-                old = kept or Access(EVERYWHERE, PORT, secrets.token_urlsafe(32))
+                old = kept or Access(EVERYWHERE, pairing_code.PORT, secrets.token_urlsafe(32))
                 port = old.port if port is None else port
                 await self._listen(Access(host or old.host, port, old.token))
             self._refuse_move(host, port)
@@ -210,22 +209,7 @@ class _Listener:
         self.access = Access(self.access.host, port, self.access.token)
         connections = Connections(self._limits)
         app = self._make_app(self.access.token, port, connections.admit)
-        config = uvicorn.Config(
-            app,
-            loop="asyncio",
-            http=connections.protocol(),
-            ws="none",
-            lifespan="off",  # the other listener's is enough
-            log_config=None,
-            access_log=False,
-            server_header=False,
-            backlog=BACKLOG,
-            h11_max_incomplete_event_size=16 * 1024,
-            timeout_keep_alive=KEEP_ALIVE,
-            timeout_graceful_shutdown=max(1, round(self._limits.farewell_seconds)),
-            ssl_certfile=self.identity.certificate,
-            ssl_keyfile=self.identity.key,
-        )
+        config = uvicorn_config(app, connections, self._limits, beside=self.identity)
         self._server = _Server(config)
         self._task = asyncio.create_task(self._server.serve(sockets=[listener]))
         while not self._server.started and not self._task.done():

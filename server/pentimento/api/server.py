@@ -24,7 +24,7 @@ import uvicorn
 
 from pentimento import __version__
 from pentimento.api.app import create_app
-from pentimento.api.binding import BACKLOG, bind
+from pentimento.api.binding import bind, uvicorn_config
 from pentimento.api.compat import load
 from pentimento.api.connections import Connections
 from pentimento.core import data_folder, files, heap
@@ -116,7 +116,6 @@ log = logging.getLogger(__name__)
 
 LOG_BYTES = 2 * 2**20
 LOG_FILES = 3
-KEEP_ALIVE = 15  # s
 
 
 def serve(settings: Settings, backend: Backend | None = None) -> None:
@@ -158,7 +157,7 @@ def _run(
         stop=stop,
         admitted=connections.admit,
     )
-    config = _uvicorn_config(app, settings, connections)
+    config = uvicorn_config(app, connections, settings.limits)
     server = Server(config, app, instance, f"http://{host}:{port}")
     asyncio.run(server.serve(sockets=[listener]))
     if app.state.problem:
@@ -237,20 +236,3 @@ def log_to_file(settings: Settings) -> None:
     stderr.setLevel(logging.WARNING)
     logging.basicConfig(level=settings.log_level.upper(), handlers=[file, stderr], force=True)
     logging.getLogger("uvicorn").setLevel(max(logging.INFO, logging.root.level))
-
-
-def _uvicorn_config(app: object, settings: Settings, connections: Connections) -> uvicorn.Config:
-    return uvicorn.Config(
-        app,  # type: ignore[arg-type]
-        loop="asyncio",
-        http=connections.protocol(),
-        ws="none",
-        lifespan="on",
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        backlog=BACKLOG,
-        h11_max_incomplete_event_size=16 * 1024,
-        timeout_keep_alive=KEEP_ALIVE,
-        timeout_graceful_shutdown=max(1, round(settings.limits.farewell_seconds)),
-    )

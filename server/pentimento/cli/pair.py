@@ -17,7 +17,6 @@ from pentimento.core import data_folder, identity, other_machine, pairing_code
 from pentimento.core.errors import BadInput, NotAllowed
 from pentimento.core.other_machine import OtherMachine
 
-PORT = 7843
 SECONDS = 10.0
 
 
@@ -144,6 +143,6 @@ def _place(address: str) -> tuple[str, int]:
         raise BadInput(
             "bad_request",
             f"“{address}” is no address of another machine.",
-            f"For example 192.168.1.20:{PORT}, as `pentimento pair` tells it there.",
+            f"For example 192.168.1.20:{pairing_code.PORT}, as `pentimento pair` tells it there.",
         )
-    return host, port or PORT
+    return host, port or pairing_code.PORT

@@ -13,6 +13,7 @@ import re
 import secrets
 
 ALPHABET = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789"  # without I, O, 0 and 1, which look alike
+PORT = 7843  # where servers wait for other machines, unless they are told another one
 GROUPS, GROUP = 4, 4  # 16 signs of 5 bits: 80 bits
 CODE = re.compile(rf"[{ALPHABET}]{{{GROUPS * GROUP}}}")
 

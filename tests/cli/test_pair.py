@@ -10,7 +10,9 @@ import shutil
 import socket
 import ssl
 import stat
+import sys
 import threading
+import types
 from collections.abc import Iterator
 from contextlib import closing, suppress
 from pathlib import Path
@@ -286,6 +288,33 @@ def test_who_sits_between_is_noticed_by_both(studio, laptop, tmp_path):
         assert told.returncode == 1
         assert "another certificate" in told.stderr
         assert len(between.heard) == before
+
+
+def test_the_plug_in_notices_who_sits_between(studio, laptop, tmp_path, monkeypatch):
+    """The same exchange, written for GIMP's Python. Only its texts need GLib, which is not here."""
+    words: Any = types.ModuleType("i18n")
+    words._ = lambda text: text
+    monkeypatch.setitem(sys.modules, "i18n", words)
+    import other_machine as in_gimp
+    from errors import PluginError
+
+    kept = paired(studio, laptop)
+    address, code = offered(studio)
+    host, port = address.split(":")
+    with closing(Between(tmp_path / "between", (host, int(port)))) as between:
+        with pytest.raises(PluginError) as refused:
+            in_gimp.pair(between.address, in_gimp.plain_code(code))
+        assert refused.value.code == "wrong_code"
+        before = len(between.heard)
+        host, port = between.address.split(":")
+        with pytest.raises(in_gimp.WrongCertificate):
+            in_gimp.Connection(host, int(port), kept["fingerprint"], 10).request("GET", "/")
+        assert len(between.heard) == before
+        assert kept["token"].encode() not in between.heard
+    assert in_gimp.pair(address, in_gimp.plain_code(code))[1:] == (
+        kept["token"],
+        kept["fingerprint"],
+    )
 
 
 def test_closed_it_stays_closed_and_no_token_counts_any_more(studio, laptop):

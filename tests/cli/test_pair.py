@@ -3,17 +3,17 @@ the same pictures as it paints for itself. Both "machines" are data folders here
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import json
 import re
 import shutil
-import socket
 import ssl
 import stat
 import sys
 import threading
 import types
-from collections.abc import Iterator
+from collections.abc import Coroutine, Iterator
 from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
@@ -215,7 +215,10 @@ def test_a_code_is_for_one_machine_and_for_five_tries(studio, laptop, tmp_path):
 
 class Between:
     """Somebody who answers at the address with a certificate of their own, and hands everything on
-    to the real server: it sees the code's proofs, and would see the token."""
+    to the real server: it sees the code's proofs, and would see the token.
+
+    One event loop does all of it: two threads must not read and write one TLS connection at once
+    before Python 3.13."""
 
     def __init__(self, folder: Path, real: tuple[str, int]) -> None:
         own = certificate.own(folder)
@@ -223,44 +226,47 @@ class Between:
         self._context.load_cert_chain(own.certificate, own.key)
         self._real = real
         self.heard = b""
-        self._listener = socket.create_server(("127.0.0.1", 0))
-        self.address = f"127.0.0.1:{self._listener.getsockname()[1]}"
-        threading.Thread(target=self._answer, daemon=True).start()
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
+        self._thread.start()
+        server = self._run(asyncio.start_server(self._pass, "127.0.0.1", 0, ssl=self._context))
+        self.address = _place(server.sockets[0].getsockname()).decode()
 
-    def _answer(self) -> None:
-        while True:
-            try:
-                plain, _ = self._listener.accept()
-            except OSError:
-                return
-            threading.Thread(target=self._pass, args=(plain,), daemon=True).start()
+    def _run(self, work: Coroutine[Any, Any, Any]) -> Any:
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result(30)
 
-    def _pass(self, plain: socket.socket) -> None:
+    async def _pass(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         trusting = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         trusting.check_hostname, trusting.verify_mode = False, ssl.CERT_NONE
-        with (
-            suppress(OSError),
-            self._context.wrap_socket(plain, server_side=True) as client,
-            trusting.wrap_socket(socket.create_connection(self._real)) as server,
-        ):
-            back = threading.Thread(target=_copy, args=(server, client), daemon=True)
-            back.start()
-            try:
-                while data := client.recv(65536):
-                    self.heard += data
-                    server.sendall(data.replace(self.address.encode(), _place(self._real)))
-            finally:  # nobody reads from a connection that is closed meanwhile
-                server.shutdown(socket.SHUT_RDWR)
-                back.join()
+        answers, questions = await asyncio.open_connection(*self._real, ssl=trusting)
+        back = asyncio.create_task(_copy(answers, writer))
+        with suppress(OSError):
+            while data := await reader.read(65536):
+                self.heard += data
+                questions.write(data.replace(self.address.encode(), _place(self._real)))
+                await questions.drain()
+        questions.close()
+        await back
 
     def close(self) -> None:
-        self._listener.close()
+        self._run(self._end())
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join(30)
+        self._loop.close()
+
+    async def _end(self) -> None:
+        tasks = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
 
-def _copy(source: ssl.SSLSocket, to: ssl.SSLSocket) -> None:
+async def _copy(source: asyncio.StreamReader, to: asyncio.StreamWriter) -> None:
     with suppress(OSError):
-        while data := source.recv(65536):
-            to.sendall(data)
+        while data := await source.read(65536):
+            to.write(data)
+            await to.drain()
+    to.close()
 
 
 def _place(address: tuple[str, int]) -> bytes:

@@ -8,7 +8,7 @@ import sys
 import uvicorn
 
 from pentimento.api.connections import Connections
-from pentimento.core.certificate import OwnCertificate
+from pentimento.api.handshakes import Handshakes
 from pentimento.core.errors import PentimentoError
 from pentimento.core.settings import Limits
 
@@ -39,14 +39,15 @@ def bind(host: str, port: int) -> socket.socket:
 
 
 def uvicorn_config(
-    app: object, connections: Connections, limits: Limits, *, beside: OwnCertificate | None = None
+    app: object, connections: Connections, limits: Limits, *, beside: Handshakes | None = None
 ) -> uvicorn.Config:
     """`beside`: for a second listener in the process, with TLS; the first one's lifespan is enough
     for both."""
+    http = beside.before(connections.protocol()) if beside else connections.protocol()
     return uvicorn.Config(
         app,  # type: ignore[arg-type]
         loop="asyncio",
-        http=connections.protocol(),
+        http=http,  # type: ignore[arg-type]
         ws="none",
         lifespan="off" if beside else "on",
         log_config=None,
@@ -56,6 +57,4 @@ def uvicorn_config(
         h11_max_incomplete_event_size=16 * 1024,
         timeout_keep_alive=KEEP_ALIVE,
         timeout_graceful_shutdown=max(1, round(limits.farewell_seconds)),
-        ssl_certfile=beside.certificate if beside else None,
-        ssl_keyfile=beside.key if beside else None,
     )

@@ -29,6 +29,7 @@ from starlette.types import ASGIApp
 
 from pentimento.api.binding import bind, uvicorn_config
 from pentimento.api.connections import Connections
+from pentimento.api.handshakes import Handshakes
 from pentimento.core import certificate, files, pairing_code
 from pentimento.core.certificate import OwnCertificate
 from pentimento.core.errors import Conflict, NotAllowed, PentimentoError
@@ -199,6 +200,7 @@ class _Listener:
         self.identity = identity
         self._limits = limits
         self._make_app = make_app
+        self._handshakes: Handshakes | None = None
         self._server: _Server | None = None
         self._task: asyncio.Task[None] | None = None
 
@@ -209,7 +211,8 @@ class _Listener:
         self.access = Access(self.access.host, port, self.access.token)
         connections = Connections(self._limits)
         app = self._make_app(self.access.token, port, connections.admit)
-        config = uvicorn_config(app, connections, self._limits, beside=self.identity)
+        self._handshakes = await asyncio.to_thread(Handshakes, self.identity, self._limits)
+        config = uvicorn_config(app, connections, self._limits, beside=self._handshakes)
         self._server = _Server(config)
         self._task = asyncio.create_task(self._server.serve(sockets=[listener]))
         while not self._server.started and not self._task.done():
@@ -219,7 +222,9 @@ class _Listener:
     async def close(self) -> None:
         assert self._server
         assert self._task
+        assert self._handshakes
         self._server.should_exit = True
+        self._handshakes.give_up_all()
         await self._task
 
 

@@ -7,7 +7,8 @@ from tests.gui.session import RESULT_SECONDS, wait
 from tests.gui.test_studio import TITLE, ready, studio  # noqa: F401
 
 pytestmark = [pytest.mark.gui, pytest.mark.panel]
-TOP = "image.get_layers()[0].get_id()"
+TOP = """(lambda layer: (lambda job: [layer.get_id(), job and [*job.get_data()]])(
+    layer.get_parasite("pentimento-job")))(image.get_layers()[0])"""  # a try takes over a layer
 
 
 class Hand:

@@ -3,6 +3,8 @@ another name by then: found by words, starred, shown, used, made again and varie
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from tests.gui.session import RESULT_SECONDS, wait
 from tests.gui.test_studio import OPEN, TITLE, WORDS, command, generate, open_panel, ready
@@ -64,11 +66,13 @@ def test_history_outlives_gimp_and_is_used_again(closing):
     gui.set_text(TITLE, "Prompt", "other words")
     find(gimp, "月亮 🌙", here=True)
     wait(lambda: LINE in rows(gimp), 30, "the job in the history")
-    gimp.keep_evidence("studio-history")
+    told = rows(gimp)
+    assert re.search(r"\b20\d\d-\d\d-\d\d \d\d:\d\d · 1\.00 · Starter model · 2 ×", told), told
     gui.press(TITLE, "Star")
     wait(lambda: gimp.jobs()[0]["starred"], 20, "the star")
     gui.click(TITLE, LINE)
     gui.widget_showing(TITLE, "Show")
+    gimp.keep_evidence("studio-history")
     assert len(gimp.layers()) == 2, "one click only chooses"
     gui.press(TITLE, "Show")
     assert gimp.wait_for_layers(3)[0]["box"] == box
@@ -76,6 +80,10 @@ def test_history_outlives_gimp_and_is_used_again(closing):
     wait(lambda: gui.is_shown(TITLE, "Result 2 of 2"), 30, "both small pictures")
     gui.press(TITLE, "Use Settings")
     assert gui.text(TITLE, "Prompt", "text") == WORDS
+    seed = made["images"][0]["seed"]
+    wait(lambda: gui.is_shown(TITLE, f"The seed is kept: {seed}"), 20, "what is said of the seed")
+    gui.press(TITLE, "New Seed")
+    wait(lambda: not gui.is_shown(TITLE, "New Seed"), 20, "seeds that are drawn again")
     gui.press(TITLE, "Keep")
     gui.press(TITLE, "Again")
     gimp.wait_for_layers(4)

@@ -47,6 +47,9 @@ def test_strokes_are_repainted_while_it_is_on(studio):  # noqa: F811
     assert len(studio.layers()) == 1, "nothing is on the canvas"
     wait(lambda: gui.sensitive(TITLE, "Keep This"), 30, "the picture of the stroke")
     studio.keep_evidence("studio-live")
+    gui.set_value(TITLE, "Live strength", 0.55)
+    asked = lambda: done(studio)[0]["record"]["request"]["strength"]  # noqa: E731
+    wait(lambda: asked() == 0.55, RESULT_SECONDS, "a picture of that strength")
     command(studio, "live")
     wait(lambda: not gui.is_shown(TITLE, "Live picture"), 30, "live painting off")
     wait(lambda: not [job for job in live_jobs(studio) if job["status"] == "running"], 60, "rest")

@@ -5,9 +5,11 @@ from __future__ import annotations
 
 import pytest
 from tests.gui.session import wait
+from tests.gui.steps import RECORD, TOLD
 from tests.gui.test_studio import TITLE, command, generate, ready, studio, undo  # noqa: F401
 
 pytestmark = [pytest.mark.gui, pytest.mark.panel]
+JOB = TOLD.format(found=RECORD.format(number=0)) + "['job']"
 
 
 @pytest.fixture
@@ -57,6 +59,8 @@ def test_discarding_and_undoing_that(four):
     first = top(four)
     four.gui.press(TITLE, "Discard")
     four.wait_for_layers(1)
+    wait(lambda: four.gui.is_shown(TITLE, "Result 1 of 4, discarded"), 20, "the mark")
+    four.keep_evidence("studio-discarded")
     undo(four)
     four.wait_for_layers(2)
     assert top(four) == first
@@ -74,21 +78,28 @@ def test_comparing_hides_the_result_and_is_nothing_to_undo(four):
     assert [what for what in left if "dirty" not in what] == []
 
 
-def test_the_next_try_at_the_place_takes_the_first_ones_place(four):
-    first = top(four)
-    number = "image.get_layers()[0].get_id()"  # its pixels cannot be read while it is replaced
-    before = four.read(number)
+def test_all_tries_at_a_place_are_one_step_to_undo(four):
+    first, before = top(four), four.jobs()[0]["id"]
+    ready(four, words="other “words” 🌙", count=2, steps=4)
     generate(four)
-    wait(
-        lambda: four.read(f"[{number} != {before}, len(image.get_layers())]") == [True, 2],
-        120,
-        "the next try in place of the first",
-    )
+    now = wait(lambda: (job := four.read(JOB)) != before and job, 120, "the next try")
+    assert now == four.jobs()[0]["id"]
     assert len(four.layers()) == 2
+    assert top(four) != first
     sources = {job["record"]["request"]["source"]["blob"] for job in four.jobs()[:2]}
     assert len(sources) == 1, "both start from the same picture"
+    wait(lambda: four.gui.is_shown(TITLE, "Result 2 of 2"), 60, "both small pictures")
+    switched(four, "2/2")
+    four.gui.press(TITLE, "Keep")
+    wait(lambda: four.gui.is_shown(TITLE, "Result 2 of 2, kept"), 20, "the mark")
     undo(four)
-    wait(lambda: top(four) == first, 20, "the first try again")
+    four.wait_for_layers(1)
+    left = four.differences(four.before)
+    assert [what for what in left if "dirty" not in what] == []
+    wait(lambda: four.gui.is_shown(TITLE, "Result 2 of 2"), 20, "no mark any more")
+    four.gui.keys("[0-9]x[0-9].*GIMP", "ctrl+y")
+    four.wait_for_layers(2)
+    assert top(four)[0].startswith("2/2"), "the one that was kept"
 
 
 def test_what_somebody_has_painted_on_stays(four):

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import pytest
 from tests.server.front import Front, until
 
+from pentimento.jobs.job import Pace
 from pentimento.schema import snapshot
 
 LEASE = 0.8  # s
@@ -44,13 +45,56 @@ def test_events_come_in_order_and_end_with_one_terminal_event(front):
     assert events[-1].data == front.job(job_id)
 
 
-def test_an_eta_is_told_from_the_second_step_on(front):
+def test_an_eta_is_told_from_the_third_step_on(front):
     job_id = front.start({"prompt": "slow", "steps": 10})
     with front.events(job_id) as stream:
         etas = [event.data["eta_seconds"] for event in stream.rest() if event.name == "step"]
-    assert all(eta is not None for eta in etas[-9:])
+    assert all(eta is not None for eta in etas[-8:])
     assert 0.1 < etas[-6] < 5
     assert etas[-1] == 0
+
+
+class Clock:
+    """Goes on by as much as it is told."""
+
+    def __init__(self):
+        self.now = 100.0
+
+    def __call__(self):
+        return self.now
+
+
+def paced(seconds, shares=1):
+    """What is left after each step that took so long, of so many steps."""
+    clock = Clock()
+    pace = Pace(clock)
+    told = []
+    for number, took in enumerate(seconds, start=1):
+        for share in range(1, shares + 1):
+            clock.now += took / shares
+            left = pace.remaining(number - 1 + share / shares, len(seconds))
+        told.append(left)
+    return told, pace.seconds_per_step
+
+
+@pytest.mark.parametrize("shares", [1, 3])
+def test_slow_first_steps_and_a_slower_second_pass_are_no_measure(shares):
+    told, each = paced([30, 9, *[1] * 18], shares)
+    assert told[:2] == [None, None]
+    assert told[2:] == pytest.approx([*range(17, -1, -1)])
+    assert each == pytest.approx(1)
+    told, _each = paced([5, 2, *[1] * 10, *[4] * 10], shares)
+    assert told[-5:] == pytest.approx([16, 12, 8, 4, 0])
+    assert paced([7, 2], shares)[1] == pytest.approx(2), "of few steps something is learned, too"
+
+
+def test_a_job_that_begins_again_is_measured_anew():
+    clock = Clock()
+    pace = Pace(clock)
+    for done in (1, 2, 3, 4, 1, 2, 3):
+        clock.now += 2
+        left = pace.remaining(done, 10)
+    assert left == 14
 
 
 def test_a_stream_resumes_where_it_broke_off(front):

@@ -35,6 +35,12 @@ class Ledger:
     def reference(self, layer: Any) -> LayerReference:
         return {"id": self.name_of(layer), "tattoo": layer.get_tattoo()}
 
+    @property
+    def new(self) -> bool:
+        """Whether one of its items has no name in the image yet."""
+        there = (item for item, _name in self._new.values() if item.is_valid())
+        return any(not name_of(item) for item in there)
+
     def write(self) -> None:
         """Items that are gone by now are left out: nothing can be found by them any more."""
         for item, name in self._new.values():

@@ -80,6 +80,11 @@ class Place:
         """The same place once the whole image was changed so; `box` belongs to the image then."""
         return replace(self, before=change)
 
+    @property
+    def has_all_names(self) -> bool:
+        """Whether nothing but the results' layers has to be written into the image."""
+        return self.ledger is None or not self.ledger.new
+
     def put(
         self,
         pictures: List[Picture],
@@ -294,6 +299,24 @@ def exchange(image, layer, picture: Picture, box: Box) -> None:
         layer.set_name(texts.line(picture.name))
         if picture.record:
             metadata.attach(layer, picture.record)
+
+
+def take_over(image, layer, picture: Picture, place: Place, mask: Optional[Mask]) -> None:
+    """Makes a result's layer that of another job, outside of the undo history: its pixels, its mask
+    and its place. A layer that is added by undo's redo is the one that it is by then."""
+    with _unrecorded(image):
+        fresh = new_layer(image, picture, place.box)
+        try:
+            if sources.extent(layer) != place.box:
+                layer.resize(place.box.width, place.box.height, 0, 0)
+                layer.set_offsets(place.box.x, place.box.y)
+            _copy(fresh, layer)
+        finally:
+            fresh.delete()
+        if layer.get_mask() is not None:
+            layer.remove_mask(Gimp.MaskApplyMode.DISCARD)
+        layer.set_name(texts.line(picture.name))
+        _dress(layer, picture, mask)
 
 
 def _copy(source, target) -> None:

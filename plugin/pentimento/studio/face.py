@@ -14,6 +14,7 @@ native.start()
 from gi.repository import GimpUi, GLib, Gtk, Pango
 
 import choices
+import dialogs.plan_words as plan_words
 import dialogs.rows as rows
 import options
 from client import no_lists
@@ -36,6 +37,7 @@ WIDTH, HEIGHT = 360, 1000  # px at first, as far as the screen has room for it
 LEAST_WIDTH = 320  # px
 FRAME = 60  # px for a window's frame
 NEGATIVE_LINES = 2
+COUNT_CHARACTERS = 2
 
 
 class Face:
@@ -127,6 +129,11 @@ class Face:
         native.when_closed(self.places.combo, lambda: self.places.fill(places))
         native.when_closed(self.styles, lambda: self.styles.fill_with(lists["styles"]))
 
+    def model_title(self, model: str) -> str:
+        """As people call it; models that the server does not have are told by their name."""
+        known = plan_words.model_of(self._lists["models"], model)
+        return str(known.get("title") or model) if known is not None else model
+
     def _place_changed(self, place: BackendEntry) -> None:
         if place["id"] == options.LOCAL:
             models = self._lists["models"]
@@ -188,24 +195,62 @@ class Face:
         return GLib.SOURCE_REMOVE
 
     def _body(self) -> Gtk.Box:
+        """What every try needs comes first, so that a low screen shows all of it: up to the
+        results."""
         fields = self.fields
         return rows.column_of(
             native.row_filling(native.label(_("_Image"), self.images), self.images),
             self.map,
             self.prompt,
             self._strength(),
-            self._source_row,
-            fields.row("style", self.styles),
-            fields.row("model", self.models),
-            fields.number("count"),
-            self.button,
+            self._go(),
+            self._kept_seed(),
             self.status,
-            self.live,
             self.queue,
             self.strip,
+            fields.row("model", self.models),
+            fields.row("style", self.styles),
+            self._source_row,
+            self.live,
             self.history,
             self._more(),
         )
+
+    def _go(self) -> Gtk.Box:
+        """The big button, and how many pictures it makes."""
+        count = self.fields.number("count", aligned=False, characters=COUNT_CHARACTERS)
+        spin = count.get_children()[1]
+        count.remove(spin)
+        spin.set_valign(Gtk.Align.CENTER)
+        row = native.row(spacing=native.SPACING)
+        row.pack_start(self.button, True, True, 0)
+        row.pack_start(Gtk.Label(label="×"), False, False, 0)
+        row.pack_start(spin, False, False, 0)
+        return row
+
+    def _kept_seed(self) -> Gtk.Box:
+        """Said as long as each run has the same seed, which Use Settings makes so."""
+        label = native.paragraph()
+        new = native.button(
+            _("New _Seed"), _("Each picture has a seed of its own again"), self._draw_seeds
+        )
+        row = native.row(spacing=native.SPACING)
+        row.pack_start(label, True, True, 0)
+        row.pack_start(new, False, False, 0)
+        config = self._panel.config
+
+        def follow(*_args: Any) -> None:
+            told = _("The seed is kept: {seed}").format(seed=config.get_property("seed"))
+            label.set_text(told)
+
+        config.connect("notify::seed", follow)
+        follow()
+        native.show_while(config, "random-seed", row, lambda drawn: not drawn)
+        native.name(row, _("Seed"))
+        return row
+
+    def _draw_seeds(self) -> None:
+        self._panel.config.set_property("random-seed", True)
 
     def _strength(self) -> Gtk.Box:
         """Its words need the whole width of the column."""

@@ -3,7 +3,7 @@ words, starred, and used again. Each page is asked for in a thread."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Dict, List, Optional, Tuple
+from typing import TYPE_CHECKING, Any, Callable, Dict, List, Optional, Tuple
 
 from gi.repository import Gdk, GLib, Gtk, Pango
 
@@ -11,6 +11,7 @@ import dialogs.native as native
 import dialogs.plan_words as plan_words
 import server
 import texts
+import times
 from actions import earlier
 from dialogs.background import Background
 from gimpio import identity
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from answers import Snapshot
 
 PAGE = 12  # jobs
+MOST_HEIGHT = 300  # px of the list; what is more scrolls between the search and the buttons
 SIDE = 56  # px of a thumbnail
 DELAY_MS = 250  # after the last letter
 WITH_PICTURES = ("txt2img", "img2img", "inpaint", "edit", "outpaint", "upscale")
@@ -55,6 +57,10 @@ class History(Gtk.Box):
             selection_mode=Gtk.SelectionMode.SINGLE, activate_on_single_click=False
         )
         native.name(self._list, _("Earlier jobs"))
+        self._scroll = Gtk.ScrolledWindow(propagate_natural_height=True)
+        self._scroll.set_policy(Gtk.PolicyType.NEVER, Gtk.PolicyType.AUTOMATIC)
+        self._scroll.set_max_content_height(MOST_HEIGHT)
+        self._scroll.add(self._list)
         self._list.connect("row-selected", lambda *_args: self._chosen())
         self._list.connect("row-activated", lambda _list, row: self._past.show(row.job))
         self._list.connect("key-press-event", self._pressed)
@@ -136,7 +142,8 @@ class History(Gtk.Box):
         if anew:
             self._list.foreach(Gtk.Widget.destroy)
         for job, thumbnail in jobs:
-            row = _Row(job, thumbnail, self._past)
+            row = _Row(job, thumbnail, self._past, self._panel.face.model_title)
+            native.dress(row, "pentimento-row")
             row.show_all()  # the list itself is shown where there is something in it
             self._list.add(row)
             if anew and chosen is not None and job["id"] == chosen["id"]:
@@ -148,7 +155,7 @@ class History(Gtk.Box):
             where = plan_words.destination(url)
             words += "\n" + _("The history is kept {where}.").format(where=where)
         self._say(words.strip())
-        self._list.set_visible(some)
+        self._scroll.set_visible(some)
         self._chosen()
 
     def _say(self, words: str) -> None:
@@ -177,9 +184,9 @@ class History(Gtk.Box):
     def _column(self) -> Gtk.Box:
         column = native.column()
         checks = native.row(self._here, self._stars, spacing=native.BORDER)
-        for part in (self._search, checks, self._words, self._list, self._more, self._buttons):
+        for part in (self._search, checks, self._words, self._scroll, self._more, self._buttons):
             column.pack_start(part, False, False, 0)
-        for hidden in (self._words, self._list, self._more, self._buttons):
+        for hidden in (self._words, self._scroll, self._more, self._buttons):
             hidden.show_all()
             hidden.set_no_show_all(True)
             hidden.hide()
@@ -216,14 +223,16 @@ class History(Gtk.Box):
 class _Row(Gtk.ListBoxRow):
     """One job."""
 
-    def __init__(self, job: Snapshot, thumbnail: bytes, past: Past) -> None:
+    def __init__(
+        self, job: Snapshot, thumbnail: bytes, past: Past, titled: Callable[[str], str]
+    ) -> None:
         super().__init__()
         self.job = job
         frame = Frame(SIDE, SIDE)
         frame.show_picture(pixbuf_of(thumbnail))
         title = texts.line(_asked(job).get("prompt", "")) or _("without words")
         words, facts = Gtk.Label(label=title, xalign=0), Gtk.Label(xalign=0)
-        facts.set_markup(f"<small>{GLib.markup_escape_text(told(job))}</small>")
+        facts.set_markup(f"<small>{GLib.markup_escape_text(told(job, titled))}</small>")
         text = native.column(2)
         text.set_valign(Gtk.Align.CENTER)
         for label in (words, facts):
@@ -240,7 +249,7 @@ class _Row(Gtk.ListBoxRow):
         box.pack_start(star, False, False, 0)
         self.add(box)
         self.set_tooltip_text(_asked(job).get("prompt", ""))
-        native.name(self, title, told(job))
+        native.name(self, title, told(job, titled))
 
     def _starred(self, button: Gtk.ToggleButton, past: Past) -> None:
         self.job["starred"] = button.get_active()
@@ -251,14 +260,14 @@ class _Row(Gtk.ListBoxRow):
         button.set_label("★" if button.get_active() else "☆")
 
 
-def told(job: Snapshot) -> str:
-    """When it was made, and with what."""
+def told(job: Snapshot, titled: Callable[[str], str]) -> str:
+    """When it was made, and with what; `titled` gives a model's title."""
     request = _asked(job)
     made = GLib.DateTime.new_from_iso8601(job["created_at"], GLib.TimeZone.new_utc())
     local = made.to_local() if made is not None else None
-    when = local.format("%x %H:%M") if local is not None else ""
+    when = local.format(times.pattern()) if local is not None else ""
     strength, count = request.get("strength"), len(job["images"])
-    parts = [when or "", str(request.get("model", ""))]
+    parts = [when or "", titled(str(request.get("model", "")))]
     if strength is not None and job["mode"] != "txt2img":
         parts.insert(1, f"{strength:.2f}")
     if count > 1:

@@ -7,7 +7,7 @@ import importlib
 from dataclasses import dataclass
 from typing import Any, Callable, Dict, List, Optional, Tuple
 
-from gi.repository import Gimp, GLib, Gtk
+from gi.repository import Gimp, GLib
 
 import dialogs.native as native
 import remembered
@@ -16,7 +16,7 @@ from actions.work import Begun
 from context import Context
 from errors import PluginError, Stopped
 from gimpio.progress import watched_by
-from i18n import _
+from i18n import _, ngettext
 from run import in_words
 from studio.results import SIDE, Made
 from studio.runs import Run
@@ -141,6 +141,8 @@ class Jobs:
         try:
             results, client = run.begun.results(run.outcome), run.begun.work.client
             self._show(results, client, run.id, started.spot, started.title, started.private)
+            if run.finishing:
+                self._panel.tell_fact(_what_was_kept(run))
         except Exception as error:
             self._panel.tell(in_words(self._panel.procedure, error))
         Gimp.displays_flush()
@@ -199,10 +201,23 @@ class Jobs:
         panel = self._panel
         cancelled = getattr(run.error, "code", "") == "cancelled"
         if run.stopping or cancelled:
-            panel.news.tell(_("Stopped. Nothing was changed."), Gtk.MessageType.INFO)
-            panel.news.bar.show_all()
+            panel.tell_fact(_("Stopped. Nothing was changed."))
             return
         try:
             raise run.error or PluginError("")
         except Exception as error:
             panel.tell(in_words(panel.procedure, error))
+
+
+def _what_was_kept(run: Run) -> str:
+    """After Stop and Keep."""
+    snapshot = run.outcome.snapshot
+    step, count = snapshot["record"]["request"].get("stopped_at"), len(snapshot["images"])
+    if not step:
+        told = _("Kept: it was finished already.")
+    else:
+        told = _("Kept as it was after step {step} of {steps}.").format(
+            step=step, steps=max(run.steps, step)
+        )
+    several = ngettext("{n} picture is there.", "{n} pictures are there.", count).format(n=count)
+    return f"{told} {several}" if run.begun.request.get("count", 1) > 1 else told

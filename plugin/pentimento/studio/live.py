@@ -31,7 +31,8 @@ if TYPE_CHECKING:
 LOOK_MS = 150
 SIDE = 128  # px of the picture that tells whether the image has changed
 SHOWN = (288, 216)  # px of the result in the panel
-STRENGTH = 0.3
+STRENGTH = 0.3  # at first
+LEAST = 0.05  # less would run no step
 STEPS = 12  # of which the strength lets a few run
 CLIENT = "gimp-live"  # the history is of jobs that somebody began by hand
 
@@ -68,7 +69,16 @@ class Live(Gtk.Box):
         self._keep = native.button(
             _("_Keep This"), _("Makes a layer of the live picture"), self._keep_this
         )
+        self._strength = Gtk.SpinButton.new_with_range(LEAST, 1, 0.05)
+        self._strength.set_value(STRENGTH)
+        text = _("Live str_ength")
+        tip = _("How much live painting changes; the strength above is the button's")
+        native.name(self._strength, text, tip)
+        self._strength.set_tooltip_text(tip)
         self._shown = native.column()
+        own = native.row(native.label(text, self._strength), spacing=native.SPACING)
+        own.pack_end(self._strength, False, False, 0)
+        self._shown.pack_start(own, False, False, 0)
         foot = native.row_filling(self._keep, self._rate)
         for part in (self._picture, foot):
             self._shown.pack_start(part, False, False, 0)
@@ -126,7 +136,8 @@ class Live(Gtk.Box):
         return GLib.SOURCE_CONTINUE
 
     def _values(self) -> Values:
-        values: Values = {**self._panel.values(), "strength": STRENGTH, "count": 1}
+        values: Values = {**self._panel.values(), "count": 1}
+        values["strength"] = round(self._strength.get_value(), 2)
         values.update({"random-seed": False, "seed": self._seed})
         values.update({"steps-preset": choices.CUSTOM, "steps": STEPS})
         return values

@@ -19,7 +19,7 @@ import dialogs.previews as previews
 from dialogs.drawing import copy, frame, put
 from i18n import _
 
-SIDE = 104  # px, of the map's longer side
+WIDTH, HEIGHT = 104, 72  # px, that the map fits into
 DARK, REST = (0, 0, 0), 150  # what is not selected, and its alpha (0..255)
 SHARE = 20  # looking at the image may take one part in so many of the time
 LEAST_SECONDS = 1.0  # between two looks at an image that nobody has pointed to
@@ -53,8 +53,8 @@ class Map(Gtk.Box):
         selected = not Gimp.Selection.is_empty(image)
         mask = image.get_selection() if selected else None
         seen = (
-            of_image(image, SIDE),
-            _look(mask.get_thumbnail_data(SIDE, SIDE)) if mask is not None else None,
+            _look(image.get_thumbnail_data(WIDTH, HEIGHT)),
+            _look(mask.get_thumbnail_data(WIDTH, HEIGHT)) if mask is not None else None,
         )
         cost = time.monotonic() - now
         self._again = now + max(LEAST_SECONDS, SHARE * cost)

@@ -27,6 +27,7 @@ from context import Context, values_of
 from dialogs.background import Background
 from dialogs.news import News
 from errors import NotPossible
+from gimpio import sources
 from gimpio.destination import Destination
 from i18n import _, ngettext
 from run import in_words
@@ -331,6 +332,10 @@ class Panel:
         self.news.tell(text, Gtk.MessageType.ERROR)
         self.news.bar.show_all()
 
+    def tell_fact(self, text: str) -> None:
+        self.news.tell(text, Gtk.MessageType.INFO)
+        self.news.bar.show_all()
+
     # Results
 
     def where(self) -> Tuple[Optional[Made], int]:
@@ -362,6 +367,7 @@ class Panel:
         Gimp.displays_flush()
 
     def mark_shown(self) -> None:
+        self.face.strip.follow_layers(_is_there)
         self.face.strip.mark(*self.where())
 
     def keep(self) -> None:
@@ -413,3 +419,8 @@ class Panel:
             self.ask_to_close()
             return True
         return False
+
+
+def _is_there(layer: Any) -> bool:
+    """In its image, and neither undone nor deleted."""
+    return layer.is_valid() and layer in sources.tree(layer.get_image())

@@ -13,7 +13,8 @@ from i18n import _
 from studio.pictures import Frame, pixbuf_of
 from studio.runs import AT_WORK, Run
 
-PREVIEW = 192  # px
+PREVIEW = 120, 80  # px, kept free from the beginning: nothing moves when the picture comes
+FINISH_CHARACTERS = 14  # in a line of a button that wraps
 
 
 class QueueView(Gtk.Box):
@@ -47,6 +48,7 @@ class QueueView(Gtk.Box):
         for number, run in enumerate(order):
             self.reorder_child(self._rows[run], number)
             self._rows[run].can_move(run in waiting[1:], run in waiting[:-1])
+            self._rows[run].come_first(number == 0)
         self._all.set_visible(len(order) > 1)
 
 
@@ -58,27 +60,37 @@ class _Row(Gtk.Box):
         title = Gtk.Label(label=run.title, xalign=0, ellipsize=Pango.EllipsizeMode.END)
         self._bar = Gtk.ProgressBar(show_text=True, ellipsize=Pango.EllipsizeMode.END)
         native.name(self._bar, _("Progress"))
-        self._frame = Frame(PREVIEW, PREVIEW * 3 // 4)
-        native.name(self._frame, _("Preview"))
-        self._frame.set_no_show_all(True)
+        self._frame = Frame(*PREVIEW)
+        native.name(self._frame, _("No preview yet"))
+        self._place = Gtk.Frame(shadow_type=Gtk.ShadowType.IN, valign=Gtk.Align.START)
+        self._place.add(self._frame)
         self._seen: Any = None
         self._finish = native.button(
             plain(_("Stop and _Keep")),
             _("Ends here and takes the picture as it is by now"),
             run.finish,
         )
+        words = self._finish.get_child()
+        assert isinstance(words, Gtk.Label)
+        words.set_line_wrap(True)
+        words.set_max_width_chars(FINISH_CHARACTERS)
+        words.set_justify(Gtk.Justification.CENTER)
         self._next = native.button(
             plain(_("_Next")), _("To be the next of those that wait"), run.next
         )
         self._up = self._mover("go-up-symbolic", _("Earlier"), _("Before the one above"), run, -1)
         self._down = self._mover("go-down-symbolic", _("Later"), _("After the one below"), run, 1)
         stop = native.button(plain(_("_Stop")), _("Ends this job; nothing is changed"), run.stop)
-        buttons = native.row(spacing=2)
-        for button in (stop, self._finish, self._next):
-            buttons.pack_start(button, True, True, 0)
+        waits = native.row(spacing=2)
+        waits.pack_start(self._next, True, True, 0)
         for button in (self._up, self._down):
-            buttons.pack_start(button, False, False, 0)
-        for part in (title, self._frame, self._bar, buttons):
+            waits.pack_start(button, False, False, 0)
+        self._buttons = native.row(spacing=2)
+        for way in (stop, self._finish, waits):
+            self._buttons.pack_start(way, True, True, 0)
+        below = native.row(self._place, spacing=native.SPACING)
+        below.pack_start(self._buttons, True, True, 0)
+        for part in (title, self._bar, below):
             self.pack_start(part, False, False, 0)
         self.show_all()
         self.update(run)
@@ -89,6 +101,12 @@ class _Row(Gtk.Box):
         button.set_tooltip_text(tooltip)
         button.connect("clicked", lambda _button: run.move(way))
         return button
+
+    def come_first(self, first: bool) -> None:
+        """The one at work, or the next to be, has the place for the preview from the beginning."""
+        self._place.set_visible(first)
+        ways = Gtk.Orientation.VERTICAL, Gtk.Orientation.HORIZONTAL
+        self._buttons.set_orientation(ways[0] if first else ways[1])
 
     def can_move(self, up: bool, down: bool) -> None:
         """Among those that wait."""
@@ -109,4 +127,4 @@ class _Row(Gtk.Box):
         if run.preview is not None and run.preview is not self._seen:
             self._seen = run.preview
             self._frame.show_picture(pixbuf_of(run.preview))
-            self._frame.show()
+            native.name(self._frame, _("Preview"))

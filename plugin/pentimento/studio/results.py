@@ -3,8 +3,8 @@ on the canvas, Return keeps it, Delete discards it."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any, Callable, List, Optional, Tuple
+from dataclasses import dataclass, field
+from typing import Any, Callable, Dict, List, Optional, Tuple
 
 from gi.repository import Gdk, Gtk, Pango
 
@@ -13,7 +13,11 @@ from actions.work import Results
 from i18n import _
 from studio.pictures import Frame, pixbuf_of
 
-SIDE = 64  # px of a thumbnail
+SIDE = 56  # px of a thumbnail
+SIDE_BY_SIDE = 4  # in the narrowest panel
+LEAST_HEIGHT, MOST_HEIGHT = 96, 220  # px of the pictures; more scroll under the buttons
+KEPT, DISCARDED = "kept", "discarded"
+FADED = 0.35  # opacity of what was discarded
 MOST = 24  # jobs whose pictures are kept at hand; the history has them all
 
 
@@ -26,6 +30,8 @@ class Made:
     spot: Tuple[Any, ...]
     title: str
     client: Any
+    marks: Dict[int, str] = field(default_factory=dict)  # what was decided, by number
+    kept: Dict[int, Any] = field(default_factory=dict)  # the layers of those that were kept
 
 
 class Strip(Gtk.Box):
@@ -39,7 +45,12 @@ class Strip(Gtk.Box):
         self._choosing = False
         self._buttons = self._make_buttons()
         self.pack_start(self._buttons, False, False, 0)
-        self.pack_start(self._rows, False, False, 0)
+        scroll = Gtk.ScrolledWindow(propagate_natural_height=True)
+        scroll.set_policy(Gtk.PolicyType.NEVER, Gtk.PolicyType.AUTOMATIC)
+        scroll.set_max_content_height(MOST_HEIGHT)
+        scroll.set_min_content_height(LEAST_HEIGHT)
+        scroll.add(self._rows)
+        self.pack_start(scroll, False, False, 0)
         native.name(self, _("Results"))
         self.show_all()
         self.set_no_show_all(True)
@@ -51,19 +62,13 @@ class Strip(Gtk.Box):
             selection_mode=Gtk.SelectionMode.SINGLE,
             homogeneous=True,
             max_children_per_line=8,
-            min_children_per_line=2,
+            min_children_per_line=min(SIDE_BY_SIDE, len(thumbnails)),
         )
         native.name(flow, made.title)
         count = len(made.results.pictures)
         for index, file in enumerate(thumbnails):
-            frame = Frame(SIDE, SIDE)
-            frame.show_picture(pixbuf_of(file))
-            child = Gtk.FlowBoxChild()
-            child.add(frame)
             words = _("Result {number} of {count}").format(number=index + 1, count=count)
-            native.name(child, words)
-            child.set_tooltip_text(made.results.pictures[index].name)
-            flow.add(child)
+            flow.add(_Thumbnail(file, words, made.results.pictures[index].name))
         flow.connect("selected-children-changed", lambda _flow: self._selected(made, flow))
         flow.connect("key-press-event", self._pressed)
         label = Gtk.Label(label=made.title, xalign=0, ellipsize=Pango.EllipsizeMode.END)
@@ -90,6 +95,9 @@ class Strip(Gtk.Box):
                     flow.select_child(child)
             else:
                 flow.unselect_all()
+            for number, thumbnail in enumerate(flow.get_children()):
+                assert isinstance(thumbnail, _Thumbnail)
+                thumbnail.mark(other.marks.get(number, ""))
         self._choosing = False
         for button in self._buttons.get_children():
             button.set_sensitive(made is not None)
@@ -140,8 +148,43 @@ class Strip(Gtk.Box):
             row.pack_start(button, True, True, 0)
         return row
 
+    def follow_layers(self, there: Callable[[Any], bool]) -> None:
+        """What was kept and is in its image no more was undone: nothing is decided about it."""
+        for made, _box, _flow in self._groups:
+            for number in [one for one, layer in made.kept.items() if not there(layer)]:
+                del made.kept[number]
+                made.marks.pop(number, None)
+
     def _keep(self) -> None:
         self._panel.keep()
 
     def _discard(self) -> None:
         self._panel.discard()
+
+
+class _Thumbnail(Gtk.FlowBoxChild):
+    """A small picture, and in its corner what was decided about it."""
+
+    def __init__(self, file: bytes, words: str, tooltip: str) -> None:
+        super().__init__()
+        self._words, self._tooltip = words, tooltip
+        self._frame = Frame(SIDE, SIDE)
+        self._frame.show_picture(pixbuf_of(file))
+        self._badge = Gtk.Label(halign=Gtk.Align.END, valign=Gtk.Align.END)
+        native.dress(self._badge, "pentimento-badge")
+        self._badge.set_no_show_all(True)
+        both = Gtk.Overlay()
+        both.add(self._frame)
+        both.add_overlay(self._badge)
+        self.add(both)
+        self.mark("")
+
+    def mark(self, what: str) -> None:
+        badge, words = {KEPT: ("✓", _("kept")), DISCARDED: ("✕", _("discarded"))}.get(
+            what, ("", "")
+        )
+        self._badge.set_text(badge)
+        self._badge.set_visible(bool(badge))
+        self._frame.set_opacity(FADED if what == DISCARDED else 1)
+        native.name(self, f"{self._words}, {words}" if words else self._words)
+        self.set_tooltip_text(f"{self._tooltip} ({words})" if words else self._tooltip)

@@ -41,6 +41,8 @@ class Run:
         self.outcome: Any = None
         self.error: Optional[Exception] = None
         self.stopping = False
+        self.finishing = False
+        self.steps = 0  # of a picture, as far as it was told
         self.position = LAST  # in the server's queue; 0 is at work
         self._client = begun.work.client
         self._background = background
@@ -62,6 +64,7 @@ class Run:
 
     def finish(self) -> None:
         """Stop and keep."""
+        self.finishing = True
         self._tell_server(self._client.finish)
 
     def next(self) -> None:
@@ -108,6 +111,8 @@ class Run:
             self.state = AT_WORK
         if progress is not None:
             self.text, self.fraction = progress
+        if event == "step":
+            self.steps = data["steps"]
         if data.get("queue_position") is not None:
             self.position = data["queue_position"]
         if self.state == AT_WORK:

@@ -1,5 +1,6 @@
 """The result that is on the canvas and not decided about yet: another one takes its place, until it
-is kept or discarded. The first one is one undo step; choosing among the others is none."""
+is kept or discarded. The first one is one undo step; choosing among the others, and the tries that
+follow at the same place, are none: one undo gives back what was there before the first."""
 
 from __future__ import annotations
 
@@ -7,7 +8,7 @@ import hashlib
 from typing import TYPE_CHECKING, Any, Dict, Optional, Tuple
 
 from gimpio import layers, pixels, sources
-from studio.results import Made
+from studio.results import DISCARDED, KEPT, Made
 from wire import Box
 
 if TYPE_CHECKING:
@@ -51,8 +52,14 @@ class Shown:
         place = made.results.place
         image = place.image
         old = self._replaced(image, made)
-        if old is not None and old.made is made:
-            layers.exchange(image, old.layer, made.results.pictures[index], place.box)
+        made.marks.pop(index, None)
+        made.kept.pop(index, None)
+        if old is not None and _can_take_over(old.made, made):
+            picture, mask = made.results.pictures[index], made.results.mask
+            if old.made is made:
+                layers.exchange(image, old.layer, picture, place.box)
+            else:
+                layers.take_over(image, old.layer, picture, place, mask)
             layers.show_unrecorded(image, old.layer, True)
             self._tries[image.get_id()] = _Try(old.layer, made, index)
             return {"layers": [old.layer], "image": image}
@@ -80,15 +87,17 @@ class Shown:
         """The try becomes an ordinary layer; False where there is none."""
         if self.layer_in(image) is None:
             return False
-        layer = self._tries.pop(image.get_id()).layer
-        layers.show_unrecorded(image, layer, True)
+        found = self._tries.pop(image.get_id())
+        layers.show_unrecorded(image, found.layer, True)
+        found.made.marks[found.index], found.made.kept[found.index] = KEPT, found.layer
         return True
 
     def discard(self, image: Any) -> bool:
         layer = self.layer_in(image)
         if layer is None:
             return False
-        del self._tries[image.get_id()]
+        found = self._tries.pop(image.get_id())
+        found.made.marks[found.index] = DISCARDED
         layers.show_unrecorded(image, layer, True)
         with layers.one_undo_step(image):
             image.remove_layer(layer)
@@ -101,6 +110,18 @@ class Shown:
             return False
         layers.show_unrecorded(image, layer, not original)
         return True
+
+
+def _can_take_over(old: Made, new: Made) -> bool:
+    """Whether a result of `new` can go into a layer of `old` without a step of its own: where it
+    changes nothing but that layer."""
+    if old is new:
+        return True
+    first, second = old.results, new.results
+    place = second.place
+    if place.destination != first.place.destination or place.before is not None:
+        return False
+    return first.story is None and second.story is None and place.has_all_names
 
 
 def _stamp(layer: Any) -> Tuple[Any, ...]:

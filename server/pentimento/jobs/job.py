@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
@@ -37,6 +37,8 @@ from pentimento.schema.task import Loading, Preview, Step
 from pentimento.schema.wording import stage_name
 
 KEPT_EVENTS = 512
+UNEVEN_STEPS = 2  # the first ones, which tell nothing of the others
+RECENT_STEPS = 5  # by which the rest is measured
 
 
 class Job:
@@ -183,25 +185,43 @@ class Job:
 
 
 class Pace:
-    """How fast steps follow each other; the first one includes preparations and does not count."""
+    """How fast steps follow each other. The first one includes preparations, the second one the
+    first preview, which is made after the first: neither counts once there is a third. What is left
+    goes on as the last few steps went, for a second pass works at another size."""
 
-    def __init__(self) -> None:
-        self._first: tuple[float, float] | None = None
-        self.seconds_per_step: float | None = None
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock  # seconds
+        self._ends: deque[tuple[float, float]] = deque(maxlen=RECENT_STEPS + 1)  # (s, steps done)
+        self._start: tuple[float, float] | None = None  # where measuring began
+        self._settled = False
+        self.seconds_per_step: float | None = None  # over all of them
         self.left: float | None = None  # s for the rest of the steps
 
     def remaining(self, done: float, total: int) -> float | None:
-        """Seconds for the steps that are left after `done` of `total`; None at the first."""
-        now = time.monotonic()
-        if self._first is None:
-            self._first = (now, done)
+        """Seconds for the steps that are left after `done` of `total`; None before the third has
+        ended."""
+        now = self._clock()
+        if self._ends and done < self._ends[-1][1]:  # begun again, with less memory
+            self._ends.clear()
+            self._settled = False
+        if done < 1 or (self._ends and done - self._ends[-1][1] < 1):
+            return self._left(now, done, total)
+        self._ends.append((now, done))
+        if len(self._ends) == UNEVEN_STEPS + 1 and not self._settled:
+            while len(self._ends) > 2:
+                self._ends.popleft()
+            self._settled = True
+        if len(self._ends) <= 2:
+            self._start = self._ends[0]
+        if self._start is not None and done > self._start[1]:
+            self.seconds_per_step = (now - self._start[0]) / (done - self._start[1])
+        return self._left(now, done, total)
+
+    def _left(self, now: float, done: float, total: int) -> float | None:
+        if not self._settled:
             return None
-        started, already = self._first
-        if done > already:
-            self.seconds_per_step = (now - started) / (done - already)
-        if self.seconds_per_step is None:
-            return None
-        self.left = round(self.seconds_per_step * (total - done), 2)
+        begun, before = self._ends[0]
+        self.left = round((now - begun) / (done - before) * (total - done), 2)
         return self.left
 
 

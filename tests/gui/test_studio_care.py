@@ -1,0 +1,52 @@
+"""What the studio panel shows where there is little room, and what it says of what it has done."""
+
+from __future__ import annotations
+
+import pytest
+from tests.gui.session import RESULT_SECONDS, wait
+from tests.gui.test_studio import TITLE, at_work, generate, ready, studio  # noqa: F401
+
+pytestmark = [pytest.mark.gui, pytest.mark.panel]
+LOW = 708  # px that a screen of 768 leaves to a window
+NARROW, USUAL = 320, 360  # px
+
+
+def place_of(gimp, name):
+    """Where a button is: (x, y, width, height)."""
+    return next(tuple(found[1:]) for found in gimp.gui.places(TITLE) if found[0] == name)
+
+
+def test_a_try_fits_a_low_screen_and_nothing_moves(studio):  # noqa: F811
+    gui = studio.gui
+    ready(studio, count=4, steps=60)
+    gui.press(TITLE, "More options", "toggle button")
+    gui.place(TITLE, 900, 0, USUAL, LOW)
+    generate(studio)
+    wait(lambda: gui.is_shown(TITLE, "Stop"), 30, "the job")
+    before = place_of(studio, "Stop")
+    at_work(studio)
+    wait(lambda: gui.is_shown(TITLE, "Preview"), RESULT_SECONDS, "a preview")
+    assert place_of(studio, "Stop") == before, "the preview's place was kept free"
+    studio.keep_evidence("studio-low-working")
+    for name in ("Prompt", "Strength", "Fill Selection", "Progress", "Stop", "Stop and Keep"):
+        assert gui.is_shown(TITLE, name), name
+    gui.press(TITLE, "Stop and Keep")
+    told = studio.wait_for_news(TITLE, "Kept as it was after step ")
+    assert "is there" in told or "are there" in told
+    gui.place(TITLE, 900, 0, USUAL, 1240)
+    ready(studio, count=4, steps=2)
+    generate(studio)
+    wait(lambda: gui.is_shown(TITLE, "Result 4 of 4"), RESULT_SECONDS, "four results")
+    ready(studio, words="seen while the strip is full", count=1, steps=200)
+    gui.press(TITLE, "More options", "toggle button")
+    gui.place(TITLE, 900, 0, USUAL, LOW)
+    generate(studio)
+    at_work(studio)
+    studio.keep_evidence("studio-low-strip")
+    for name in ("Prompt", "Strength", "Stop", "Keep", "Result 4 of 4"):
+        assert gui.is_shown(TITLE, name), name
+    gui.place(TITLE, 900, 0, NARROW, LOW)
+    wait(lambda: gui.cut(TITLE) == [], 20, "everything within the narrow column")
+    studio.keep_evidence("studio-low-narrow")
+    gui.press(TITLE, "Stop")
+    studio.wait_for_news(TITLE, "Stopped", 30)

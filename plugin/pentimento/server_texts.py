@@ -187,6 +187,10 @@ MODELS = (
     N_("Pictures in 4 steps, with writing in them."),
     N_("Illustration in many styles, with negative prompts."),
     N_("Writing in pictures, and very close to the prompt; slow."),
+    N_("Pictures with much writing, English and Chinese, in 8 steps."),
+    N_("Pictures with much writing, English and Chinese, in full quality."),
+    N_("Varied styles, photographic and drawn, in 8 steps."),
+    N_("What LoRAs for Krea 2 are trained on; more variety than Turbo, and slower."),
     N_("Changes a picture by instruction."),
     N_("Draws the maps for depth and normals from a picture."),
     N_("Finds the people whose pose is drawn; needs ViTPose as well."),
@@ -208,6 +212,10 @@ LICENCES = (
         "dollars; others need a licence from Stability AI."
     ),
     N_("For purposes that earn no money only; other use needs a licence from Black Forest Labs."),
+    N_(
+        "Free for private use and for companies below a yearly revenue of one million US dollars; "
+        "others need a licence from Krea."
+    ),
 )
 STYLES = (  # the names of those that come along
     N_("Blueprint"),

@@ -68,4 +68,6 @@ ARCHITECTURES = (
     "z-image",
     "qwen-image",
     "chroma",
+    "ernie-image",
+    "krea2",
 )

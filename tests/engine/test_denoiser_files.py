@@ -34,7 +34,7 @@ from pentimento.models.weights import layouts
 
 SIDE = 64
 # the conversion of the others from their authors' layout is for their true width alone
-AUTHORS = ("sd15", "sdxl", "sd3", "flux2-klein", "z-image")
+AUTHORS = ("sd15", "sdxl", "sd3", "flux2-klein", "z-image", "krea2")
 HALF_STEP = 2**-4  # of a number with three bits after the first one, relative
 Paint = Callable[..., Outcome]
 
@@ -128,7 +128,7 @@ def test_flux_and_chroma_in_their_authors_layout_have_the_right_shapes(
     assert found == {name: weight.shape for name, weight in model.state_dict().items()}
 
 
-@pytest.mark.parametrize("family", ["sdxl", "qwen-image"])
+@pytest.mark.parametrize("family", ["sdxl", "qwen-image", "ernie-image"])
 def test_a_file_in_diffusers_layout_may_have_comfyuis_prefix(place: Path, family: str) -> None:
     file = write_denoiser(place / family, place / "mine.st", family, "diffusers", COMFYUI)
     assert_same_weights(file, family, place / family)
@@ -157,7 +157,7 @@ def test_gguf_in_full_precision_paints_the_same_and_packed_nearly(
     )
 
 
-@pytest.mark.parametrize("family", ["z-image", "sd3", "flux2-klein"])
+@pytest.mark.parametrize("family", ["z-image", "sd3", "flux2-klein", "krea2"])
 def test_packed_matrices_in_the_authors_layout_are_taken_apart(place: Path, family: str) -> None:
     base = place / family
     theirs = original(weights_of(base), family, base)

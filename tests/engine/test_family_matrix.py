@@ -61,6 +61,8 @@ ROWS = {
     "z-image": Row("z-image", two_of("z-image"), "z-image-union"),
     "qwen-image": Row("qwen-image", two_of("qwen-image"), "qwen-canny"),
     "chroma": Row("chroma", two_of("chroma")),
+    "ernie-image": Row("ernie-image", two_of("ernie-image")),
+    "krea2": Row("krea2", two_of("krea2")),
 }
 every = pytest.mark.parametrize("model", ROWS)
 

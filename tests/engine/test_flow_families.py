@@ -9,24 +9,38 @@ import pytest
 import torch
 from diffusers import DiffusionPipeline
 from tests.engine.bench import Bench
-from tests.support.tiny_flow_models import VARIANTS, WRITERS
+from tests.support.tiny_flow_models import VARIANTS, WRITERS, write_krea2
 
 from pentimento.engine.architectures import FAMILIES
+from pentimento.engine.worker import Worker
 from pentimento.models.library.registry import Registry
 
+PATCHED_VAES = ("flux2-klein", "ernie-image")
+BEGINS_AT_0 = {"krea2": 1}  # what its pipeline calls 0 is 1 for all others
 WIDTH, HEIGHT, STEPS, SEED = 96, 64, 4, 7
 
 
 @pytest.mark.parametrize("model", WRITERS | VARIANTS)
-def test_paints_what_diffusers_itself_paints(
-    bench: Bench, model: str, data_dir: Path, registry: Registry
-) -> None:
+def test_paints_what_diffusers_itself_paints(bench: Bench, model: str, data_dir: Path) -> None:
     """The same noise through the family's own pipeline, with its own scheduler, text encoders and
     VAE: noise levels, tokens, guidance and the scaling of latents are all in this comparison."""
-    family = FAMILIES[registry.get(model).family]
-    pipe = DiffusionPipeline.from_pretrained(data_dir / "models" / model)
+    assert_the_same(bench, model, data_dir)
+
+
+def test_krea_2_turbo_has_a_shift_of_its_own(worker: Worker, tmp_path: Path) -> None:
+    """A folder beside Raw, of which all else is the same: nothing but its index tells."""
+    torch.manual_seed(0)
+    write_krea2(tmp_path / "models" / "turbo", distilled=True)
+    registry = Registry(tmp_path)
+    assert registry.get("turbo").default_guidance == 1.0
+    assert_the_same(Bench(worker, registry, tmp_path), "turbo", tmp_path)
+
+
+def assert_the_same(bench: Bench, model: str, data: Path) -> None:
+    family = FAMILIES[bench.registry.get(model).family]
+    pipe = DiffusionPipeline.from_pretrained(data / "models" / model)
     pipe.set_progress_bar_config(disable=True)
-    channels, factor = (32, 16) if model == "flux2-klein" else (pipe.vae.config.get("z_dim"), 8)
+    channels, factor = (32, 16) if model in PATCHED_VAES else (pipe.vae.config.get("z_dim"), 8)
     channels = channels or pipe.vae.config.latent_channels
     shape = (1, channels, HEIGHT // factor, WIDTH // factor)
     noise = torch.randn(shape, generator=torch.Generator().manual_seed(SEED))
@@ -36,9 +50,10 @@ def test_paints_what_diffusers_itself_paints(
     if model == "sd3":  # its pipeline alone spends the last step on next to nothing
         words["sigmas"] = [1 - step / STEPS for step in range(STEPS)]
     guidance = "true_cfg_scale" if model == "qwen-image" else "guidance_scale"
+    asked = 3.5 - BEGINS_AT_0.get(family.name, 0)
     wanted = pipe(
         **words,
-        **{guidance: 3.5},
+        **{guidance: asked},
         latents=family.start(noise),
         num_inference_steps=STEPS,
         width=WIDTH,

@@ -81,6 +81,8 @@ def test_a_folder_tells_what_is_not_used(place: Path, paint: Paint, part: str) -
         assert params["example"] in STRANGE
 
 
-@pytest.mark.parametrize("model", ["sdxl", "sd3", "flux", "flux2-klein", "qwen-image", "z-image"])
+@pytest.mark.parametrize(
+    "model", ["sdxl", "sd3", "flux", "flux2-klein", "qwen-image", "z-image", "krea2"]
+)
 def test_whole_folders_tell_nothing(place: Path, paint: Paint, model: str) -> None:
     assert told(paint(model)) == []

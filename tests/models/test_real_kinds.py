@@ -180,9 +180,9 @@ MIDDLE = {f"{UNET}middle_block.0.in_layers.0.weight": [1280]}
 REFUSED: dict[str, tuple[Shapes, str, str]] = {  # weights, their type, and what is said
     "SSD-1B": (SDXL | MIDDLE, "F16", "SSD-1B and Segmind Vega, which are not supported; take an"),
     "FLUX.1 Canny": (flux(128), "BF16", "not supported; take a ControlNet for FLUX.1"),
-    "Krea 2": (
-        {"text_fusion.layerwise_blocks.0.norm1.weight": [2560]},
-        *("BF16", "of krea2, which is not supported; these are: sd15, sdxl, flux"),
+    "Kandinsky 5": (
+        {"text_transformer_blocks.0.self_attention.to_query.weight": [1792, 1792]},
+        *("BF16", "of kandinsky5, which is not supported; these are: sd15, sdxl, flux"),
     ),
     "nvfp4": (
         QWEN | {"transformer_blocks.0.img_mod.1.weight_scale_2": []},

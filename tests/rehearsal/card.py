@@ -19,7 +19,7 @@ from unittest import mock
 
 import numpy as np
 import torch
-from diffusers import QwenImagePipeline
+from diffusers import ErnieImagePipeline, QwenImagePipeline
 from safetensors import safe_open
 from safetensors.torch import load_file
 from tests.rehearsal import true_size
@@ -54,6 +54,8 @@ def register() -> torch.device:
     """The device, known to torch from here on for as long as the process lives."""
     if torch._C._get_privateuse1_backend_name() != NAME:
         backend_registration._setup_privateuseone_for_python_backend(NAME)
+        module: Any = getattr(torch, NAME)
+        module.get_amp_supported_dtype = lambda: [torch.bfloat16, torch.float16]
     return torch.device(NAME, 0)
 
 
@@ -224,6 +226,7 @@ class Stage:
                 (nn.Module, "_apply", _apply),
                 (torch, "tensor", _tensor),
                 (QwenImagePipeline, "_extract_masked_hidden", _all_words),
+                (ErnieImagePipeline, "_pad_text", staticmethod(_padded)),
                 (torch.inference_mode, "__enter__", lambda _: None),
                 (torch.inference_mode, "__exit__", lambda *_: None),
                 (nn.functional, "scaled_dot_product_attention", _attention),
@@ -251,6 +254,19 @@ def _all_words(_: Any, hidden: torch.Tensor, mask: torch.Tensor) -> list[torch.T
     if mask.device.type != "cpu":
         same_place(hidden, mask)
     return list(hidden)
+
+
+def _padded(
+    text_hiddens: list[torch.Tensor], device: torch.device, dtype: torch.dtype, text_in_dim: int
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Prompts of several lengths as one tensor, and their lengths, which the pipeline asks the
+    card for."""
+    lengths = [len(words) for words in text_hiddens]
+    rows = [
+        nn.functional.pad(words.to(device, dtype), (0, 0, 0, max(lengths) - len(words)))
+        for words in text_hiddens
+    ]
+    return torch.stack(rows), torch.tensor(lengths, device=device)
 
 
 class _Opened:

@@ -26,7 +26,11 @@ SMALL = {  # GiB of weights at one time: less than the denoiser, more than each 
     "sdxl": 2.0,
 }
 HALF = {"sd15": torch.float16, "sdxl": torch.float16}  # on cards before Ampere
-PLAIN_VAES = ("sd15", "flux2-klein-4b")  # whose configuration asks for no more than half
+PLAIN_VAES = (
+    "sd15",
+    "flux2-klein-4b",
+    "ernie-image",
+)  # whose configuration asks for no more than half
 REHEARSED = list(true_size.MODELS)
 
 

@@ -20,7 +20,7 @@ import diffusers
 import torch
 import transformers
 from safetensors.torch import save_file
-from tests.support.tiny_flow_models import _qwen_tokenizer, _t5_tokenizer
+from tests.support.tiny_flow_models import _qwen_tokenizer, _t5_tokenizer, any_tokenizer
 from tests.support.tiny_models import clip_tokenizer
 from torch import nn
 from torch.utils._python_dispatch import _disable_current_modes
@@ -81,12 +81,50 @@ QWEN25_VL_7B: Config = {
         "out_hidden_size": 3584,
     },
 }
+MINISTRAL_3B: Config = {  # of baidu/ERNIE-Image; what is left out as its classes have it
+    "text_config": {
+        "model_type": "mistral",
+        "hidden_size": 3072,
+        "intermediate_size": 9216,
+        "num_hidden_layers": 26,
+        "num_attention_heads": 32,
+        "num_key_value_heads": 8,
+        "head_dim": 128,
+        "vocab_size": 131072,
+    },
+    "vision_config": {"model_type": "pixtral"},
+}
+QWEN3_VL_4B: Config = {  # of Qwen/Qwen3-VL-4B-Instruct
+    "text_config": {
+        "hidden_size": 2560,
+        "intermediate_size": 9728,
+        "num_hidden_layers": 36,
+        "num_attention_heads": 32,
+        "num_key_value_heads": 8,
+        "head_dim": 128,
+        "vocab_size": 151936,
+        "rope_scaling": {
+            "mrope_interleaved": True,
+            "mrope_section": [24, 20, 20],
+            "rope_type": "default",
+        },
+    },
+    "vision_config": {
+        "depth": 24,
+        "hidden_size": 1024,
+        "intermediate_size": 4096,
+        "num_heads": 16,
+        "out_hidden_size": 2560,
+        "deepstack_visual_indexes": [5, 11, 17],
+    },
+}
 SHIFTING: Config = {"shift": 3.0, "use_dynamic_shifting": True}
 FLOW = "FlowMatchEulerDiscreteScheduler"
 TOKENIZERS: dict[str, Callable[[], Any]] = {
     "CLIPTokenizer": clip_tokenizer,
     "T5Tokenizer": _t5_tokenizer,
     "Qwen2Tokenizer": _qwen_tokenizer,
+    "TokenizersBackend": any_tokenizer,
 }
 
 
@@ -228,6 +266,37 @@ MODELS: dict[str, Model] = {
         },
         {"tokenizer": "Qwen2Tokenizer"},
         SHIFTING | {"shift_terminal": 0.02},
+    ),
+    "ernie-image": Model(
+        "ernie-image",
+        "ErnieImagePipeline",
+        {
+            "transformer": (
+                "ErnieImageTransformer2DModel",
+                {
+                    "hidden_size": 4096,
+                    "num_attention_heads": 32,
+                    "num_layers": 36,
+                    "ffn_hidden_size": 12288,
+                    "text_in_dim": 3072,
+                },
+            ),
+            "vae": ("AutoencoderKLFlux2", {}),
+            "text_encoder": ("Mistral3Model", MINISTRAL_3B),
+        },
+        {"tokenizer": "TokenizersBackend"},
+        {"shift": 4.0},
+    ),
+    "krea2-raw": Model(
+        "krea2",
+        "Krea2Pipeline",
+        {
+            "transformer": ("Krea2Transformer2DModel", {}),  # true size by default
+            "vae": ("AutoencoderKLQwenImage", {}),
+            "text_encoder": ("Qwen3VLModel", QWEN3_VL_4B),
+        },
+        {"tokenizer": "Qwen2Tokenizer"},
+        {"use_dynamic_shifting": True, "max_image_seq_len": 6400},
     ),
 }
 

@@ -83,6 +83,28 @@ RENAMES = {  # family -> patterns of diffusers' names and what the authors call 
         (r"ff\.linear_out", "img_mlp.2"),
         *BLOCKS,
     ],
+    "krea2": [
+        (r"^img_in", "first"),
+        (r"^time_embed\.linear_1", "tmlp.0"),
+        (r"^time_embed\.linear_2", "tmlp.2"),
+        (r"^time_mod_proj", "tproj.1"),
+        (r"^txt_in\.norm\.weight", "txtmlp.0.scale"),
+        (r"^txt_in\.linear_1", "txtmlp.1"),
+        (r"^txt_in\.linear_2", "txtmlp.3"),
+        (r"^text_fusion", "txtfusion"),
+        (r"^transformer_blocks", "blocks"),
+        (r"^final_layer\.linear", "last.linear"),
+        (r"^final_layer\.norm\.weight", "last.norm.scale"),
+        (r"^final_layer\.scale_shift_table", "last.modulation.lin"),
+        (r"attn\.to_([qkv])", r"attn.w\1"),
+        (r"attn\.to_out\.0", "attn.wo"),
+        (r"attn\.to_gate", "attn.gate"),
+        (r"attn\.norm_([qk])\.weight", r"attn.qknorm.\1norm.scale"),
+        (r"\.ff\.", ".mlp."),
+        (r"norm1\.weight", "prenorm.scale"),
+        (r"norm2\.weight", "postnorm.scale"),
+        (r"scale_shift_table", "mod.lin"),
+    ],
     "sd3": [
         (r"^pos_embed\.pos_embed", "pos_embed"),
         (r"^pos_embed\.proj", "x_embedder.proj"),
@@ -143,8 +165,14 @@ def original(found: Weights, family: str, model: Path) -> Weights:
 
         config = UNet2DConditionModel.from_pretrained(model / "unet").config
         return {unet_name(config, name): weight for name, weight in found.items()}
-    if family not in FUSED:  # Qwen-Image's authors use diffusers' names
+    if family not in RENAMES:  # whose authors use diffusers' names
         return found
+    if family not in FUSED:
+        flat = re.compile(r"^transformer_blocks.*scale_shift_table")
+        return {
+            _renamed(name, family): weight.flatten() if flat.match(name) else weight
+            for name, weight in found.items()
+        }
     changed: Weights = {}
     for name, weight in found.items():
         if told := QKV.search(name):

@@ -131,7 +131,6 @@ def write_z_image(folder: Path) -> Path:
 def write_flux2_klein(folder: Path) -> Path:
     """With 28 layers in its text encoder: the pipeline reads the 9th, the 18th and the 27th."""
     import diffusers
-    import torch
     from transformers import Qwen3ForCausalLM
 
     transformer = diffusers.Flux2Transformer2DModel(
@@ -146,21 +145,10 @@ def write_flux2_klein(folder: Path) -> Path:
         axes_dims_rope=(4, 4, 4, 4),
         guidance_embeds=False,
     )
-    autoencoder = diffusers.AutoencoderKLFlux2(
-        down_block_types=("DownEncoderBlock2D",) * 4,
-        up_block_types=("UpDecoderBlock2D",) * 4,
-        block_out_channels=(8, 8, 8, 8),
-        layers_per_block=1,
-        latent_channels=8,
-        norm_num_groups=4,
-        sample_size=32,
-    )
-    autoencoder.bn.running_mean.copy_(torch.linspace(-0.2, 0.2, 32))
-    autoencoder.bn.running_var.copy_(torch.linspace(0.5, 2, 32))
     pipe = diffusers.Flux2KleinPipeline(
         transformer=transformer,
         scheduler=diffusers.FlowMatchEulerDiscreteScheduler(**SHIFTING),
-        vae=autoencoder,
+        vae=_flux2_vae(),
         text_encoder=Qwen3ForCausalLM(_qwen3(layers=28)),
         tokenizer=_qwen_tokenizer(),
     )
@@ -180,23 +168,102 @@ def write_qwen_image(folder: Path) -> Path:
         joint_attention_dim=16,
         axes_dims_rope=(8, 4, 4),
     )
-    autoencoder = diffusers.AutoencoderKLQwenImage(
-        base_dim=24,
-        z_dim=4,
-        dim_mult=[1, 1, 2, 2],
-        num_res_blocks=1,
-        temperal_downsample=[False, True, True],
-        latents_mean=[0.1, -0.1, 0.0, 0.2],
-        latents_std=[1.0, 2.0, 0.5, 1.0],
-    )
     pipe = diffusers.QwenImagePipeline(
         transformer=transformer,
         scheduler=diffusers.FlowMatchEulerDiscreteScheduler(**SHIFTING, shift_terminal=0.02),
-        vae=autoencoder,
+        vae=_qwen_vae(),
         text_encoder=qwen_vl(
             hidden_size=16, vision_start_token_id=2, vision_end_token_id=3, vision_token_id=4
         ),
         tokenizer=_qwen_tokenizer(),
+    )
+    return save(pipe, folder)
+
+
+def write_ernie_image(folder: Path) -> Path:
+    import diffusers
+    import torch
+    from transformers import Mistral3Config, Mistral3Model
+
+    transformer = diffusers.ErnieImageTransformer2DModel(
+        hidden_size=32,
+        num_attention_heads=2,
+        num_layers=2,
+        ffn_hidden_size=48,
+        in_channels=32,
+        out_channels=32,
+        text_in_dim=16,
+        rope_axes_dim=(8, 4, 4),
+    )
+    with torch.no_grad():  # made as zeros
+        for layer in (transformer.final_linear, transformer.adaLN_modulation[-1]):
+            layer.weight.normal_(0, 0.1)
+            layer.bias.normal_(0, 0.1)
+    config = Mistral3Config(
+        text_config={
+            "model_type": "mistral",
+            "hidden_size": 16,
+            "intermediate_size": 16,
+            "num_hidden_layers": 2,
+            "num_attention_heads": 2,
+            "num_key_value_heads": 2,
+            "head_dim": 8,
+            "vocab_size": 300,
+        },
+        vision_config={
+            "model_type": "pixtral",
+            "hidden_size": 16,
+            "intermediate_size": 16,
+            "num_hidden_layers": 1,
+            "num_attention_heads": 2,
+            "head_dim": 8,
+            "image_size": 32,
+        },
+    )
+    pipe = diffusers.ErnieImagePipeline(
+        transformer=transformer,
+        scheduler=diffusers.FlowMatchEulerDiscreteScheduler(shift=4.0),
+        vae=_flux2_vae(),
+        text_encoder=Mistral3Model(config),
+        tokenizer=any_tokenizer(),
+    )
+    return save(pipe, folder)
+
+
+def write_krea2(folder: Path, *, distilled: bool = False) -> Path:
+    """With 36 layers in its text encoder, twelve of which the pipeline reads."""
+    import diffusers
+    import torch
+
+    transformer = diffusers.Krea2Transformer2DModel(
+        in_channels=16,
+        num_layers=2,
+        attention_head_dim=16,
+        num_attention_heads=2,
+        num_key_value_heads=1,
+        intermediate_size=48,
+        timestep_embed_dim=32,
+        text_hidden_dim=16,
+        text_num_attention_heads=2,
+        text_num_key_value_heads=2,
+        text_intermediate_size=24,
+        num_layerwise_text_blocks=1,
+        num_refiner_text_blocks=1,
+        axes_dims_rope=(4, 6, 6),
+    )
+    with torch.no_grad():  # made as zeros
+        for name, weight in transformer.named_parameters():
+            if name.endswith("scale_shift_table"):
+                weight.normal_(0, 0.1)
+    pipe = diffusers.Krea2Pipeline(
+        transformer=transformer,
+        scheduler=diffusers.FlowMatchEulerDiscreteScheduler(
+            use_dynamic_shifting=True, max_image_seq_len=6400
+        ),
+        vae=_qwen_vae(),
+        text_encoder=_qwen3_vl(layers=36),
+        tokenizer=_qwen_tokenizer(),
+        is_distilled=distilled,
     )
     return save(pipe, folder)
 
@@ -208,6 +275,8 @@ WRITERS: dict[str, Callable[[Path], Path]] = {
     "z-image": write_z_image,
     "qwen-image": write_qwen_image,
     "chroma": write_chroma,
+    "ernie-image": write_ernie_image,
+    "krea2": write_krea2,
 }
 VARIANTS: dict[str, Callable[[Path], Path]] = {  # of families that are there already
     "flux-schnell": partial(write_flux, guided=False),
@@ -221,6 +290,38 @@ def _flow_vae(channels: int) -> Any:
         latent_channels=channels,
         use_quant_conv=False,
         use_post_quant_conv=False,
+    )
+
+
+def _flux2_vae() -> Any:
+    import diffusers
+    import torch
+
+    autoencoder = diffusers.AutoencoderKLFlux2(
+        down_block_types=("DownEncoderBlock2D",) * 4,
+        up_block_types=("UpDecoderBlock2D",) * 4,
+        block_out_channels=(8, 8, 8, 8),
+        layers_per_block=1,
+        latent_channels=8,
+        norm_num_groups=4,
+        sample_size=32,
+    )
+    autoencoder.bn.running_mean.copy_(torch.linspace(-0.2, 0.2, 32))
+    autoencoder.bn.running_var.copy_(torch.linspace(0.5, 2, 32))
+    return autoencoder
+
+
+def _qwen_vae() -> Any:
+    import diffusers
+
+    return diffusers.AutoencoderKLQwenImage(
+        base_dim=24,
+        z_dim=4,
+        dim_mult=[1, 1, 2, 2],
+        num_res_blocks=1,
+        temperal_downsample=[False, True, True],
+        latents_mean=[0.1, -0.1, 0.0, 0.2],
+        latents_std=[1.0, 2.0, 0.5, 1.0],
     )
 
 
@@ -255,6 +356,13 @@ def _qwen_tokenizer() -> Any:
     return tokenizer
 
 
+def any_tokenizer() -> Any:
+    """Of the class that reads whatever a tokenizer.json describes."""
+    from transformers import TokenizersBackend
+
+    return TokenizersBackend(tokenizer_object=_qwen_tokenizer()._tokenizer, model_max_length=512)
+
+
 def _qwen3(layers: int) -> Any:
     from transformers import Qwen3Config
 
@@ -267,6 +375,37 @@ def _qwen3(layers: int) -> Any:
         vocab_size=300,
         max_position_embeddings=512,
     )
+
+
+def _qwen3_vl(layers: int) -> Any:
+    from transformers import Qwen3VLConfig, Qwen3VLModel
+
+    config = Qwen3VLConfig(
+        text_config={
+            "hidden_size": 16,
+            "intermediate_size": 16,
+            "num_hidden_layers": layers,
+            "num_attention_heads": 2,
+            "num_key_value_heads": 2,
+            "head_dim": 8,
+            "rope_scaling": {
+                "mrope_interleaved": True,
+                "mrope_section": [2, 1, 1],
+                "rope_type": "default",
+            },
+            "vocab_size": 300,
+        },
+        vision_config={
+            "depth": 1,
+            "hidden_size": 16,
+            "intermediate_size": 16,
+            "num_heads": 2,
+            "out_hidden_size": 16,
+            "num_position_embeddings": 16,
+            "deepstack_visual_indexes": [0],
+        },
+    )
+    return Qwen3VLModel(config)
 
 
 def qwen_vl(**more: int) -> Any:

@@ -79,6 +79,8 @@ class Architecture(StrEnum):
     Z_IMAGE = "z-image"
     QWEN_IMAGE = "qwen-image"
     CHROMA = "chroma"
+    ERNIE_IMAGE = "ernie-image"
+    KREA2 = "krea2"
 
 
 SAMPLERS = tuple(Sampler)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from pentimento.engine.architectures import piped
 from pentimento.engine.architectures.base import FamilyAdapter
 from pentimento.engine.architectures.flux import Chroma, Flux
 from pentimento.engine.architectures.flux2 import Flux2Klein
+from pentimento.engine.architectures.piped import Piped
 from pentimento.engine.architectures.qwen_image import QwenImage
 from pentimento.engine.architectures.sd3 import SD3
 from pentimento.engine.architectures.stable_diffusion import SD15, SDXL
@@ -22,5 +24,7 @@ FAMILIES: dict[str, FamilyAdapter] = {
         ZImage(rows.Z_IMAGE),
         QwenImage(rows.QWEN_IMAGE),
         Chroma(rows.CHROMA),
+        Piped(rows.ERNIE_IMAGE, piped.ERNIE_IMAGE),
+        Piped(rows.KREA2, piped.KREA2),
     )
 }

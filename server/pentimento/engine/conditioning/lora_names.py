@@ -67,6 +67,7 @@ XLABS: dict[str, Fused] = {  # of its attention processors: 1 for the picture, 2
     "proj_lora2": ("attn.to_add_out",),
 }
 XLABS_SINGLE: dict[str, Fused] = {"qkv": QKV, "proj": ("proj_out",)}
+KREA2_ATTENTION = {"wq": "to_q", "wk": "to_k", "wv": "to_v", "wo": "to_out.0", "gate": "to_gate"}
 SINGLE: dict[str, Fused] = {"linear1": (*QKV, "proj_mlp"), "linear2": ("proj_out",)}
 
 
@@ -78,6 +79,12 @@ def _time(prefix: str) -> dict[str, Fused]:
         for theirs, ours in embedders.items()
         for layer, number in (("in_layer", 1), ("out_layer", 2))
     }
+
+
+KREA2: dict[str, Fused] = {
+    **{f"attn.{name}": (f"attn.{ours}",) for name, ours in KREA2_ATTENTION.items()},
+    **{f"mlp.{name}": (f"ff.{name}",) for name in ("gate", "up", "down")},
+}
 
 
 # class -> (the authors' blocks, ours, what is in them) and what is outside of blocks
@@ -184,6 +191,23 @@ AUTHORS: dict[str, tuple[tuple[Blocks, ...], Mapping[str, Fused]]] = {
                 f"final_layer.{name}": (f"all_final_layer.2-1.{name}",)
                 for name in ("linear", "adaLN_modulation.1")
             },
+        },
+    ),
+    "Krea2Transformer2DModel": (
+        (
+            ("blocks", "transformer_blocks", KREA2),
+            ("txtfusion.layerwise_blocks", "text_fusion.layerwise_blocks", KREA2),
+            ("txtfusion.refiner_blocks", "text_fusion.refiner_blocks", KREA2),
+        ),
+        {
+            "first": ("img_in",),
+            "last.linear": ("final_layer.linear",),
+            "tmlp.0": ("time_embed.linear_1",),
+            "tmlp.2": ("time_embed.linear_2",),
+            "tproj.1": ("time_mod_proj",),
+            "txtmlp.1": ("txt_in.linear_1",),
+            "txtmlp.3": ("txt_in.linear_2",),
+            "txtfusion.projector": ("text_fusion.projector",),
         },
     ),
 }

@@ -50,6 +50,8 @@ CLASSES: dict[str, type[Any]] = {
     "ZImageTransformer2DModel": diffusers.ZImageTransformer2DModel,
     "QwenImageTransformer2DModel": diffusers.QwenImageTransformer2DModel,
     "ChromaTransformer2DModel": diffusers.ChromaTransformer2DModel,
+    "ErnieImageTransformer2DModel": diffusers.ErnieImageTransformer2DModel,
+    "Krea2Transformer2DModel": diffusers.Krea2Transformer2DModel,
     "AutoencoderKLFlux2": diffusers.AutoencoderKLFlux2,
     "AutoencoderKLQwenImage": diffusers.AutoencoderKLQwenImage,
     "T5EncoderModel": transformers.T5EncoderModel,
@@ -61,6 +63,9 @@ CLASSES: dict[str, type[Any]] = {
     "Qwen3ForCausalLM": transformers.Qwen3ForCausalLM,
     "Qwen2VLProcessor": transformers.Qwen2VLImageProcessorPil,  # its other part is the tokenizer
     "Qwen2_5_VLForConditionalGeneration": transformers.Qwen2_5_VLForConditionalGeneration,
+    "Qwen3VLModel": transformers.Qwen3VLModel,
+    "Mistral3Model": transformers.Mistral3Model,
+    "TokenizersBackend": transformers.TokenizersBackend,  # any that its tokenizer.json describes
 }
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -74,6 +74,12 @@ class FlowTraining:
         return FlowLevels(sigmas * TRAINED_STEPS, np.append(sigmas, 0.0), np.append(times, 0.0))
 
 
+class Moved(NamedTuple):
+    """As diffusers' schedulers answer: some pipelines ask by place, some by name."""
+
+    prev_sample: Tensor
+
+
 class FlowScheduler(FlowMatchEulerDiscreteScheduler):
     """Fixed levels and a watch on every step. `found` is where it stands: `(1, c, h, w)` float32 on
     the model's device. The pipeline's own copy may be in half precision and in tokens."""
@@ -118,9 +124,7 @@ class FlowScheduler(FlowMatchEulerDiscreteScheduler):
         self.sigmas = torch.from_numpy(self.levels.sigmas).float()
         self.num_inference_steps = len(self._queue)
 
-    def step(
-        self, model_output: Tensor, timestep: Any, sample: Tensor, **unused: Any
-    ) -> tuple[Tensor]:
+    def step(self, model_output: Tensor, timestep: Any, sample: Tensor, **unused: Any) -> Moved:
         call = self._queue.pop(0)
         self.watch.before(call.step)
         height, width = self.found.shape[2:]
@@ -128,11 +132,11 @@ class FlowScheduler(FlowMatchEulerDiscreteScheduler):
         latents = self.found.to(velocity.device)
         if self.asked_only:
             self.predicted = velocity
-            return (sample,)
+            return Moved(sample)
         if self.mix:
             velocity = self.mix(call, latents, velocity)
         self.found = self._moved(call, latents, velocity)
-        return (self.family.pack(self.found).to(sample),)
+        return Moved(self.family.pack(self.found).to(sample))
 
     def _moved(self, call: Evaluation, latents: Tensor, velocity: Tensor) -> Tensor:
         """The latents that the next call looks at."""

@@ -300,7 +300,7 @@ def transformer_width(config: Mapping[str, Any]) -> int | None:
     """Channels of a transformer's tokens, or of those of a network that steers it, a latent."""
     heads, size = config.get("num_attention_heads"), config.get("attention_head_dim")
     inner = heads * size if isinstance(heads, int) and isinstance(size, int) else None
-    inner = config.get("dim", inner)
+    inner = config.get("dim", config.get("hidden_size", inner))
     return max(inner // TOKEN_LATENTS, 1) if isinstance(inner, int) else None
 
 

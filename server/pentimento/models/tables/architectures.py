@@ -213,10 +213,37 @@ CHROMA = Family(
     patch=2,
     shift="linear",
 )
+ERNIE_IMAGE = Family(
+    Architecture.ERNIE_IMAGE,
+    ("ErnieImagePipeline",),
+    ("text_encoder",),
+    ("tokenizer",),
+    50,
+    4.0,
+    native_size=1024,
+    patch=2,
+    shift="linear",
+    multilingual=True,
+)
+KREA2 = Family(
+    Architecture.KREA2,
+    ("Krea2Pipeline",),
+    ("text_encoder",),
+    ("tokenizer",),
+    28,
+    5.5,  # 4.5 by its makers' count, which begins at 0
+    native_size=1024,
+    patch=2,
+    shift="linear",
+    multilingual=True,
+)
 
 FAMILIES = {
     family.name: family
-    for family in (SD15, SDXL, SD3, FLUX, FLUX2_KLEIN, Z_IMAGE, QWEN_IMAGE, CHROMA)
+    for family in (
+        *(SD15, SDXL, SD3, FLUX, FLUX2_KLEIN, Z_IMAGE, QWEN_IMAGE, CHROMA),
+        *(ERNIE_IMAGE, KREA2),
+    )
 }
 
 

@@ -4,11 +4,13 @@ A table of data. What the files themselves say comes first (`of_configs`, `of_sh
 names that such models are known by. Guidance 1 is the prompt alone. No torch.
 
 Sources of the rows: Luo et al. 2023, "LCM-LoRA", for LCM; the model cards of SDXL-Lightning,
-Hyper-SD, DMD2, SDXL-Turbo, Qwen-Image-Lightning, FLUX.1-Turbo-Alpha and Stable Diffusion 3.5 Turbo.
+Hyper-SD, DMD2, SDXL-Turbo, Qwen-Image-Lightning, FLUX.1-Turbo-Alpha, ERNIE-Image-Turbo, Krea 2
+Turbo and Stable Diffusion 3.5 Turbo.
 """
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
@@ -72,6 +74,7 @@ class FewStepRow:
         return Defaults(self.sampler, steps, self.guidance, self.weight, spacing)
 
 
+KREA2_SHIFT = math.exp(1.15)  # of Turbo, whatever the size (diffusers' Krea2Pipeline)
 ROWS = (  # the first that fits counts
     FewStepRow(r"\bdmd2\b", UNETS, Sampler.LCM, 4, 1.0, grid=4),
     FewStepRow(r"\bhyper-sd3\b", (Architecture.SD3,), Sampler.EULER, 8, 5.0, weight=0.125),
@@ -97,9 +100,15 @@ ROWS = (  # the first that fits counts
     ),  # merged with others
     FewStepRow(r"\bturbo\b", (Architecture.SD3,), Sampler.EULER, 4, 1.0, ("model",), grid=4),
     FewStepRow(r"\bturbo\b", (Architecture.FLUX,), Sampler.EULER, 8, 3.5, ("lora",)),
+    FewStepRow(r"\bturbo\b", (Architecture.ERNIE_IMAGE,), Sampler.EULER, 8, 1.0, ("model",)),
+    FewStepRow(
+        *(r"\bturbo\b", (Architecture.KREA2,), Sampler.EULER, 8, 1.0, ("model",)),
+        shift=KREA2_SHIFT,
+    ),
     FewStepRow(r"\blcm\b", UNETS, Sampler.LCM, 6, 1.5),
 )
 FLOW_OF_FOUR = Defaults(Sampler.EULER, 4, 1.0, spacing=Spacing(grid=4, least=3))
+KREA2_TURBO = Defaults(Sampler.EULER, 8, 1.0, spacing=Spacing(shift=KREA2_SHIFT, least=4))
 LCM = Defaults(Sampler.LCM, 6, 1.5)
 LCM_WITH_GUIDANCE = Defaults(Sampler.LCM, 6, 8.0)  # read as a number, in one pass
 UNKNOWN = Defaults(Sampler.EULER, 8, 1.0)  # where a data sheet says only a part of it
@@ -132,6 +141,8 @@ def of_configs(
         return FLOW_OF_FOUR if denoiser.get("guidance_embeds") is False else None
     if family is architectures.FLUX2_KLEIN:
         return FLOW_OF_FOUR if index.get("is_distilled") is True else None
+    if family is architectures.KREA2:
+        return KREA2_TURBO if index.get("is_distilled") is True else None
     if family.flow:
         return None
     if denoiser.get("time_cond_proj_dim") is not None:

@@ -77,6 +77,18 @@ ROWS = {
         Side(("cap_embedder.1.weight",), 1),
         "cap_feat_dim",
     ),
+    "ernie-image": LayoutRow(
+        {"num_layers": ("layers.",)},
+        Side(("x_embedder.proj.weight",), 1),
+        Side(("text_proj.weight",), 1),
+        "text_in_dim",
+    ),
+    "krea2": LayoutRow(
+        {"num_layers": ("blocks.", "transformer_blocks.")},
+        Side(("first.weight", "img_in.weight"), 1),
+        Side(("txtmlp.1.weight", "txt_in.linear_1.weight"), 1),
+        "text_hidden_dim",
+    ),
     "sd3": LayoutRow(
         {"num_layers": ("joint_blocks.", "transformer_blocks.")},
         Side(("x_embedder.proj.weight", "pos_embed.proj.weight"), 1),

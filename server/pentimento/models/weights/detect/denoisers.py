@@ -158,4 +158,23 @@ def _qwen_image(weights: Weights) -> Found | None:
     return Found(ModelRole.DENOISER, ("qwen-image",), "", "diffusers", in_channels=taken)
 
 
-DENOISERS = (_svdquant, _chroma, _flux2, _flux, _qwen_image, _z_image, _sd3, _unet, stranger)
+def _ernie_image(weights: Weights) -> Found | None:
+    if not weights.has("text_proj.weight", "layers.0.adaLN_sa_ln.weight"):
+        return None
+    taken = weights.side("x_embedder.proj.weight", 1)
+    return Found(ModelRole.DENOISER, ("ernie-image",), "", "diffusers", in_channels=taken)
+
+
+def _krea2(weights: Weights) -> Found | None:
+    original = weights.has("txtfusion.projector.weight", "first.weight")
+    if not original and not weights.has("text_fusion.projector.weight", "img_in.weight"):
+        return None
+    taken = weights.side("first.weight" if original else "img_in.weight", 1)
+    layout = "original" if original else "diffusers"
+    return Found(ModelRole.DENOISER, ("krea2",), "", layout, in_channels=taken)
+
+
+DENOISERS = (
+    *(_svdquant, _chroma, _flux2, _flux, _qwen_image, _z_image, _sd3),
+    *(_ernie_image, _krea2, _unet, stranger),
+)

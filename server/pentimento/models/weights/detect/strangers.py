@@ -8,8 +8,6 @@ from pentimento.schema.vocabulary import ModelRole
 
 PREFIXES = ("", "net.")  # NVIDIA's have the second
 MARKS: tuple[tuple[str, tuple[str, ...]], ...] = (  # the first row whose names are all there
-    ("krea2", ("text_fusion.layerwise_blocks.0.norm1.weight",)),
-    ("ernie-image", ("text_proj.weight", "layers.0.adaLN_sa_ln.weight")),
     ("flux3", ("x_embedders.image.weight", "single_stream_modulations.image.linear.weight")),
     ("qwen-image-2.1", ("txt_in.text_norm.weight", "transformer_blocks.0.img_mlp.out.weight")),
     ("omnigen2", ("ref_image_patch_embedder.weight",)),

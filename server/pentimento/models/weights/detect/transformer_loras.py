@@ -18,6 +18,10 @@ from pentimento.models.weights.header import Shape
 NAMES = (  # the first that is found in any name decides; the names are those of image layers
     (r"down_blocks|up_blocks|mid_block|(input|output|middle)_block", ()),  # of a UNet
     (r"to_qkv_mlp_proj|_stream_modulation", (architectures.FLUX2_KLEIN,)),
+    (r"attn[._]to_gate|ff[._](gate|up|down)$|text_fusion", (architectures.KREA2,)),
+    (r"blocks[._]\d+[._](attn[._](w[qkvo]|gate)|mlp[._](gate|up|down))", (architectures.KREA2,)),
+    (r"txtfusion", (architectures.KREA2,)),
+    (r"layers[._]\d+[._](self_attention|mlp[._]linear_fc2)", (architectures.ERNIE_IMAGE,)),
     (r"(layers|refiner)[._]\d+[._](attention|feed_forward)", (architectures.Z_IMAGE,)),
     # HunyuanVideo and AuraFlow, whose other names are those of FLUX.1
     (r"(img|txt)_mlp[._]fc\d|(img|txt)_mod[._]linear|individual_token_refiner", ()),
@@ -43,6 +47,7 @@ NAMES = (  # the first that is found in any name decides; the names are those of
             architectures.CHROMA,
             architectures.QWEN_IMAGE,
             architectures.FLUX2_KLEIN,
+            architectures.KREA2,
         ),
     ),
 )
@@ -54,7 +59,7 @@ def made_for(layers: Iterable[str]) -> frozenset[str]:
     what is not known."""
     told = "\n".join(layers)
     for pattern, found in NAMES:
-        if re.search(pattern, told):
+        if re.search(pattern, told, re.MULTILINE):
             return frozenset(family.name for family in found)
     return frozenset()
 

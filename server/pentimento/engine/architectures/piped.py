@@ -1,0 +1,102 @@
+"""Families whose diffusers pipelines are of one shape: a transformer with rectified flow, one
+language model that reads the prompt, a VAE. What differs between them is a row of `PipelineRow`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from diffusers import ErnieImagePipeline, Krea2Pipeline
+from torch import Tensor
+
+from pentimento.engine.architectures.base import (
+    Embeddings,
+    FamilyAdapter,
+    GetPart,
+    Patched,
+    with_factor,
+)
+from pentimento.models.tables.architectures import Family
+
+
+@dataclass(frozen=True, slots=True)
+class PipelineRow:
+    """How a pipeline is called. `absent` are its parts, `gives` names what its `encode_prompt`
+    answers for one prompt, in order, as its call takes it."""
+
+    pipeline: type[Any]
+    absent: tuple[str, ...] = ("vae", "text_encoder", "tokenizer", "transformer", "scheduler")
+    gives: tuple[str, ...] = ("prompt_embeds",)
+    patched: bool = False  # its steps have tokens of 2 x 2 latents, else latents
+    listed: bool = False  # what it reads are lists with an entry a picture, of any length
+    guidance: str = "guidance_scale"
+    unguided: float = 1.0  # the guidance at which it follows the prompt alone
+    options: Mapping[str, Any] = field(default_factory=dict)  # more of each call
+
+    def pipe(self, **parts: Any) -> Any:
+        return self.pipeline(**(dict.fromkeys(self.absent) | parts))
+
+    def read(self, pipe: Any, words: str, prefix: str, device: Any) -> Embeddings:
+        """What it makes of one prompt, by the names of its call with `prefix` before them."""
+        found = pipe.encode_prompt(words, device=device)
+        if self.listed:
+            found = (found[0],)
+        found = found if isinstance(found, tuple) else (found,)
+        named = zip(self.gives, found, strict=False)
+        return {f"{prefix}{name}": value for name, value in named if isinstance(value, Tensor)}
+
+
+class Piped(FamilyAdapter):
+    def __init__(self, row: Family, form: PipelineRow) -> None:
+        super().__init__(row)
+        self._form = form
+
+    def embed(self, part: GetPart, prompt: str, negative: str, guided: bool) -> Embeddings:
+        encoder = part("text_encoder")
+        read = {name: part(name) for name in self.tokenizers}
+        pipe = self._form.pipe(text_encoder=encoder, **read)
+        found = self._form.read(pipe, prompt, "", encoder.device)
+        if guided:
+            found |= self._form.read(pipe, negative, "negative_", encoder.device)
+        return found
+
+    def pipeline(self, denoiser: Any, scheduler: Any, factor: int) -> Any:
+        return with_factor(self._form.pipe(transformer=denoiser, scheduler=scheduler), factor)
+
+    def lora_host(self, part: GetPart) -> Any:
+        return self._form.pipe(transformer=part("transformer"))
+
+    def arguments(self, embeddings: Embeddings, guidance: float) -> dict[str, Any]:
+        """Guidance 1 is the prompt alone for everyone; pipelines that add to it begin at 0."""
+        read: dict[str, Any] = dict(embeddings)
+        if self._form.listed:
+            read = {name: [value] for name, value in read.items()}
+        wanted = max(guidance, 1.0) - 1.0 + self._form.unguided
+        return {**read, self._form.guidance: wanted, **self._form.options}
+
+    def pack(self, latents: Tensor) -> Tensor:
+        return PATCHES.pack(latents) if self._form.patched else latents
+
+    def unpack(self, sample: Tensor, height: int, width: int) -> Tensor:
+        return PATCHES.unpack(sample, height, width) if self._form.patched else sample
+
+
+PATCHES = Patched()
+
+
+class _Ernie(ErnieImagePipeline):
+    """Brings latents to the device and the number type of its transformer, as all others do."""
+
+    def __call__(self, latents: Tensor, prompt_embeds: list[Tensor], **call: Any) -> Any:
+        own: Any = self
+        pipeline: Any = super()
+        ready = latents.to(prompt_embeds[0].device, own.transformer.dtype)
+        return pipeline.__call__(latents=ready, prompt_embeds=prompt_embeds, **call)
+
+
+ERNIE_IMAGE = PipelineRow(_Ernie, listed=True)
+KREA2 = PipelineRow(
+    Krea2Pipeline, gives=("prompt_embeds", "prompt_embeds_mask"), patched=True, unguided=0.0
+)

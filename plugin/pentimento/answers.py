@@ -392,6 +392,7 @@ class Plan(TypedDict):
     warnings: List[str]
     notices: List[Notice]
     route: Optional[Route]
+    tokens: Optional[Tokens]
 
 
 class Point(TypedDict, total=False):
@@ -570,6 +571,13 @@ class Suggestion(TypedDict):
     steps: int
     guidance: float
     weight: float
+
+
+class Tokens(TypedDict):
+    tokens: int
+    limit: int
+    chunks: int
+    unread: str
 
 
 class Urls(TypedDict):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from tests.gui.session import RESULT_SECONDS, wait
-from tests.gui.test_studio import TITLE, at_work, generate, ready, studio  # noqa: F401
+from tests.gui.test_studio import TITLE, WORDS, at_work, generate, ready, studio  # noqa: F401
 
 pytestmark = [pytest.mark.gui, pytest.mark.panel]
 LOW = 708  # px that a screen of 768 leaves to a window
@@ -14,6 +14,25 @@ NARROW, USUAL = 320, 360  # px
 def place_of(gimp, name):
     """Where a button is: (x, y, width, height)."""
     return next(tuple(found[1:]) for found in gimp.gui.places(TITLE) if found[0] == name)
+
+
+def test_tokens_are_counted_beside_the_prompt(studio):  # noqa: F811
+    """The starter model reads 46 tokens at a time."""
+    gui = studio.gui
+    ready(studio)
+    counted = lambda text: wait(lambda: gui.is_shown(TITLE, text), 30, text)  # noqa: E731
+    gui.set_text(TITLE, "Prompt", "a yellow moon")
+    counted("3 of 46 tokens")
+    gui.set_text(TITLE, "Prompt", "a (yellow:1.3) moon <lora:ink:0.5>")
+    counted("3 of 46 tokens")
+    gui.set_text(TITLE, "Prompt", "a yellow moon, " * 12)
+    counted("48 tokens in 2 parts")
+    studio.keep_evidence("studio-tokens")
+    gui.set_text(TITLE, "Prompt", WORDS)
+    counted("52 tokens in 2 parts")  # Chinese, Arabic and emoji byte by byte
+    gui.set_text(TITLE, "Prompt", "")
+    wait(lambda: "tokens" not in gui.all_text(TITLE), 30, "nothing to count")
+    assert "yellow" not in (studio.data / "logs" / "server.log").read_text()
 
 
 def test_a_try_fits_a_low_screen_and_nothing_moves(studio):  # noqa: F811

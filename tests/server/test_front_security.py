@@ -120,6 +120,10 @@ def test_files_are_private_and_the_token_is_nowhere_else(front):
 def test_prompts_are_not_in_the_log(front):
     front.finished(front.start({"prompt": "my secret garden", "steps": 1}))
     front.call("POST", "/v1/jobs", {"prompt": "my secret garden", "steps": 0})
+    asked = {"mode": "txt2img", "width": 64, "height": 64, "prompt": "my secret garden"}
+    counted = front.call("POST", "/v1/plan", asked).json["tokens"]
+    assert counted["tokens"] >= 3
+    assert front.call("POST", "/v1/plan", asked | {"prompt": " "}).json["tokens"] is None
     assert "garden" not in front.log()
 
 

@@ -279,6 +279,7 @@ class Panel:
 
     def planned(self, plan: Plan) -> None:
         """The newest plan has come."""
+        self.face.prompt.told(plan.get("tokens"))  # servers of older versions count none
         self.face.map.look(self.image, plan, True)
 
     def explain(self, error: Exception) -> str:

@@ -3,16 +3,19 @@ prompts of earlier jobs by Alt+Up and Alt+Down. Ctrl+Return generates."""
 
 from __future__ import annotations
 
-from typing import Callable, List
+from typing import TYPE_CHECKING, Callable, List, Optional, Tuple
 
-from gi.repository import Gdk, Gtk
+from gi.repository import Gdk, Gtk, Pango
 
 import dialogs.native as native
 import studio.weights as weights
 from dialogs.fields import Fields
-from i18n import _
+from i18n import _, ngettext
 from studio.completion import STYLE, Offer
 from studio.suggestions import Suggestions
+
+if TYPE_CHECKING:
+    from answers import Tokens
 
 LINES = 3
 UNDO_STEPS = 200
@@ -42,11 +45,24 @@ class Prompt(Gtk.Box):
         self.view.connect("key-press-event", self._pressed)
         self._buffer.connect("changed", lambda *_args: self._changed())
         label = native.label(_(fields.options["prompt"].label), self.view)
-        self.pack_start(label, False, False, 0)
+        self._count = Gtk.Label(xalign=1, ellipsize=Pango.EllipsizeMode.END)
+        self._count.get_style_context().add_class("dim-label")
+        head = native.row(label, spacing=native.SPACING)
+        head.pack_end(self._count, True, True, 0)
+        self.pack_start(head, False, False, 0)
         self.pack_start(scroll, True, True, 0)
         self._config = fields.config
         self.suggestions = Suggestions(fields.config, self._complete)
         self.pack_start(self.suggestions, False, False, 0)
+
+    def told(self, counted: Optional[Tokens]) -> None:
+        """How the model reads the words, by the newest plan; while somebody types it stays."""
+        short, long = token_words(counted) if counted else ("", "")
+        if self._count.get_text() == short and self._count.get_tooltip_text() == (long or None):
+            return
+        self._count.set_text(short)
+        self._count.set_tooltip_text(long or None)
+        self._count.get_accessible().set_description(long)
 
     def remember(self, prompt: str) -> None:
         """A job was begun with it."""
@@ -147,3 +163,20 @@ class Prompt(Gtk.Box):
         self._buffer.set_text(text)
         self._buffer.end_user_action()
         self._moving = False
+
+
+def token_words(counted: Tokens) -> Tuple[str, str]:
+    """The count beside the prompt, and what there is to know of it."""
+    count, limit, chunks = counted["tokens"], counted["limit"], counted["chunks"]
+    if counted["unread"]:
+        short = _("{n} of {limit} tokens: too long").format(n=count, limit=limit)
+        return short, _("The model does not read: {words}").format(words=counted["unread"])
+    if chunks > 1:
+        short = ngettext("{n} token in {chunks} parts", "{n} tokens in {chunks} parts", count)
+        long = _(
+            "The model reads {limit} tokens at a time: words that belong together should stand "
+            "in one part. BREAK begins a new one."
+        )
+        return short.format(n=count, chunks=chunks), long.format(limit=limit)
+    short = _("{n} of {limit} tokens").format(n=count, limit=limit)
+    return short, _("Of so many tokens the model reads at one time; a word is one or more of them.")

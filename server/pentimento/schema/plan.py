@@ -86,6 +86,16 @@ class Button(Strict):
     params: dict[str, int] = Field(default={})
 
 
+class Tokens(Strict):
+    """How a model reads a prompt: `tokens` in all. It takes `limit` of them, or so many at a time
+    in `chunks`; what it does not read is `unread`."""
+
+    tokens: int
+    limit: int
+    chunks: int = 1
+    unread: str = ""
+
+
 class Plan(Strict):
     """The answer to a PlanRequest."""
 
@@ -110,3 +120,4 @@ class Plan(Strict):
     warnings: list[str] = Field(default=[])  # the messages of the notices
     notices: list[Notice] = Field(default=[])
     route: Route | None = None  # of a service
+    tokens: Tokens | None = None  # of the prompt; None where nobody can tell, or nothing limits it

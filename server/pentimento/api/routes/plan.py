@@ -11,11 +11,13 @@ from pentimento.api.bodies import read_json
 from pentimento.api.jsontext import Answer
 from pentimento.api.other_machines import refuse_elsewhere
 from pentimento.api.services import Services
+from pentimento.core.errors import NotFound
 from pentimento.jobs import expanding, remote_plan
 from pentimento.jobs.plan import make_plan
 from pentimento.jobs.styles import applied
+from pentimento.models.library import tokens
 from pentimento.schema.job import Mode
-from pentimento.schema.plan import Plan, PlanRequest
+from pentimento.schema.plan import Plan, PlanRequest, Tokens
 
 
 async def plan(request: Request) -> Answer[Plan]:
@@ -31,5 +33,18 @@ def _made(wanted: PlanRequest, server: Services) -> Plan:
     if wanted.backend:
         return remote_plan.make_plan(wanted, server.remotes)
     if wanted.mode is Mode.OUTPAINT:
-        return expanding.make_plan(wanted, server.registry, server.timings.estimate)
-    return make_plan(wanted, server.registry, server.timings.estimate)
+        made = expanding.make_plan(wanted, server.registry, server.timings.estimate)
+    else:
+        made = make_plan(wanted, server.registry, server.timings.estimate)
+    return made.model_copy(update={"tokens": _tokens(made.model, wanted.prompt, server)})
+
+
+def _tokens(model: str, prompt: str, server: Services) -> Tokens | None:
+    """Of the words with those of their style; an upscaler reads none."""
+    if not prompt.strip():
+        return None
+    try:
+        known = server.registry.get(model)
+    except NotFound:
+        return None
+    return tokens.count(known, prompt) if known.ok else None

@@ -21,13 +21,13 @@ GetPart = Callable[[str], Any]  # a component by its name in model_index.json
 
 
 class FamilyAdapter(ABC):
-    reads_all = False  # prompts of any length; else what is beyond the tokenizers' limit is cut
     nets: Nets | None = None  # how ControlNets steer its transformers, where there are such
-    readers: tuple[str, ...] = ()  # tokenizers whose limit is the prompt's; empty: all of them
 
     def __init__(self, row: Family) -> None:
         self.name = row.name
         self.encoders, self.tokenizers = row.encoders, row.tokenizers
+        self.readers = row.readers or row.tokenizers  # whose limit is the prompt's
+        self.reads_all = row.reads_in_chunks
         self.denoiser = row.denoiser
         self.shift = row.shift
         self.flow = row.flow

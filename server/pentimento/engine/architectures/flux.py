@@ -90,7 +90,6 @@ class Flux(Patched, FamilyAdapter):
     """Guidance is an input of the model itself, so there is no negative prompt."""
 
     nets = FluxNets()
-    readers = ("tokenizer_2",)
 
     def embed(self, part: GetPart, prompt: str, negative: str, guided: bool) -> Embeddings:
         pipe = _flux(**{name: part(name) for name in (*self.encoders, *self.tokenizers)})

@@ -71,7 +71,6 @@ class SD3(FamilyAdapter):
     ends them at the smallest trained noise, which spends one of them on next to nothing."""
 
     nets = SD3Nets()
-    readers = ("tokenizer_3",)
 
     def embed(self, part: GetPart, prompt: str, negative: str, guided: bool) -> Embeddings:
         pipe = _pipe(**{name: part(name) for name in (*self.encoders, *self.tokenizers)})

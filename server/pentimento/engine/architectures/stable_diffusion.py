@@ -29,7 +29,6 @@ from pentimento.engine.conditioning.textual_inversion import NOTHING, Inserted
 class Clip(FamilyAdapter):
     """Families with a UNet that read their prompts with CLIP alone."""
 
-    reads_all = True
     layer: int
 
     def beside(self, picture: Tensor, hole: Tensor, factor: int) -> Tensor:

@@ -220,10 +220,7 @@ class LoadedModel:
         """What of a prompt is beyond the length that the model's tokenizers take."""
         if self.family.reads_all:
             return None
-        found = (
-            prompt_weighting.unread(self._part(name), words)
-            for name in self.family.readers or self.family.tokenizers
-        )
+        found = (prompt_weighting.unread(self._part(name), words) for name in self.family.readers)
         return next((rest for rest in found if rest), None)
 
     def read(self, *, encoders: bool = False) -> None:

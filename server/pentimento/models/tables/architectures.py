@@ -79,6 +79,8 @@ class Family:
     samplers: tuple[str, ...] = FLOW_SAMPLERS
     edits: tuple[Editing, ...] = ()  # those of its pipelines that edit by instruction
     inpainting: Inpainting | None = None
+    readers: tuple[str, ...] = ()  # tokenizers whose limit is the prompt's; empty: all of them
+    reads_in_chunks: bool = False  # prompts of any length; else what is beyond the limit is cut
     multilingual: bool = False  # its encoder is a language model that was trained in many languages
 
     @property
@@ -106,6 +108,7 @@ SD15 = Family(
     sampler=Sampler.DPM_2M_KARRAS,
     samplers=DIFFUSION_SAMPLERS,
     inpainting=Inpainting(),
+    reads_in_chunks=True,
 )
 SDXL = Family(
     Architecture.SDXL,
@@ -118,6 +121,7 @@ SDXL = Family(
     sampler=Sampler.DPM_2M_KARRAS,
     samplers=DIFFUSION_SAMPLERS,
     inpainting=Inpainting(),
+    reads_in_chunks=True,
 )
 SD3 = Family(
     Architecture.SD3,
@@ -126,6 +130,7 @@ SD3 = Family(
     ("tokenizer", "tokenizer_2", "tokenizer_3"),
     28,
     4.5,
+    readers=("tokenizer_3",),
     native_size=1024,
     shift="linear",
 )
@@ -139,6 +144,7 @@ FLUX = Family(
     ("tokenizer", "tokenizer_2"),
     28,
     3.5,
+    readers=("tokenizer_2",),
     native_size=1024,
     patch=2,
     shift="linear",

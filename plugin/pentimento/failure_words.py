@@ -51,10 +51,13 @@ FAILURES = (
         "{successor}`."
     ),
     N_(
-        "Nothing was sent: you set a limit for {title}, and what a picture costs there is not "
-        "known."
+        "Nothing was sent: what a picture costs at {title} is not known, and there is a limit for "
+        "what may be spent."
     ),
-    N_("Enter a price, with `pentimento backends set {id} --price 0.10`, or take the limits away."),
+    N_(
+        "Enter a price, or take the limits away: Set Up in GIMP, or `pentimento backends set {id} "
+        "--price 0.10`."
+    ),
     N_("{title} gives this model only to accounts that are verified there."),
     N_("Verify the account at {title}, or choose another model."),
     N_(

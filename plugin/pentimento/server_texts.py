@@ -128,7 +128,7 @@ SERVICES = (
         "Run against Pentimento's own OpenAI face and a local stand-in; never against OpenAI "
         "itself."
     ),
-    N_("by size and quality, see openai.com/api/pricing; Pentimento does not know it beforehand"),
+    N_("up to $0.25 a picture, less at a lower quality; what it cost is booked afterwards"),
     N_("Replicate deletes inputs and results of API calls after an hour, as it says."),
     N_(
         "High, with strength, by models of the FLUX.1 kind; a selection is filled anew; edits by "
@@ -146,6 +146,7 @@ SERVICES = (
     N_("Run against a local stand-in; never against Stability AI itself."),
     N_("up to $0.065 a picture (6.5 credits, list price)"),
     N_("What is kept there is up to whoever runs that server; nobody else, if it is yours."),
+    N_("up to whoever runs that server; Pentimento does not know it"),
 )
 PLACES = (
     N_("Nothing leaves this machine."),

@@ -36,7 +36,7 @@ def texts(monkeypatch):
 
 
 def of_services() -> set[str]:
-    found = {terms.OWN_SERVER}
+    found = {terms.OWN_SERVER, terms.UNKNOWN_PRICE}
     for service in records.all_services().values():
         found |= {service.receives, service.privacy, service.quality, service.speed}
         found |= {service.verified, service.price.text}

@@ -32,6 +32,8 @@ class Setup:
         self.set(service, base_url=stand_in.base_url)
         answer = self.front.call("PUT", f"/v1/backends/{service}/key", {"key": stand_in.key})
         assert answer.status == 200, answer.body
+        if any(self.entry(service)["caps"].values()) and self._price_of(service) is None:
+            self.set(service, price=0.05)
         if consent:
             self.agree(service)
 
@@ -43,6 +45,9 @@ class Setup:
         path = f"/v1/backends/{service}/consent"
         answer = self.front.call("POST", path, {"agreed": agreed})
         assert answer.status == 200, answer.body
+
+    def _price_of(self, service: str) -> float | None:
+        return self.entry(service)["price_per_picture"]
 
     def entry(self, service: str) -> dict[str, Any]:
         told = self.front.call("GET", "/v1/backends").json["backends"]

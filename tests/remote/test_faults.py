@@ -311,7 +311,7 @@ def test_a_picture_may_take_longer_than_a_question(
     assert openai.stand_in.accepted == 1
 
 
-SYNCHRONOUS = ("a1111", "gemini", "openai", "openrouter", "stability")
+SYNCHRONOUS = ("a1111", "gemini", "huggingface", "openai", "openrouter", "stability")
 SCALE = 1 / 200  # of the clock in these tests
 
 

@@ -68,11 +68,12 @@ class ImageRequest:
 @dataclass(frozen=True, slots=True)
 class ImageResult:
     """A picture as the service sent it: PNG, JPEG or WebP, not yet looked at. `seed` where the
-    service tells which one it took; `model` likewise."""
+    service tells which one it took; `model` likewise, and `cost` in US dollars (`told_costs`)."""
 
     image: bytes
     seed: int | None = None
     model: str | None = None
+    cost: float | None = None
 
 
 class Adapter(Protocol):

@@ -194,6 +194,8 @@ class _Run:
             "seed_followed": follows_seed(self._terms, prepared.ask.model),
             **words.facts(self._task.request),
         }
+        if painted.cost is not None:
+            facts["cost"] = round(painted.cost, 6)
         taken = seed if painted.seed is None else painted.seed
         self._emit(Result(index, file, taken, facts))
 
@@ -212,6 +214,8 @@ class _Run:
         finally:
             self._line = None
             line.close()
+        if painted.cost is not None:
+            bill.settle(painted.cost)
         return painted
 
     def _new_line(self, adapter: Adapter) -> ServiceSession:
@@ -280,6 +284,7 @@ def open_line(
         origins=() if terms.elsewhere else terms.service.origins,
         dialect=terms.service.dialect,
         quality=terms.chosen.picture_quality or "",
+        tokens=None if terms.another_server else terms.service.price.tokens,
     )
     return ServiceSession(address, adapter.meaning, time.monotonic() + seconds, **options)
 

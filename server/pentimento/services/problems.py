@@ -64,9 +64,10 @@ PROBLEMS = {  # code -> sentence, remedy, HTTP status outside of jobs
         409,
     ),
     "price_unknown": (
-        "Nothing was sent: you set a limit for {title}, and what a picture costs there is not "
-        "known.",
-        "Enter a price, with `pentimento backends set {id} --price 0.10`, or take the limits away.",
+        "Nothing was sent: what a picture costs at {title} is not known, and there is a limit for "
+        "what may be spent.",
+        "Enter a price, or take the limits away: Set Up in GIMP, or `pentimento backends set {id} "
+        "--price 0.10`.",
         409,
     ),
     "not_verified": (

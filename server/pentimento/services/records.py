@@ -65,10 +65,21 @@ class Sizes(ServiceData):
         return tuple(Size(*(int(side) for side in text.split("x"))) for text in self.choices)
 
 
+class TokenPrices(ServiceData):
+    """US dollars for a million tokens of what an answer's `usage` counts."""
+
+    text_input: float
+    image_input: float
+    output: float
+
+
 class Price(ServiceData):
-    """`per_picture` in US dollars; None where it cannot be said beforehand."""
+    """`per_picture` in US dollars; None where it cannot be said beforehand. `by_quality`: the same
+    where a quality is asked for. `tokens`: what the answer's count of them is priced by."""
 
     per_picture: Annotated[float, Field(ge=0)] | None = None
+    by_quality: dict[str, float] = {}
+    tokens: TokenPrices | None = None
     text: str
 
 

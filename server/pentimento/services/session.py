@@ -28,7 +28,7 @@ from pentimento.core.errors import Cancelled
 from pentimento.core.net import origin
 from pentimento.core.public_http import NotPublic, public_session
 from pentimento.services.problems import RemoteProblem, problem
-from pentimento.services.records import Dialect
+from pentimento.services.records import Dialect, TokenPrices
 
 FIRST_PAUSE, LONGEST_PAUSE, GROWTH = 0.5, 3.0, 1.5  # s between two looks
 
@@ -137,6 +137,7 @@ class Address:
     origins: tuple[str, ...] = ()  # further places of the same service; the key may go there
     dialect: Dialect | None = None
     quality: str = ""  # of pictures; empty: the service decides
+    tokens: TokenPrices | None = None  # by which the answer's count is paid
 
 
 class ServiceSession:

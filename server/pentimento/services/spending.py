@@ -1,7 +1,8 @@
 """What was spent with services today, and whether another picture is allowed.
 
 A price is written down before a picture is ordered and taken back only when the service has
-certainly not taken the order: a crash in between counts as spent.
+certainly not taken the order: a crash in between counts as spent. Where the service tells what the
+picture cost, that takes the place of the list price.
 """
 
 from __future__ import annotations
@@ -51,9 +52,9 @@ class Spending:
             self._add(day, service.id, price or 0.0)
         return Bill(self, day, service.id, price or 0.0)
 
-    def _give_back(self, day: str, service_id: str, amount: float) -> None:
+    def _change(self, day: str, service_id: str, amount: float) -> None:
         with self._lock:
-            self._add(day, service_id, -amount)
+            self._add(day, service_id, amount)
 
     def _add(self, day: str, service_id: str, amount: float) -> None:
         if not amount:
@@ -82,9 +83,14 @@ class Bill:
         self._place = (day, service_id)
         self.amount = amount
 
+    def settle(self, cost: float) -> None:
+        """What it really cost, as the service has told: more or less than was reserved."""
+        self._spending._change(*self._place, cost - self.amount)
+        self.amount = cost
+
     def take_back(self) -> None:
         """The service has not taken the order."""
-        self._spending._give_back(*self._place, self.amount)
+        self._spending._change(*self._place, -self.amount)
         self.amount = 0.0
 
 

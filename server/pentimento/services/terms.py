@@ -16,6 +16,7 @@ from pentimento.services.settings import Chosen, Observed, ServiceSettings
 from pentimento.services.spending import Spending
 from pentimento.services.usual_sizes import usual_side
 
+UNKNOWN_PRICE = "up to whoever runs that server; Pentimento does not know it"
 OWN_SERVER = "What is kept there is up to whoever runs that server; nobody else, if it is yours."
 
 
@@ -118,6 +119,12 @@ class Terms:
         return self.base_url != self.service.base_url
 
     @property
+    def another_server(self) -> bool:
+        """Whether it is a server of somebody else's that speaks the service's API: the record's
+        prices and limits are not its."""
+        return self.elsewhere and self.service.extras is not None
+
+    @property
     def needs_key(self) -> bool:
         """A server of the user's own may want none."""
         return self.service.needs_key and not (
@@ -136,7 +143,7 @@ class Terms:
 
     @property
     def caps(self) -> Caps:
-        return self.chosen.caps or self.service.caps
+        return self.chosen.caps or (Caps() if self.another_server else self.service.caps)
 
     @property
     def at_once(self) -> int:
@@ -152,15 +159,26 @@ class Terms:
         """The same of one of the service's models."""
         if self.chosen.price is not None:
             return self.chosen.price
+        if self.another_server:
+            return None
         record = self.service.record_of(model)
         known = record.price if record else None
-        return self.service.price.per_picture if known is None else known
+        return self._listed if known is None else known
+
+    @property
+    def _listed(self) -> float | None:
+        price = self.service.price
+        return price.by_quality.get(self.chosen.picture_quality or "", price.per_picture)
 
     @property
     def price_text(self) -> str:
-        if self.chosen.price is None:
-            return self.service.price.text
-        return f"${self.chosen.price:g} a picture, as entered in the settings"
+        if self.chosen.price is not None:
+            return f"${self.chosen.price:g} a picture, as entered in the settings"
+        if self.another_server:
+            return UNKNOWN_PRICE
+        if self._listed != self.service.price.per_picture:
+            return f"about ${self._listed:g} a picture"
+        return self.service.price.text
 
 
 class Remotes:

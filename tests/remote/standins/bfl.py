@@ -17,6 +17,10 @@ SEEN = ("input_image", *(f"input_image_{number}" for number in range(2, 9)))
 
 
 class BlackForestLabs(Queue):
+    """`cost`: what an order's answer tells, in credits; it may be null."""
+
+    cost: float | None = None
+
     def has_key(self, call: Call) -> bool:
         return call.headers.get("x-key") == self.key
 
@@ -64,7 +68,8 @@ class BlackForestLabs(Queue):
         return self.with_image(picture(*size))
 
     def taken(self, number: str) -> Reply:
-        return json_reply(200, {"id": number, "polling_url": f"{self.origin}{RESULT}{number}"})
+        told = {"id": number, "polling_url": f"{self.origin}{RESULT}{number}", "cost": self.cost}
+        return json_reply(200, told)
 
     def take_back(self, number: str) -> Reply:
         raise NotImplementedError  # there is no such call

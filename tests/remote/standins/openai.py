@@ -23,7 +23,10 @@ KNOWN = {"prompt", "model", "n", "size", "quality", "background", "output_format
 
 
 class OpenAI(StandIn):
+    """`usage`: what answers count, where they do."""
+
     base_path = "/v1"
+    usage: object = None
 
     def authorized(self, call: Call) -> bool:
         return call.headers.get("authorization") == f"Bearer {self.key}"
@@ -86,7 +89,7 @@ class OpenAI(StandIn):
 
     def with_image(self, image: bytes) -> Reply:
         told = {"created": 1, "data": [{"b64_json": base64.b64encode(image).decode()}]}
-        return json_reply(200, told)
+        return json_reply(200, told | ({"usage": self.usage} if self.usage else {}))
 
     def with_url(self, url: str) -> Reply:
         return json_reply(200, {"created": 1, "data": [{"url": url}]})

@@ -8,6 +8,7 @@ from pentimento.services.adapter import ImageRequest, ImageResult
 from pentimento.services.convert import base64_of
 from pentimento.services.records import Operation
 from pentimento.services.session import ServiceAnswer, ServiceSession, collect
+from pentimento.services.told_costs import dollars
 
 TEXT = "flux-2-pro"
 FILL = "flux-pro-1.0-fill"
@@ -15,6 +16,7 @@ STEERED = {"canny": "flux-pro-1.0-canny", "depth": "flux-pro-1.0-depth"}
 KONTEXT = "flux-kontext"
 STEPS = (15, 50)  # of the FLUX.1 tools; FLUX.2 [pro] takes none
 GUIDANCE = {"fill": (1.5, 100.0), "steered": (1.0, 100.0)}
+CREDIT = 0.01  # US dollars, in which an order's answer tells its cost (docs.bfl.ai, pricing)
 DONE = "Ready"
 WITHHELD = ("Request Moderated", "Content Moderated")
 WAITING = ("Pending", "Task not found")  # not found: it is not known everywhere at once
@@ -42,7 +44,8 @@ def paint(ask: ImageRequest, line: ServiceSession) -> ImageResult:
         return None
 
     answer = collect(line, look, None)  # an order cannot be taken back there
-    return ImageResult(line.fetch(str(answer.find("result", "sample"))), model=model)
+    picture = line.fetch(str(answer.find("result", "sample")))
+    return ImageResult(picture, model=model, cost=dollars(taken.json().get("cost"), CREDIT))
 
 
 def check(line: ServiceSession) -> None:

@@ -8,6 +8,7 @@ from pentimento.services.adapter import ImageRequest, ImageResult
 from pentimento.services.convert import from_base64, transparent_where_white
 from pentimento.services.records import Dialect, Operation
 from pentimento.services.session import ServiceAnswer, ServiceSession
+from pentimento.services.told_costs import of_tokens
 
 MODERATED = ("moderation_blocked", "content_policy_violation", "image_generation_user_error")
 GONE = ("model_not_found", "model_not_available", "deprecated_model")
@@ -28,9 +29,10 @@ def paint(ask: ImageRequest, line: ServiceSession) -> ImageResult:
     else:
         answer = line.order("images/edits", data=fields, files=_files(ask))
     made = answer.find("data", 0)
+    cost = of_tokens(answer.json().get("usage"), line.address.tokens)
     if isinstance(made, dict) and made.get("b64_json"):
-        return ImageResult(from_base64(made["b64_json"], line.problem("bad_answer")))
-    return ImageResult(line.fetch(str(answer.find("data", 0, "url"))))
+        return ImageResult(from_base64(made["b64_json"], line.problem("bad_answer")), cost=cost)
+    return ImageResult(line.fetch(str(answer.find("data", 0, "url"))), cost=cost)
 
 
 def check(line: ServiceSession) -> None:

@@ -9,6 +9,7 @@ from pentimento.services.convert import data_uri, from_base64
 from pentimento.services.model_inputs import nearest_aspect
 from pentimento.services.records import service
 from pentimento.services.session import ServiceAnswer, ServiceSession
+from pentimento.services.told_costs import dollars
 
 NO_ENDPOINT = "no endpoints"  # in the message where nobody runs the model for such a request
 
@@ -20,7 +21,9 @@ def auth(key: str) -> dict[str, str]:
 def paint(ask: ImageRequest, line: ServiceSession) -> ImageResult:
     answer = line.order("images", json=_body(ask, line.address.quality))
     picture = from_base64(answer.find("data", 0, "b64_json"), line.problem("bad_answer"))
-    return ImageResult(picture, model=ask.model)
+    usage = answer.json().get("usage")
+    cost = dollars(usage.get("cost")) if isinstance(usage, dict) else None
+    return ImageResult(picture, model=ask.model, cost=cost)
 
 
 def check(line: ServiceSession) -> None:

@@ -1,15 +1,21 @@
 """What the studio panel costs in real GIMP: seconds until it is open, its memory at rest, how often
 live painting brings a picture of 256 x 256 px, and how long GIMP takes to answer while a job runs.
 
-    python benchmarks/studio_panel.py [--gimp 3.2] [--strokes 8]
+    python benchmarks/studio_panel.py [--gimp 3.2] [--strokes 8] [--first]
+
+With --first, which is for root, GIMP and all that it needs get the processor before everything else
+while the panel opens: as on a machine that does nothing else.
 """
 
 from __future__ import annotations
 
 import argparse
+import os
 import statistics
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 
 REPO = Path(__file__).resolve().parents[1]
@@ -19,6 +25,7 @@ from tests.gui.gui import roots
 from tests.gui.session import Session, wait
 
 TITLE, SIDE = "Studio Panel", 256
+SIGN = "json.loads(bytes(Gimp.get_parasite('pentimento-studio-panel').get_data()))"
 SUITES = {"3.0": "trixie", "3.2": "sid"}
 STROKE = """
 Gimp.context_set_foreground(Gegl.Color.new("rgb(0.9, 0.{number}, 0.1)"))
@@ -43,6 +50,54 @@ def memory(process: int) -> tuple[int, int]:
     rollup = Path(f"/proc/{process}/smaps_rollup").read_text().splitlines()
     kept = {line.split(":")[0]: int(line.split()[1]) for line in rollup if line.endswith("kB")}
     return kept["Rss"] // 1024, (kept["Private_Dirty"] + kept["Private_Clean"]) // 1024
+
+
+def family(process: int) -> list[int]:
+    """A process and all below it."""
+    parents: dict[int, list[int]] = {}
+    for folder in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            parent = int((folder / "stat").read_text().rpartition(")")[2].split()[1])
+            parents.setdefault(parent, []).append(int(folder.name))
+    found = [process]
+    for one in found:  # grows meanwhile
+        found += parents.get(one, [])
+    return found
+
+
+@contextmanager
+def before_others(*processes: int) -> Iterator[None]:
+    """What they start meanwhile takes after them."""
+
+    def schedule(policy: int, priority: int) -> None:
+        for process in (one for first in processes for one in family(first)):
+            for task in Path(f"/proc/{process}/task").glob("*"):
+                with suppress(ProcessLookupError):
+                    os.sched_setscheduler(int(task.name), policy, os.sched_param(priority))
+
+    schedule(os.SCHED_RR, 1)
+    try:
+        yield
+    finally:
+        schedule(os.SCHED_OTHER, 0)
+
+
+def age(process: int) -> float:
+    """Seconds since GIMP has started it."""
+    fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+    begun = int(fields[19]) / os.sysconf("SC_CLK_TCK")
+    return time.clock_gettime(time.CLOCK_BOOTTIME) - begun
+
+
+def opened(session: Session, first: bool) -> float:
+    """Seconds from the start of the panel's process to its window, by up to 0.08 too many."""
+    gui = session.gui
+    processes = (gui.process.pid, session.server.process.pid)
+    with before_others(*processes) if first else nullcontext():
+        gui.menu("Studio Panel...")
+        gui.x_window(TITLE)
+        seen = time.perf_counter()
+    return age(session.read(SIGN)) - (time.perf_counter() - seen)
 
 
 def live(session: Session, strokes: int) -> list[float]:
@@ -74,29 +129,27 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--gimp", choices=SUITES, default="3.2")
     parser.add_argument("--strokes", type=int, default=8)
+    parser.add_argument("--first", action="store_true", help="before all other programs")
     options = parser.parse_args()
     with Session(roots()[SUITES[options.gimp]]) as session:
         gui = session.gui
         session.open_scene(SIDE, SIDE)
-        opened = []
-        for _round in range(3):
-            begun = time.perf_counter()
-            gui.menu("Studio Panel...")
+        took = []
+        for _round in range(4):
+            took.append(opened(session, options.first))
             gui.window(TITLE)
-            opened.append(time.perf_counter() - begun)
             gui.keys(TITLE, "ctrl+w")
             gui.gone(TITLE)
-        print("open after, s:", ", ".join(f"{one:.2f}" for one in opened))
+        print("open after, s:", ", ".join(f"{one:.2f}" for one in took))
         gui.menu("Studio Panel...")
         gui.window(TITLE)
         gui.place(TITLE, 900, 0, 420, 1240)
         gui.set_text(TITLE, "Prompt", "a red flower")
         session.wait_for_status(TITLE, "px")
-        sign = "json.loads(bytes(Gimp.get_parasite('pentimento-studio-panel').get_data()))"
-        print("memory, MB in all and its own:", *memory(session.read(sign)))
+        print("memory, MB in all and its own:", *memory(session.read(SIGN)))
         took = live(session, options.strokes)
         print(f"stroke to picture, s: median {statistics.median(took):.2f}, most {max(took):.2f}")
-        print("memory after that:", *memory(session.read(sign)))
+        print("memory after that:", *memory(session.read(SIGN)))
         gui.set_value(TITLE, "Variations", 4)
         gui.press(TITLE, "Paint a New Picture")
         wait(lambda: gui.is_shown(TITLE, "Preview"), 120, "a job at work")

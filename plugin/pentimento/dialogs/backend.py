@@ -9,8 +9,6 @@ from gi.repository import GLib, Gtk
 import dialogs.native as native
 import dialogs.place_words as place_words
 import options
-from dialogs.places import PlacesDialog
-from dialogs.set_up import SetUp
 from i18n import _
 
 if TYPE_CHECKING:
@@ -70,6 +68,8 @@ class PlaceChooser:
         place, window = self.place, self.combo.get_toplevel()
         assert place is not None  # else the button can not be pressed
         assert isinstance(window, Gtk.Window)
+        from dialogs.set_up import SetUp  # only here: few open it, and it is large
+
         new = SetUp(place, window, route).run()
         self.fill([new if one["id"] == new["id"] else one for one in self._places])
         self._config.notify("backend")  # the plan has a price, a model and an address
@@ -113,6 +113,8 @@ class PlaceChooser:
         assert isinstance(window, Gtk.Window)
         has_count = self._config.find_property("count") is not None
         count = self._config.get_property("count") if has_count else 1
+        from dialogs.places import PlacesDialog  # only here, as above
+
         chosen = PlacesDialog(window, self._mode or self._asked(), count).run()
         if chosen and chosen != self._id:
             self._take(chosen)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, List, Mapping, Tuple
+from typing import TYPE_CHECKING, Any
 
 import dialogs.native as native
 
 if TYPE_CHECKING:
-    from answers import JobRequest, Lists, PlanRequest
+    from answers import Lists, PlanRequest
     from records import LayerRecord, Placed
 
 native.start()
@@ -24,17 +24,9 @@ from dialogs.loras import LoraAdder
 from dialogs.models import ModelChooser, StyleChooser, VaeChooser, default_of
 from dialogs.planned_dialog import PlannedDialog
 from i18n import _
+from recorded_values import given
 
 PLAIN = ("negative-prompt", "random-seed", "seed")  # not what a plan depends on
-GIVEN = {  # option: field of the recorded request
-    "prompt": "prompt",
-    "negative-prompt": "negative_prompt",
-    "strength": "strength",
-    "steps": "steps",
-    "guidance": "guidance",
-    "model": "model",
-    "vae": "vae",
-}
 AT_FULL_STRENGTH = (wire.TXT2IMG, wire.EDIT, wire.UPSCALE)
 
 
@@ -121,18 +113,3 @@ def fill(config: Any, record: LayerRecord) -> None:
     request = record["record"]["request"]
     for name, value in given(request, record["seed"]):
         config.set_property(name, value)
-
-
-def given(request: JobRequest, seed: int) -> List[Tuple[str, Any]]:
-    """The option values that a recorded request stands for."""
-    every: Mapping[str, Any] = request
-    found = [(name, every[field]) for name, field in GIVEN.items() if field in every]
-    found += [("random-seed", False), ("seed", min(seed, 2**32 - 1))]
-    samplers = {choice.value: choice.nick for choice in choices.SAMPLERS}
-    found.append(("sampler", samplers.get(request.get("sampler"), choices.MODEL_DEFAULT)))
-    loras = (
-        one["id"] + (f":{one['weight']:g}" if one.get("weight") is not None else "")
-        for one in request.get("loras", ())
-    )
-    found.append(("loras", ", ".join(loras)))
-    return found

@@ -20,7 +20,6 @@ native.start()
 from gi.repository import Gdk, Gimp, GimpUi, GLib, Gtk
 
 import choices
-import dialogs.help as help
 import remembered
 from choices import N_
 from context import values_of
@@ -329,7 +328,7 @@ class JobDialog:
         own = native.dialog_button(
             _("_Help"),
             _("What this does, and its keys"),
-            lambda: help.show(self.dialog, self.action),
+            self._help,
         )
         own.show()
         area = self.dialog.get_action_area()
@@ -337,11 +336,16 @@ class JobDialog:
         area.set_child_secondary(own, True)
         self.dialog.connect("key-press-event", self._pressed)
 
+    def _help(self) -> None:
+        import dialogs.help as help  # only here: a dialog opens sooner without it
+
+        help.show(self.dialog, self.action)
+
     def _pressed(self, _dialog: Any, event: Gdk.EventKey) -> bool:
         """Keys of the whole window: help, begin, and the strengths that have a name."""
         held = event.state & Gtk.accelerator_get_default_mod_mask()
         if event.keyval == Gdk.KEY_F1:
-            help.show(self.dialog, self.action)
+            self._help()
         elif held == Gdk.ModifierType.CONTROL_MASK and event.keyval in RETURN:
             self.dialog.response(Gtk.ResponseType.OK)
         elif held == Gdk.ModifierType.MOD1_MASK and "strength" in self.fields.options:

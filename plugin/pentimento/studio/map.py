@@ -41,7 +41,10 @@ class Map(Gtk.Box):
 
     def look(self, image: Optional[Any], plan: Optional[Plan], changed: bool) -> None:
         """Shows the image as it is now; unless something is known to have changed no more often
-        than GIMP can spare."""
+        than GIMP can spare. A large image takes long, so that the window is shown first."""
+        if not self.get_mapped():
+            self._keep_room(image)
+            return
         now = time.monotonic()
         if not changed and now < self._again:
             return
@@ -62,6 +65,13 @@ class Map(Gtk.Box):
             self._seen = seen
             self._show(image, plan)
 
+    def _keep_room(self, image: Optional[Any]) -> None:
+        """What is below the picture stays where it is when that comes."""
+        if image is not None:
+            width, height = image.get_width(), image.get_height()
+            part = min(1.0, SIDE / max(width, height))
+            self._picture.set_size_request(round(width * part), round(height * part))
+
     def _show(self, image: Any, plan: Optional[Plan]) -> None:
         if self._seen is None:
             return
@@ -77,6 +87,7 @@ class Map(Gtk.Box):
             right = min(picture.get_width() - 1, int((box["x"] + box["width"]) * across))
             bottom = min(picture.get_height() - 1, int((box["y"] + box["height"]) * down))
             frame(picture, max(0, left), max(0, top), right, bottom)
+        self._picture.set_size_request(-1, -1)
         self._picture.set_from_pixbuf(picture)
         self._words.set_text("\n".join(_lines(image, plan)))
 

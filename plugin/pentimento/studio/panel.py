@@ -102,6 +102,7 @@ class Panel:
     def serve(self) -> None:
         self.window.show()
         self.window.present()
+        GLib.idle_add(self._look_at_once)  # when it has been drawn
         self._loop.run()
 
     def _asked_to_close(self, *_args: Any) -> bool:
@@ -181,6 +182,10 @@ class Panel:
     def _aim_later(self, image: Any) -> bool:
         if not self.closed:
             self.aim(image)
+        return GLib.SOURCE_REMOVE
+
+    def _look_at_once(self) -> bool:
+        self._look_again()
         return GLib.SOURCE_REMOVE
 
     def _look_again(self) -> bool:

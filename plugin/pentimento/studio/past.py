@@ -15,9 +15,9 @@ import dialogs.native as native
 import server
 import texts
 from actions import earlier
-from dialogs.change_result import given
 from errors import PluginError
 from i18n import _
+from recorded_values import given
 
 if TYPE_CHECKING:
     from answers import Snapshot

@@ -95,7 +95,7 @@ def opened(session: Session, first: bool) -> float:
     processes = (gui.process.pid, session.server.process.pid)
     with before_others(*processes) if first else nullcontext():
         gui.menu("Studio Panel...")
-        gui.x_window(TITLE)
+        gui.window(TITLE)
         seen = time.perf_counter()
     return age(session.read(SIGN)) - (time.perf_counter() - seen)
 

@@ -69,7 +69,7 @@ class Map(Gtk.Box):
         """What is below the picture stays where it is when that comes."""
         if image is not None:
             width, height = image.get_width(), image.get_height()
-            part = min(1.0, SIDE / max(width, height))
+            part = min(1.0, WIDTH / width, HEIGHT / height)
             self._picture.set_size_request(round(width * part), round(height * part))
 
     def _show(self, image: Any, plan: Optional[Plan]) -> None:

@@ -228,6 +228,13 @@ def test_every_place_is_told_with_what_it_costs_and_who_sees_it(gimp, a1111):
     gui.press(set_up, "Save")
     gui.gone(set_up)
     wait(lambda: f"{A1111_TITLE} · ready" in gui.all_text(title), 30, "the service as it is now")
+    gui.place(title, 100, 100, 760, 360)
+    guide = "A quick try, no download"
+    wait(lambda: gui.is_shown(title, guide), 20, "the top of the window")
+    gui.keys(title, *["Page_Down"] * 4)
+    wait(lambda: not gui.is_shown(title, guide), 20, "the window scrolled")
+    gimp.keep_evidence("places-scrolled")
+    assert gui.is_shown(title, "Repaints"), "the table's heads stay"
     gui.press(title, "Close")
     gui.gone(title)
 

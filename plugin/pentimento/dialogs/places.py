@@ -19,6 +19,7 @@ import options
 import server
 from dialogs.background import Background
 from dialogs.set_up import SetUp, facts_grid
+from dialogs.sticky_heads import StickyHeads
 from i18n import _
 from server_texts import told
 
@@ -62,7 +63,8 @@ class PlacesDialog:
         scroll.add(box)
         scroll.show_all()
         native.name(scroll, _("Places"))
-        self.dialog.get_content_area().pack_start(scroll, True, True, 0)
+        self.heads = StickyHeads(scroll, self.table)
+        self.dialog.get_content_area().pack_start(self.heads, True, True, 0)
 
     def run(self) -> str:
         """The id of the place that was chosen; empty for none."""
@@ -90,11 +92,13 @@ class PlacesDialog:
             )
         )
         self.table.foreach(Gtk.Widget.destroy)
-        for column, text in enumerate(place_words.headings(self._choosing), start=1):
-            self.table.attach(_dim(text), column, 0, 1, 1)
+        heads = [_dim(text) for text in place_words.headings(self._choosing)]
+        for column, head in enumerate(heads, start=1):
+            self.table.attach(head, column, 0, 1, 1)
         for number, place in enumerate(places):
             self._add(place, 1 + 2 * number)
         self.table.show_all()
+        self.heads.follow(heads)
 
     def _add(self, place: BackendEntry, row: int) -> None:
         """A line of cells, and below it who is behind the place."""

@@ -267,11 +267,12 @@ def told(job: Snapshot, titled: Callable[[str], str]) -> str:
     local = made.to_local() if made is not None else None
     when = local.format(times.pattern()) if local is not None else ""
     strength, count = request.get("strength"), len(job["images"])
-    parts = [when or "", titled(str(request.get("model", "")))]
+    parts = [when or ""]
     if strength is not None and job["mode"] != "txt2img":
-        parts.insert(1, f"{strength:.2f}")
+        parts.append(f"{strength:.2f}")
     if count > 1:
         parts.append(f"{count} ×")
+    parts.append(titled(str(request.get("model", ""))))  # the longest, which may be cut
     return " · ".join(part for part in parts if part)
 
 

@@ -70,4 +70,5 @@ ARCHITECTURES = (
     "chroma",
     "ernie-image",
     "krea2",
+    "longcat-image",
 )

@@ -63,6 +63,7 @@ ROWS = {
     "chroma": Row("chroma", two_of("chroma")),
     "ernie-image": Row("ernie-image", two_of("ernie-image")),
     "krea2": Row("krea2", two_of("krea2")),
+    "longcat-image": Row("longcat-image", two_of("longcat-image")),
 }
 every = pytest.mark.parametrize("model", ROWS)
 

@@ -133,8 +133,8 @@ NETS = {  # diffusers' classes at their true width -> family
     "PRXTransformer2DModel": "prx",
     "GlmImageTransformer2DModel": "glm-image",
     "OvisImageTransformer2DModel": "ovis-image",
-    # built as FLUX.1 is, with nothing of their own: not told, and no FLUX.1
-    "LongCatImageTransformer2DModel": "unknown",
+    "LongCatImageTransformer2DModel": "longcat-image",
+    # built as FLUX.1 is, with nothing of its own: not told, and no FLUX.1
     "BriaTransformer2DModel": "unknown",
     # relatives that must not be taken for what is told
     "SanaVideoTransformer3DModel": "unknown",

@@ -287,6 +287,20 @@ MODELS: dict[str, Model] = {
         {"tokenizer": "TokenizersBackend"},
         {"shift": 4.0},
     ),
+    "longcat-image": Model(
+        "longcat-image",
+        "LongCatImagePipeline",
+        {
+            "transformer": (  # as many blocks as its file of 12.5 GB holds
+                "LongCatImageTransformer2DModel",
+                {"num_layers": 10, "num_single_layers": 20},
+            ),
+            "vae": ("AutoencoderKL", FLUX_VAE),
+            "text_encoder": ("Qwen2_5_VLForConditionalGeneration", QWEN25_VL_7B),
+        },
+        {"tokenizer": "Qwen2Tokenizer"},
+        SHIFTING,
+    ),
     "krea2-raw": Model(
         "krea2",
         "Krea2Pipeline",

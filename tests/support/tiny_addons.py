@@ -94,7 +94,10 @@ def write_transformer_lora(model: Path, file: Path, seed: int) -> Path:
         LoraConfig(r=2, lora_alpha=8, init_lora_weights=False, target_modules=layers)
     )
     file.parent.mkdir(parents=True, exist_ok=True)
-    getattr(diffusers, index["_class_name"]).save_lora_weights(
+    pipeline = getattr(diffusers, index["_class_name"])
+    if not hasattr(pipeline, "save_lora_weights"):  # of one that diffusers reads no LoRAs for
+        pipeline = diffusers.FluxPipeline
+    pipeline.save_lora_weights(
         file.parent,
         transformer_lora_layers=get_peft_model_state_dict(transformer),
         weight_name=file.name,

@@ -268,6 +268,31 @@ def write_krea2(folder: Path, *, distilled: bool = False) -> Path:
     return save(pipe, folder)
 
 
+def write_longcat_image(folder: Path) -> Path:
+    """Its processor is left out: words are read without it."""
+    import diffusers
+
+    transformer = diffusers.LongCatImageTransformer2DModel(
+        in_channels=64,
+        num_layers=1,
+        num_single_layers=1,
+        attention_head_dim=16,
+        num_attention_heads=2,
+        joint_attention_dim=16,
+        pooled_projection_dim=16,
+        axes_dims_rope=[4, 4, 8],
+    )
+    pipe = diffusers.LongCatImagePipeline(
+        transformer=transformer,
+        scheduler=diffusers.FlowMatchEulerDiscreteScheduler(**SHIFTING),
+        vae=_flow_vae(16),
+        text_encoder=qwen_vl(vision_start_token_id=2, vision_end_token_id=3, vision_token_id=4),
+        tokenizer=_qwen_tokenizer(),
+        text_processor=None,
+    )
+    return save(pipe, folder)
+
+
 WRITERS: dict[str, Callable[[Path], Path]] = {
     "sd3": write_sd3,
     "flux": write_flux,
@@ -277,6 +302,7 @@ WRITERS: dict[str, Callable[[Path], Path]] = {
     "chroma": write_chroma,
     "ernie-image": write_ernie_image,
     "krea2": write_krea2,
+    "longcat-image": write_longcat_image,
 }
 VARIANTS: dict[str, Callable[[Path], Path]] = {  # of families that are there already
     "flux-schnell": partial(write_flux, guided=False),

@@ -81,6 +81,7 @@ class Architecture(StrEnum):
     CHROMA = "chroma"
     ERNIE_IMAGE = "ernie-image"
     KREA2 = "krea2"
+    LONGCAT_IMAGE = "longcat-image"
 
 
 SAMPLERS = tuple(Sampler)

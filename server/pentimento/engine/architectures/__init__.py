@@ -26,5 +26,6 @@ FAMILIES: dict[str, FamilyAdapter] = {
         Chroma(rows.CHROMA),
         Piped(rows.ERNIE_IMAGE, piped.ERNIE_IMAGE),
         Piped(rows.KREA2, piped.KREA2),
+        Piped(rows.LONGCAT_IMAGE, piped.LONGCAT_IMAGE),
     )
 }

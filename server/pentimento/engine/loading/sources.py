@@ -22,6 +22,7 @@ import diffusers
 import torch
 import transformers
 from diffusers import UNet2DConditionModel
+from diffusers.loaders.single_file_model import SINGLE_FILE_LOADABLE_CLASSES
 from diffusers.loaders.single_file_utils import create_diffusers_clip_model_from_ldm
 from safetensors import safe_open
 
@@ -52,6 +53,7 @@ CLASSES: dict[str, type[Any]] = {
     "ChromaTransformer2DModel": diffusers.ChromaTransformer2DModel,
     "ErnieImageTransformer2DModel": diffusers.ErnieImageTransformer2DModel,
     "Krea2Transformer2DModel": diffusers.Krea2Transformer2DModel,
+    "LongCatImageTransformer2DModel": diffusers.LongCatImageTransformer2DModel,
     "AutoencoderKLFlux2": diffusers.AutoencoderKLFlux2,
     "AutoencoderKLQwenImage": diffusers.AutoencoderKLQwenImage,
     "T5EncoderModel": transformers.T5EncoderModel,
@@ -67,6 +69,12 @@ CLASSES: dict[str, type[Any]] = {
     "Mistral3Model": transformers.Mistral3Model,
     "TokenizersBackend": transformers.TokenizersBackend,  # any that its tokenizer.json describes
 }
+
+# Files of it have diffusers' own names, which diffusers 0.42 reads for others only.
+SINGLE_FILE_LOADABLE_CLASSES.setdefault(
+    "LongCatImageTransformer2DModel",
+    {"checkpoint_mapping_fn": lambda weights, **_: weights, "default_subfolder": "transformer"},
+)
 
 
 class ModelFolder:

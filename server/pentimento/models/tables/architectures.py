@@ -243,12 +243,24 @@ KREA2 = Family(
     shift="linear",
     multilingual=True,
 )
+LONGCAT_IMAGE = Family(
+    Architecture.LONGCAT_IMAGE,
+    ("LongCatImagePipeline",),
+    ("text_encoder",),
+    ("tokenizer",),
+    50,
+    4.5,
+    native_size=1024,
+    patch=2,
+    shift="linear",
+    multilingual=True,
+)
 
 FAMILIES = {
     family.name: family
     for family in (
         *(SD15, SDXL, SD3, FLUX, FLUX2_KLEIN, Z_IMAGE, QWEN_IMAGE, CHROMA),
-        *(ERNIE_IMAGE, KREA2),
+        *(ERNIE_IMAGE, KREA2, LONGCAT_IMAGE),
     )
 }
 

@@ -89,6 +89,7 @@ ROWS = {
         Side(("txtmlp.1.weight", "txt_in.linear_1.weight"), 1),
         "text_hidden_dim",
     ),
+    "longcat-image": LayoutRow(DOUBLE | SINGLE, TOKENS, WORDS, "joint_attention_dim"),
     "sd3": LayoutRow(
         {"num_layers": ("joint_blocks.", "transformer_blocks.")},
         Side(("x_embedder.proj.weight", "pos_embed.proj.weight"), 1),

@@ -174,7 +174,25 @@ def _krea2(weights: Weights) -> Found | None:
     return Found(ModelRole.DENOISER, ("krea2",), "", layout, in_channels=taken)
 
 
+BRIA = 4096  # width of the prompts of Bria's models, which have the same names
+
+
+def _longcat_image(weights: Weights) -> Found | None:
+    """FLUX.1's blocks, and nothing that reads one vector for the whole prompt."""
+    if not weights.has(
+        "time_embed.timestep_embedder.linear_1.weight",
+        "context_embedder.weight",
+        "x_embedder.weight",
+        "single_transformer_blocks.0.attn.to_q.weight",
+    ):
+        return None
+    if weights.side("context_embedder.weight", 1) == BRIA:
+        return None
+    taken = weights.side("x_embedder.weight", 1)
+    return Found(ModelRole.DENOISER, ("longcat-image",), "", "diffusers", in_channels=taken)
+
+
 DENOISERS = (
     *(_svdquant, _chroma, _flux2, _flux, _qwen_image, _z_image, _sd3),
-    *(_ernie_image, _krea2, _unet, stranger),
+    *(_ernie_image, _krea2, _longcat_image, _unet, stranger),
 )

@@ -33,7 +33,7 @@ NAMES = (  # the first that is found in any name decides; the names are those of
     (r"transformer_blocks[._]\d+[._](img|txt)_(mlp|mod)_", (architectures.QWEN_IMAGE,)),
     (
         r"single_transformer_blocks[._]\d+[._](attn[._]to_[qkv]\b|proj_mlp|proj_out|norm)",
-        (architectures.FLUX, architectures.CHROMA),
+        (architectures.FLUX, architectures.CHROMA, architectures.LONGCAT_IMAGE),
     ),
     (
         r"single_transformer_blocks|(single|double)_blocks",
@@ -48,6 +48,7 @@ NAMES = (  # the first that is found in any name decides; the names are those of
             architectures.QWEN_IMAGE,
             architectures.FLUX2_KLEIN,
             architectures.KREA2,
+            architectures.LONGCAT_IMAGE,
         ),
     ),
 )

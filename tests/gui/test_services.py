@@ -10,6 +10,7 @@ import pytest
 from tests.gui.session import FEATHERED, wait
 from tests.gui.steps import MASK_DIFFERENCE, undo, unfold
 from tests.remote.standins.a1111 import A1111
+from tests.remote.standins.bfl import BlackForestLabs
 from tests.remote.standins.comfyui import ComfyUI
 from tests.remote.standins.horde import Horde
 from tests.remote.standins.openai import OpenAI
@@ -18,6 +19,8 @@ pytestmark = pytest.mark.gui
 TITLE = "Regenerate Selection"
 OPENAI, HORDE = "OpenAI images", "AI Horde"
 COMFYUI = "ComfyUI"
+LABS = "Black Forest Labs"
+EDIT = "Edit by Instruction"
 A1111_TITLE = "AUTOMATIC1111-compatible server"
 CONSENT = "I agree to send the image area and my prompts to {}"
 DARK_GROUND = """
@@ -38,6 +41,12 @@ def openai(gimp):
 def horde(gimp):
     """The same for AI Horde, which needs no key and cannot fill a selection."""
     yield from stand_in(gimp, "horde", Horde())
+
+
+@pytest.fixture
+def labs(gimp):
+    """The same for Black Forest Labs, which takes the edges of a picture."""
+    yield from stand_in(gimp, "bfl", BlackForestLabs())
 
 
 @pytest.fixture
@@ -264,3 +273,81 @@ def test_a_place_is_compared_for_this_job_and_taken(gimp, a1111):
     gui.keys(TITLE, "Escape")
     gui.gone(TITLE)
     assert a1111.calls == []
+
+
+def test_black_forest_labs_paints_along_the_edges_of_the_selection(gimp, labs):
+    """From the table of places to a masked layer: chosen there, agreed to, steered by canny."""
+    gui, places = gimp.gui, "Where to Run"
+    gimp.open_scene(more=DARK_GROUND + FEATHERED)
+    before = gimp.snapshot()
+    gimp.open_dialog(TITLE)
+    unfold(gimp, TITLE, "More options", "Run on")
+    wait(lambda: any(LABS in text for text in gui.choices(TITLE, "Run on")), 30, "places")
+    gui.choose(TITLE, "Run on", "Compare all places…")
+    gui.window(places)
+    wait(lambda: LABS in gui.all_text(places), 30, "the table")
+    gui.press(places, f"Use {LABS}", showing=False)
+    gui.gone(places)
+    gui.set_text(TITLE, "Prompt", "ein Fluss, 河 “leise” 🌊")
+    unfold(gimp, TITLE, "Control and LoRAs", "Control 1")
+    gui.choose(TITLE, "Control 1", "Edges")
+    gimp.wait_for_status(TITLE, "steered by your canny map")
+    set_up = f"Set Up {LABS}"
+    gui.press(TITLE, "Generate")
+    gui.window(set_up)
+    assert labs.calls == []
+    told = gui.all_text(set_up)
+    assert "whoever runs the server at the address you entered" in told
+    assert "This job: sends" in told
+    gimp.keep_evidence("labs-consent")
+    gui.set_text(set_up, "Key", labs.key)
+    gui.press(set_up, CONSENT.format(LABS))
+    gui.press(set_up, "Save")
+    gui.gone(set_up)
+    made, source = gimp.wait_for_layers(2)
+    assert made["mask"]
+    assert gimp.read(MASK_DIFFERENCE) == 0
+    assert inside(made["box"], source["box"])
+    (asked,) = labs.asked
+    assert asked.prompt == "ein Fluss, 河 “leise” 🌊"
+    assert (np.asarray(asked.control.convert("L")) > 127).any()  # the horizon's edge
+    assert asked.image is None  # the picture itself stays here
+    assert "/v1/flux-pro-1.0-canny" in [call.path for call in labs.calls]
+    route = gimp.jobs()[0]["record"]["facts"]["route"]
+    assert (route["kind"], route["control"]) == ("control", "canny")
+    gimp.keep_evidence("labs-steered")
+    undo(gimp, before)
+
+
+def test_an_edit_by_instruction_runs_at_a_service_within_the_selection(gimp, openai):
+    """No model for it is on this computer; a service is enough."""
+    gui, title = gimp.gui, f"Set Up {OPENAI}"
+    gimp.open_scene(more=FEATHERED)
+    before = gimp.snapshot()
+    gimp.open_dialog(EDIT)
+    gimp.wait_for_status(EDIT, "choose a service under Run on")
+    wait(lambda: any(OPENAI in text for text in gui.choices(EDIT, "Run on")), 30, "places")
+    assert not any(HORDE in text for text in gui.choices(EDIT, "Run on"))  # it cannot edit
+    gui.choose(EDIT, "Run on", f"{OPENAI} · needs your consent")
+    gui.set_text(EDIT, "Instruction", "mach es Winter ❄")
+    gimp.wait_for_status(EDIT, "changes the selection by instruction")
+    assert gui.nameless(EDIT) == []
+    gui.press(EDIT, "Edit", "button|push button")
+    gui.window(title)
+    assert openai.calls == []
+    gui.set_text(title, "Key", openai.key)
+    gui.press(title, CONSENT.format(OPENAI))
+    gui.press(title, "Save")
+    gui.gone(title)
+    made, source = gimp.wait_for_layers(2)
+    assert made["mask"]
+    assert gimp.read(MASK_DIFFERENCE) == 0
+    assert inside(made["box"], source["box"])
+    (asked,) = openai.asked
+    assert asked.prompt == "mach es Winter ❄"
+    assert asked.image is not None
+    assert asked.mask is None
+    request = gimp.jobs()[0]["record"]["request"]
+    assert (request["mode"], request["backend"]) == ("edit", "openai")
+    gimp.keep_evidence("edit-at-a-service")
+    undo(gimp, before)

@@ -4,6 +4,8 @@ stand-in; and each documented error of a service with a sentence of its own."""
 from __future__ import annotations
 
 import base64
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -102,6 +104,55 @@ def test_openai_gets_an_edit_with_references_as_its_own_client_sends_it(setup: S
     theirs = ordered(service)
     assert (ours.method, ours.path) == (theirs.method, theirs.path)
     assert _fields(ours) == _fields(theirs)
+
+
+@pytest.mark.parametrize("mode", ["txt2img", "edit"])
+def test_huggingface_gets_what_its_own_client_sends_to_a_provider(
+    setup: Setup, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, mode: str
+) -> None:
+    """The client asks the hub who runs a model; here it is told, and goes to the stand-in."""
+    from huggingface_hub import InferenceClient, constants
+    from huggingface_hub.errors import HfHubHTTPError
+    from huggingface_hub.hf_api import InferenceProviderMapping
+    from huggingface_hub.inference._providers import _common
+
+    service = Service("huggingface", setup)
+    asked = edit(service) if mode == "edit" else service.request(mode, prompt=WORDS)
+    job = setup.run(asked | {"steps": 12, "guidance": 3.5, "negative_prompt": "Nebel, 雾"})
+    assert job["status"] == "succeeded", job["error"]
+    ours = ordered(service)
+    name = "FLUX.1-Kontext-dev" if mode == "edit" else "FLUX.1-dev"
+    model = f"black-forest-labs/{name}"
+    there = InferenceProviderMapping(
+        provider="fal-ai",
+        hf_model_id=model,
+        providerId=ours.path.partition("?")[0].removeprefix("/fal-ai/"),
+        status="live",
+        task="image-to-image" if mode == "edit" else "text-to-image",
+    )
+    monkeypatch.setitem(_common.HARDCODED_MODEL_INFERENCE_MAPPING, "fal-ai", {model: there})
+    proxy = service.stand_in.origin + "/{provider}"
+    monkeypatch.setattr(constants, "INFERENCE_PROXY_TEMPLATE", proxy)
+    client = InferenceClient(provider="fal-ai", api_key="hf_another_key")
+    file = tmp_path / "Bild 图.png"  # of bytes it says that they are JPEG
+    file.write_bytes(PNG)
+    size, seed = ours.json["image_size"], ours.json["seed"]
+    more = {
+        "seed": seed,
+        "negative_prompt": "Nebel, 雾",
+        "num_inference_steps": 12,
+        "guidance_scale": 3.5,
+    }
+    send = partial(client.text_to_image, WORDS, **size)
+    if mode == "edit":
+        send = partial(client.image_to_image, file, prompt=WORDS, target_size=size)
+    with pytest.raises(HfHubHTTPError):  # of a key that the stand-in does not know
+        send(model=model, **more)
+    theirs = ordered(service)
+    assert ours.headers["authorization"].startswith("Bearer ")
+    assert theirs.headers["authorization"] == "Bearer hf_another_key"
+    assert (ours.method, ours.path) == (theirs.method, theirs.path)
+    assert shape(ours.json) == shape(theirs.json)
 
 
 def _fields(call: Call) -> list[tuple[str, str]]:

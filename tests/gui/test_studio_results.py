@@ -113,6 +113,45 @@ def test_what_somebody_has_painted_on_stays(four):
     assert four.read("checksum(image.get_layers()[1]) == painted")
 
 
+def test_a_later_try_is_kept_in_place_of_the_kept_one(four):
+    """Where that lies by then, in its group, blended as it is."""
+    gui, names = four.gui, "[l.get_name() for l in image.get_layers()]"
+    gui.press(TITLE, "Keep")
+    wait(lambda: gui.is_shown(TITLE, "Result 1 of 4, kept"), 20, "the mark")
+    assert not gui.is_shown(TITLE, "Keep in Place")
+    four.gui.python(
+        "kept = image.get_layers()[0]\n"
+        "x, y = list(kept.get_offsets())[1:]\n"
+        "kept.set_offsets(x + 7, y - 3)\n"
+        "kept.set_opacity(60)\n"
+        "group = Gimp.GroupLayer.new(image, 'a group')\n"
+        "image.insert_layer(group, None, 0)\n"
+        "image.reorder_item(kept, group, 0)\n"
+        "image.set_selected_layers([image.get_layers()[-1]])"
+    )
+    box = four.read("[x, y]")
+    ready(four, words="in “its” place 月", count=1, steps=3)
+    generate(four)
+    wait(lambda: any("its" in name for name in four.read(names)), 120, "the later try")
+    wait(lambda: gui.is_shown(TITLE, "Keep in Place"), 30, "the way to keep it in place")
+    before = four.snapshot()
+    gui.press(TITLE, "Keep in Place")
+    inside = (
+        "[[l.get_name(), l.get_opacity(), *list(l.get_offsets())[1:]]"
+        " for l in group.get_children()]"
+    )
+    wait(lambda: "its" in four.read(inside)[0][0], 30, "the try in the group")
+    [found] = four.read(inside)
+    assert found[1:] == [60, box[0] + 7, box[1] - 3]
+    assert len(four.layers()) == 2
+    four.keep_evidence("studio-in-place")
+    undo(four)
+    wait(lambda: len(four.layers()) == 3, 20, "both again")
+    seen = ("dirty", "selected_layers")  # GIMP selects a layer that undo brings back
+    left = [what for what in four.differences(before) if not any(one in what for one in seen)]
+    assert left == []
+
+
 def test_elsewhere_the_next_result_leaves_this_one(four):
     first = top(four)
     four.gui.python("image.select_ellipse(Gimp.ChannelOps.REPLACE, 10, 10, 60, 60)")

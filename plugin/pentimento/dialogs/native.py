@@ -21,7 +21,10 @@ LINE_CHARACTERS = 60  # in explaining text
 STYLE = b"""
 .pentimento-badge { background-color: rgba(0, 0, 0, 0.75); color: white; padding: 0 4px; }
 .pentimento-row:selected { background-color: #15539e; background-image: none; }
-.pentimento-row:selected > box > box > label { background-color: transparent; color: white; }
+.pentimento-row:selected > box > box > label { color: white; }
+.pentimento-row:selected > box, .pentimento-row:selected > box > box,
+.pentimento-row:selected > box > box > label {
+  background-color: transparent; background-image: none; }
 """  # GIMP's themes mark a row that is chosen with a gray that is hardly seen
 
 

@@ -209,7 +209,7 @@ class Place:
                 insert(self.image, layer, group, number)
                 _stretch(layer, self.box)
             if not self.image.reorder_item(group, parent, position):
-                raise _not_inserted()
+                raise not_inserted()
             group.set_expanded(False)
         except Exception:
             self.image.remove_layer(group)
@@ -369,10 +369,10 @@ def _told(sentence: str) -> Iterator[None]:
 
 def insert(image, layer, parent, position: int) -> None:
     if not image.insert_layer(layer, parent, position):
-        raise _not_inserted()
+        raise not_inserted()
 
 
-def _not_inserted() -> NotPossible:
+def not_inserted() -> NotPossible:
     return NotPossible(
         _("GIMP does not take a new layer there: {reason}").format(
             reason=Gimp.get_pdb().get_last_error()

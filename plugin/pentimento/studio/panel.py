@@ -380,6 +380,18 @@ class Panel:
         self.attempt(lambda: self._shown.keep(self.image))
         self._decided()
 
+    def kept_here(self) -> Optional[Any]:
+        """The newest result that was kept at the place of the one on trial."""
+        made, _index = self.where()
+        found = self.face.strip.kept_at(made.spot) if made is not None else []
+        return found[0] if found else None
+
+    def keep_in_place(self) -> None:
+        older = self.kept_here()
+        if older is not None:
+            self.attempt(lambda: self._shown.keep_in_place(self.image, older))
+        self._decided()
+
     def discard(self) -> None:
         self.attempt(lambda: self._shown.discard(self.image))
         self._decided()

@@ -35,7 +35,8 @@ class Made:
 
 
 class Strip(Gtk.Box):
-    """Of `panel` it calls choose(made, index), where(), keep(), discard(), compare(original)."""
+    """Of `panel` it calls choose(made, index), where(), keep(), keep_in_place(), discard(),
+    compare(original) and kept_here()."""
 
     def __init__(self, panel: Any) -> None:
         super().__init__(orientation=Gtk.Orientation.VERTICAL, spacing=native.SPACING)
@@ -44,7 +45,13 @@ class Strip(Gtk.Box):
         self._rows = native.column()
         self._choosing = False
         self._buttons = self._make_buttons()
+        self._in_place = native.button(
+            _("Keep in P_lace"),
+            _("Puts this result in place of the one that was kept here, wherever that lies now"),
+            panel.keep_in_place,
+        )
         self.pack_start(self._buttons, False, False, 0)
+        self.pack_start(self._in_place, False, False, 0)
         scroll = Gtk.ScrolledWindow(propagate_natural_height=True)
         scroll.set_policy(Gtk.PolicyType.NEVER, Gtk.PolicyType.AUTOMATIC)
         scroll.set_max_content_height(MOST_HEIGHT)
@@ -53,8 +60,9 @@ class Strip(Gtk.Box):
         self.pack_start(scroll, False, False, 0)
         native.name(self, _("Results"))
         self.show_all()
-        self.set_no_show_all(True)
-        self.hide()
+        for hidden in (self, self._in_place):
+            hidden.set_no_show_all(True)
+            hidden.hide()
 
     def add_job(self, made: Made, thumbnails: List[bytes]) -> None:
         """A job has ended with these; the first one is on the canvas already."""
@@ -101,6 +109,7 @@ class Strip(Gtk.Box):
         self._choosing = False
         for button in self._buttons.get_children():
             button.set_sensitive(made is not None)
+        self._in_place.set_visible(made is not None and self._panel.kept_here() is not None)
 
     def step(self, way: int) -> None:
         """The next or the one before of the job on the canvas, from the last to the first."""
@@ -154,6 +163,11 @@ class Strip(Gtk.Box):
             for number in [one for one, layer in made.kept.items() if not there(layer)]:
                 del made.kept[number]
                 made.marks.pop(number, None)
+
+    def kept_at(self, spot: Tuple[Any, ...]) -> List[Any]:
+        """The layers that were kept of the jobs at a place, the newest first."""
+        groups = (made for made, _box, _flow in self._groups if made.spot == spot)
+        return [layer for made in groups for layer in reversed([*made.kept.values()])]
 
     def _keep(self) -> None:
         self._panel.keep()

@@ -7,7 +7,9 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING, Any, Dict, Optional, Tuple
 
-from gimpio import layers, pixels, sources
+from errors import NotPossible
+from gimpio import layers, metadata, pixels, sources
+from i18n import _
 from studio.results import DISCARDED, KEPT, Made
 from wire import Box
 
@@ -91,6 +93,36 @@ class Shown:
         layers.show_unrecorded(image, found.layer, True)
         found.made.marks[found.index], found.made.kept[found.index] = KEPT, found.layer
         return True
+
+    def keep_in_place(self, image: Any, older: Any) -> None:
+        """The try takes the place of a result that was kept: where that lies now, in its group, as
+        it is blended. One undo step, which gives both back. Raises NotPossible where that has
+        another size by now."""
+        layer = self.layer_in(image)
+        if layer is None:
+            return
+        record, now = metadata.read(older), sources.extent(older)
+        made = Box.from_rect(record["box"]) if record is not None else now
+        if (made.width, made.height) != (now.width, now.height):
+            raise NotPossible(
+                _("The earlier result was scaled, turned or cropped since."),
+                _("Keep the new one as a layer of its own."),
+                "moved_since",
+            )
+        found, place = self._tries[image.get_id()], sources.extent(layer)
+        layers.show_unrecorded(image, layer, True)
+        with layers.one_undo_step(image):
+            position = image.get_item_position(older)
+            if not image.reorder_item(layer, older.get_parent(), position):
+                raise layers.not_inserted()
+            layer.set_offsets(place.x + now.x - made.x, place.y + now.y - made.y)
+            layer.set_opacity(older.get_opacity())
+            layer.set_mode(older.get_mode())
+            layer.set_visible(older.get_visible())
+            image.remove_layer(older)
+            image.set_selected_layers([layer])
+        del self._tries[image.get_id()]
+        found.made.marks[found.index], found.made.kept[found.index] = KEPT, layer
 
     def discard(self, image: Any) -> bool:
         layer = self.layer_in(image)

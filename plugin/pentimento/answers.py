@@ -47,6 +47,7 @@ class Asked(TypedDict, total=False):
     mask_options: MaskOptions
     context: Union[str, Rect]
     intent: Optional[Union[str, str]]
+    filled_by: Optional[str]
     second_pass: bool
     backend: Optional[str]
 
@@ -378,6 +379,7 @@ class Plan(TypedDict):
     passes: List[Pass]
     reach: int
     intent: Optional[str]
+    filled_by: Optional[str]
     button: Button
     model: str
     sampler: str

@@ -230,6 +230,22 @@ INTENTS = (
     ),
 )
 
+FILLED_BY = (
+    Choice(
+        AUTOMATIC,
+        N_("Automatic"),
+        N_("A model that knows how surroundings go on; without one they are copied"),
+        "auto",
+    ),
+    Choice(
+        "surroundings",
+        N_("Surroundings"),
+        N_("Copies what lies around the selection, without a model"),
+        "surroundings",
+    ),
+    Choice("model", N_("Model"), N_("The model paints it"), "model"),
+)
+
 LAYER_BOUNDS = "layer-bounds"
 
 CONTEXTS = (

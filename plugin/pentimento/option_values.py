@@ -42,6 +42,7 @@ Values = TypedDict(
         "faithfulness": float,
         "feather": int,
         "file": str,
+        "filled-by": str,
         "fit-light": bool,
         "folder": str,
         "grow": int,

@@ -82,6 +82,7 @@ ACTIONS = (
             options.MASK_SOURCE,
             options.MASK_CHANNEL,
             options.INTENT,
+            options.FILLED_BY,
             options.CONTEXT,
             options.GROW,
             options.FEATHER,

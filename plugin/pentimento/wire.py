@@ -189,6 +189,7 @@ def _sampling(values: Values) -> Asked:
         "strength": options.strength_of(values) if "strength" in values else None,
         "mask_options": options.mask_options_of(values),
         "intent": options.intent_of(values),
+        "filled_by": options.filled_by_of(values),
     }
 
 

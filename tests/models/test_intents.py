@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,7 +11,7 @@ from tests.models.test_plan import CANVAS, inpaint, registry
 from pentimento.core.geometry import Size
 from pentimento.jobs.plan import resolve
 from pentimento.models.library.registry import Registry
-from pentimento.schema.job import Intent, JobRequest
+from pentimento.schema.job import FilledBy, Intent, JobRequest
 from pentimento.schema.plan import Plan
 
 __all__ = ["registry"]  # the fixture
@@ -67,3 +68,62 @@ def test_a_second_pass_can_be_left_out(registry: Registry) -> None:
     large = {"x": 300, "y": 100, "width": 1200, "height": 800}
     assert len(inpaint(registry, selection=large).passes) == 2
     assert len(inpaint(registry, selection=large, second_pass=False).passes) == 1
+
+
+STARTER = Registry(Path("/nonexistent"))
+GOES_ON = ({"intent": "remove"}, {"intent": "remove", "prompt": "a tower"}, {"intent": "auto"})
+SOMETHING_NEW = (
+    {},
+    {"intent": "add"},
+    {"intent": "auto", "prompt": "ein Schloß"},
+    {"intent": "fill", "prompt": "城堡"},
+    {"intent": "remove", "strength": 0.5},
+)
+
+
+def filled_by(registry: Registry, **wanted: Any) -> FilledBy | None:
+    """The same in the record and in the plan."""
+    asked = {"mode": "inpaint", "source": {"blob": "a" * 64}, "mask": {"blob": "b" * 64}}
+    request = JobRequest.model_validate(asked | wanted)
+    found = resolve(request, registry, Size(100, 80)).filled_by
+    assert inpaint(registry, **wanted).filled_by is found
+    return found
+
+
+@pytest.mark.parametrize("wanted", GOES_ON)
+def test_what_goes_on_is_copied_where_the_model_does_not_know_how(
+    registry: Registry, wanted: dict[str, Any]
+) -> None:
+    assert filled_by(STARTER, **wanted) is FilledBy.SURROUNDINGS
+    assert filled_by(registry, **wanted) is FilledBy.MODEL
+    for asked in (FilledBy.MODEL, FilledBy.SURROUNDINGS):
+        for each in (STARTER, registry):
+            assert filled_by(each, **wanted, filled_by=asked) is asked
+    assert filled_by(STARTER, **wanted, filled_by="auto") is FilledBy.SURROUNDINGS
+
+
+@pytest.mark.parametrize("wanted", SOMETHING_NEW)
+@pytest.mark.parametrize("asked", [None, "auto", "surroundings"])
+def test_what_is_new_is_painted(wanted: dict[str, Any], asked: str | None) -> None:
+    assert filled_by(STARTER, **wanted, filled_by=asked) is None
+
+
+def test_a_model_that_is_steered_paints() -> None:
+    assert filled_by(STARTER, intent="auto", controls=[{"type": "canny"}]) is FilledBy.MODEL
+
+
+def test_the_plan_says_that_no_model_is_asked() -> None:
+    plan = inpaint(STARTER, intent="remove", mask_options={"auto": True})
+    assert [one.code for one in plan.notices] == ["filled_from_surroundings"]
+    assert (plan.passes, plan.steps_run, plan.button.code) == ([], 0, "remove")
+    assert "without a model" in plan.sentence
+    assert plan.generation.width == plan.box.width
+    assert plan.reach > 4
+
+
+def test_a_record_is_resolved_to_itself() -> None:
+    """So that what is made again is the same."""
+    asked = {"mode": "inpaint", "source": {"blob": "a" * 64}, "mask": {"blob": "b" * 64}}
+    once = resolve(JobRequest.model_validate(asked | {"intent": "auto"}), STARTER, Size(90, 80))
+    again = resolve(JobRequest.model_validate(once.model_dump()), STARTER, Size(90, 80))
+    assert again == once

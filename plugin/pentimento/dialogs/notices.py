@@ -25,6 +25,9 @@ TEXTS = {
         "This model was trained on English and will hardly understand the prompt. Write it in "
         "English, or choose a model that reads other languages."
     ),
+    "filled_from_surroundings": N_(
+        "The selection is filled from its surroundings, without a model."
+    ),
     "begins_with_surroundings": N_("The selection begins with the colors of its surroundings."),
     "selection_cut": N_(
         "The selection reaches beyond the canvas; only the part on the canvas is regenerated."

@@ -91,7 +91,9 @@ def sentence(
     work starts from, `notes` are what else is set."""
     if plan.get("route"):
         return SEPARATOR.join([_through_a_service(plan), *notes])
-    parts = [_what(plan, source), *_work(plan), *notes, where, _model(plan, model)]
+    copied = plan.get("filled_by") == "surroundings"
+    asked = "" if copied else _model(plan, model)
+    parts = [_what(plan, source), *_work(plan), *notes, where, asked]
     return SEPARATOR.join(part for part in parts if part)
 
 
@@ -141,6 +143,8 @@ def _extent(plan: Plan, source: str) -> str:
 def _work(plan: Plan) -> List[str]:
     if plan["mode"] == "upscale":
         return []
+    if plan.get("filled_by") == "surroundings":
+        return [_("filled from the surroundings, without a model"), _time(plan.get("seconds"))]
     if plan["steps_run"] == 0:
         return [_("strength 0 keeps the source as it is, nothing is computed")]
     return [_passes(plan), _time(plan.get("seconds"))]

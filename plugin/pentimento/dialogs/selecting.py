@@ -27,6 +27,7 @@ class Selecting(Gtk.Box):
         super().__init__(orientation=Gtk.Orientation.HORIZONTAL, spacing=2 * native.BORDER)
         choices = native.column()
         choices.pack_start(fields.combo("intent"), False, False, 0)
+        choices.pack_start(fields.combo("filled-by"), False, False, 0)
         choices.pack_start(fields.combo("context"), False, False, 0)
         self.pack_start(choices, True, True, 0)
         self._rectangles: Dict[str, Rectangle] = {}

@@ -52,6 +52,14 @@ INTENT = Option(
     choices.AUTOMATIC,
     choices=choices.INTENTS,
 )
+FILLED_BY = Option(
+    "filled-by",
+    CHOICE,
+    N_("Filled b_y"),
+    N_("What a selection is filled by from which something is removed, or without a prompt"),
+    choices.AUTOMATIC,
+    choices=choices.FILLED_BY,
+)
 CONTEXT = Option(
     "context",
     CHOICE,

@@ -120,6 +120,11 @@ def intent_of(values: Values) -> Optional[str]:
     return _meaning(choices.INTENTS, values["intent"]) if "intent" in values else None
 
 
+def filled_by_of(values: Values) -> Optional[str]:
+    """What fills a selection in which its surroundings go on; None for actions without one."""
+    return _meaning(choices.FILLED_BY, values["filled-by"]) if "filled-by" in values else None
+
+
 def alpha_of(values: Values) -> Optional[str]:
     """Whose transparency the result has; None leaves it to the server."""
     wanted = values.get("alpha", choices.AUTOMATIC)

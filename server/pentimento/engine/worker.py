@@ -20,6 +20,7 @@ from pentimento.core.files import is_disk_full
 from pentimento.core.geometry import Size
 from pentimento.engine import failures
 from pentimento.engine.cancel import StopFlag
+from pentimento.engine.job.copying import Copying
 from pentimento.engine.job.expand import Expansion
 from pentimento.engine.job.generate import Generation
 from pentimento.engine.job.preprocess import Drawing
@@ -31,7 +32,7 @@ from pentimento.engine.memory import offload
 from pentimento.engine.memory.encoded import EncodedSources
 from pentimento.engine.memory.placement import Components, PromptCache
 from pentimento.engine_ipc.messages import EngineJob, ModelSpec
-from pentimento.schema.job import Mode
+from pentimento.schema.job import FilledBy, Mode
 from pentimento.schema.task import Emit
 
 log = logging.getLogger("pentimento.engine")
@@ -121,7 +122,7 @@ class Worker:
         self, job: EngineJob, emit: Emit, stop: StopFlag, *, low_memory: bool
     ) -> dict[str, Any]:
         parts = (self._shared, job, emit, stop)
-        generation: Drawing | Selecting | Upscaling | Expansion | Generation
+        generation: Drawing | Selecting | Upscaling | Expansion | Copying | Generation
         match job.task.request.mode:
             case Mode.PREPROCESS:
                 generation = Drawing(*parts)
@@ -131,6 +132,8 @@ class Worker:
                 generation = Upscaling(*parts, low_memory=low_memory)
             case Mode.OUTPAINT:
                 generation = Expansion(*parts, low_memory=low_memory)
+            case _ if job.task.request.filled_by is FilledBy.SURROUNDINGS:
+                generation = Copying(job, emit, stop)
             case _:
                 generation = Generation(*parts, low_memory=low_memory)
         try:

@@ -66,6 +66,15 @@ class Canvas:
             return model_input.model_rgb(source, size, self.fill)
         return self._padded(model_input.model_rgb(source, self.work.content, self.fill))
 
+    def opaque_at_work(self) -> np.ndarray | None:
+        """`(h, w)` bool: where nothing of the source is transparent, at the generation size; None
+        where that is everywhere."""
+        if self.source is None or pixels.is_opaque(self.source):
+            return None
+        size = (self.work.content.width, self.work.content.height)
+        clear = (self.source[..., 3] < pixels.FULL[self.source.dtype]).astype(np.float32)
+        return self._padded(cv2.resize(clear, size, interpolation=cv2.INTER_AREA) == 0)
+
     def seen_rows(self) -> Callable[[int, int], np.ndarray]:
         """Of `seen`, some rows at a time, so that of a large opaque source not all need be kept."""
         source = self.source if self.shown is None else self.shown

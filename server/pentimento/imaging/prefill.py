@@ -1,6 +1,6 @@
 """What lies under a selection before it is filled: the surroundings' colours, going on.
 
-- `under(seen, mask, way) -> np.ndarray`
+- `under(seen, mask, way, usable) -> np.ndarray`
 - `WAYS`: by their names; which one suits what a selection is for, `Intent.under` says
 """
 
@@ -11,21 +11,35 @@ from collections.abc import Callable
 import cv2
 import numpy as np
 
+from pentimento.imaging import exemplar
+
+COPIED = "copied"  # the way that fills with the surroundings themselves, not their colours alone
 RADIUS = 3  # px that OpenCV's inpainting looks at around each place
 SMOOTH = 1 / 16  # sigma of the blur over what was continued, as a share of the selection's side
 WORKING = 512  # px of the longer side at which borders are continued: colours, not detail
 RING = 1 / 8  # of the selection's side: how wide the surroundings are whose mean colour counts
 
 
-def under(seen: np.ndarray, mask: np.ndarray, way: str) -> np.ndarray:
+def under(
+    seen: np.ndarray, mask: np.ndarray, way: str, usable: np.ndarray | None = None
+) -> np.ndarray:
     """`(h, w, 3)` float32 0..1: `seen` with the places that the `(h, w)` mask 0..255 selects filled
-    in. What is not selected stays as it is, and where nothing is left around, so does all."""
+    in. What is not selected stays as it is, and where nothing is left around, so does all. What is
+    copied comes from where the `(h, w)` bool `usable` is; the colours of a border, where too little
+    of that is left."""
     hole = mask > 0
     if not hole.any() or hole.all():
         return seen
-    filled = WAYS[way](seen, hole)
+    filled = _copied(seen, hole, usable) if way == COPIED else WAYS[way](seen, hole)
     share = (mask / np.float32(255))[..., None]
     return np.clip(seen + (filled - seen) * share, 0, 1).astype(np.float32)
+
+
+def _copied(seen: np.ndarray, hole: np.ndarray, usable: np.ndarray | None = None) -> np.ndarray:
+    try:
+        return exemplar.fill(seen, hole, usable)
+    except exemplar.NothingToCopy:
+        return _border(seen, hole)
 
 
 def _side(hole: np.ndarray) -> float:
@@ -69,6 +83,7 @@ def _ring(seen: np.ndarray, hole: np.ndarray) -> np.ndarray:
 
 
 WAYS: dict[str, Callable[[np.ndarray, np.ndarray], np.ndarray]] = {
+    COPIED: _copied,
     "border": _border,
     "opencv": _opencv,
     "blur": _blur,

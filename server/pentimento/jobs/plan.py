@@ -37,7 +37,9 @@ from pentimento.schema.job import (
     FROM_NOISE,
     OF_A_SOURCE_ALONE,
     Alpha,
+    AskedIntent,
     Context,
+    FilledBy,
     Intent,
     JobRequest,
     Mode,
@@ -54,6 +56,7 @@ Timings = Callable[[str, int, int], float | None]  # model id, px seen in a step
 
 DEFAULT_STRENGTH = {Mode.TXT2IMG: 1.0, Mode.IMG2IMG: 0.6, Mode.INPAINT: 1.0, Mode.EDIT: 1.0}
 DEFAULT_STRENGTH |= {Mode.OUTPAINT: 1.0, Mode.UPSCALE: 0.0}
+COPIED_SECONDS, COPIED_BYTES = 2e-5, 220  # for each pixel that is filled, and that is sent
 SELECTED = (Mode.INPAINT, Mode.EDIT)  # modes that a selection bounds
 CONTEXT_SHARES = {Context.TIGHT: context_box.TIGHT, Context.WIDE: context_box.WIDE}
 CODES = {Mode.TXT2IMG: "paint", Mode.IMG2IMG: "repaint", Mode.EDIT: "edit"}  # of buttons
@@ -105,9 +108,12 @@ def resolve(request: JobRequest, registry: Registry, source_size: Size | None) -
     defaults = registry.defaults(model, request.loras)
     strength = strength_of(request)
     intent = recorded_intent(request)
-    fills = begins_with(request.mode, strength, intent) is not None
+    filled_by = filled_by_of(request, intent, model)
+    paints = filled_by is not FilledBy.SURROUNDINGS
+    fills = paints and begins_with(request.mode, strength, intent, request.prompt) is not None
     chosen: dict[str, Any] = {
         "intent": intent,
+        "filled_by": filled_by,
         "model": model.id,
         "strength": strength,
         "steps": _or(request.steps, defaults.steps),
@@ -144,10 +150,12 @@ def make_plan(request: PlanRequest, registry: Registry, timings: Timings | None 
     request = request.model_copy(update={"loras": loras})
     defaults = registry.defaults(model, request.loras)
     strength = strength_of(request)
+    if filled_by_of(request, request.intent, model) is FilledBy.SURROUNDINGS:
+        return _copied(request, model, box)
     work = work_in(request.mode, strength, model.editing, box.size, model)
     steps = _or(request.steps, defaults.steps)
     starts_at = strength
-    if begins_with(request.mode, strength, request.intent):
+    if begins_with(request.mode, strength, request.intent, request.prompt):
         starts_at = _strength_at(sizing.FILL_SNR, model, work.tile, steps, defaults.spacing)
     levels, start_noise = _levels(model, work.tile, steps, starts_at, defaults.spacing)
     known_as = timed_as(model.id, request.mode)
@@ -170,6 +178,7 @@ def make_plan(request: PlanRequest, registry: Registry, timings: Timings | None 
         passes=[_pass(*one) for one in passes],
         reach=reach_of(request, model.native_size) if request.mode in SELECTED else 0,
         intent=intent_of(request),
+        filled_by=filled_by_of(request, request.intent, model),
         button=button_of(request),
         model=model.id,
         sampler=_or(request.sampler, defaults.sampler),
@@ -183,6 +192,50 @@ def make_plan(request: PlanRequest, registry: Registry, timings: Timings | None 
             (_memory_mb(model, one, request.mode, box.size) for one, _ in passes), default=0
         ),
         loras=request.loras,
+        warnings=[notice.message for notice in notices],
+        notices=notices,
+    )
+
+
+def filled_by_of(
+    request: JobRequest | PlanRequest, intent: AskedIntent | None, model: ModelInfo
+) -> FilledBy | None:
+    """What fills a selection in which the surroundings are to go on; None for all other jobs. A
+    model that does not know how they go on is not asked, unless something steers it."""
+    goes_on = intent is Intent.REMOVE or (intent is Intent.FILL and not request.prompt.strip())
+    if request.mode is not Mode.INPAINT or strength_of(request) < 1 or not goes_on:
+        return None
+    if request.filled_by not in (None, FilledBy.AUTO):
+        return request.filled_by
+    steered = bool(request.controls or request.loras or request.style)
+    if isinstance(request, JobRequest):
+        steered |= bool(request.references or request.regions)
+    return FilledBy.MODEL if model.fills or steered else FilledBy.SURROUNDINGS
+
+
+def _copied(request: PlanRequest, model: ModelInfo, box: Box) -> Plan:
+    """Of a selection that is filled with pixels of its surroundings."""
+    notices = [wording.notice("filled_from_surroundings"), *place_notices(request, box)]
+    selection = _rect(request.selection)
+    hole = selection.pad(reach_of(request, model.native_size)).size if selection else box.size
+    return Plan(
+        mode=request.mode,
+        sentence=wording.copied(request.count),
+        box=Rect(x=box.x, y=box.y, width=box.width, height=box.height),
+        generation=SizeOut(width=box.width, height=box.height),
+        reach=reach_of(request, model.native_size),
+        intent=intent_of(request),
+        filled_by=FilledBy.SURROUNDINGS,
+        button=button_of(request),
+        model=model.id,
+        sampler=_or(request.sampler, model.default_sampler),
+        strength=1.0,
+        steps=0,
+        steps_run=0,
+        guidance=0.0,
+        start_noise=0.0,
+        seconds=(1 + hole.pixels * COPIED_SECONDS) * request.count,
+        memory_mb=ENGINE_MB + round(box.size.pixels * COPIED_BYTES / 2**20),
         warnings=[notice.message for notice in notices],
         notices=notices,
     )
@@ -425,7 +478,7 @@ def _notices(
     if strength > 0 and not vocabulary.understands(model, request.prompt):
         found.append(wording.notice("prompt_language"))
     behind = request.intent is Intent.REPLACE_BACKGROUND  # nothing is selected by the person
-    if begins_with(request.mode, strength, request.intent) and not behind:
+    if begins_with(request.mode, strength, request.intent, request.prompt) and not behind:
         found.append(wording.notice("begins_with_surroundings"))
     if strength == 0:
         found.append(wording.notice("nothing_changes"))

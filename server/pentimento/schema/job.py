@@ -185,13 +185,12 @@ class Intent(StrEnum):
     REFINE = "refine"
     EXPAND = "expand"
 
-    @property
-    def under(self) -> str | None:
+    def under(self, *, worded: bool) -> str | None:
         """What a selection that is filled anew begins with, of `imaging.prefill.WAYS`; None: with
-        nothing of the picture."""
+        nothing of the picture. Where words say what is to come, only colours go on."""
         return {
-            Intent.FILL: "border",
-            Intent.REMOVE: "border",
+            Intent.FILL: "border" if worded else "copied",
+            Intent.REMOVE: "copied",
             Intent.EXPAND: "border",
             Intent.REPLACE_BACKGROUND: "ring",
         }.get(self)
@@ -202,11 +201,23 @@ AUTOMATIC = "auto"  # the intent is chosen by `jobs.plan` and written into the r
 AskedIntent = Intent | Literal["auto"]
 
 
-def begins_with(mode: Mode, strength: float, intent: AskedIntent | None) -> str | None:
+class FilledBy(StrEnum):
+    """What a selection that goes on as its surroundings do is filled by: a model, or their own
+    pixels, which are copied. `auto` is decided at admission."""
+
+    AUTO = "auto"
+    MODEL = "model"
+    SURROUNDINGS = "surroundings"
+
+
+def begins_with(
+    mode: Mode, strength: float, intent: AskedIntent | None, prompt: str = ""
+) -> str | None:
     """What lies under a selection where a job that says what it is for begins; None where it begins
     with the source or with noise alone."""
     new = mode is Mode.INPAINT and strength >= 1
-    return intent.under if new and isinstance(intent, Intent) else None
+    worded = bool(prompt.strip())
+    return intent.under(worded=worded) if new and isinstance(intent, Intent) else None
 
 
 class Point(Strict):
@@ -259,6 +270,7 @@ class Asked(Strict):
     mask_options: MaskOptions = MaskOptions()
     context: Context | Rect = Context.AUTO
     intent: AskedIntent | None = None
+    filled_by: FilledBy | None = None
     second_pass: bool = True
     backend: Annotated[str, Field(pattern=BACKEND_ID)] | None = None
 

@@ -6,7 +6,7 @@ from enum import StrEnum
 
 from pydantic import Field, model_validator
 
-from pentimento.schema.job import Asked, Intent, Lora, Mode, Rect, Strict, check_model
+from pentimento.schema.job import Asked, FilledBy, Intent, Lora, Mode, Rect, Strict, check_model
 
 
 class PlanRequest(Asked):
@@ -106,6 +106,7 @@ class Plan(Strict):
     passes: list[Pass] = Field(default=[])  # none where nothing is to do, or a service does it
     reach: int = 0  # px beyond the selection that the result changes
     intent: Intent | None = None  # of a job with a selection, as asked or by itself
+    filled_by: FilledBy | None = None  # where the surroundings of a selection are to go on
     button: Button
     model: str
     sampler: str

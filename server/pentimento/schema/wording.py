@@ -34,6 +34,7 @@ NOTICES = {  # code -> the message, filled in from the notice's parameters
         "up to {width} × {height}, so it will be soft. Select a smaller area for more detail."
     ),
     "begins_with_surroundings": "The selection begins with the colors of its surroundings.",
+    "filled_from_surroundings": "The selection is filled from its surroundings, without a model.",
     "selection_cut": (
         "The selection reaches beyond the canvas; only the part on the canvas is regenerated."
     ),
@@ -113,6 +114,12 @@ def sentence(
     times = f", {count} pictures" if count > 1 else ""
     ways = ", then ".join(f"{_size(work)}, {_steps(run, steps)}" for work, run in passes)
     return f"{_deed(mode, strength, strengths)}: {ways}{times}"
+
+
+def copied(count: int) -> str:
+    """The job in words, where no model paints."""
+    times = f", {count} pictures" if count > 1 else ""
+    return f"Fill the selection from its surroundings, without a model{times}"
 
 
 def _size(work: Work) -> str:

@@ -239,14 +239,14 @@ class Generation:
         """With the surroundings' colours under the selection, for a job that says what it is for;
         None where it begins as its strength says."""
         request = self._request
-        way = begins_with(request.mode, self._strength, request.intent)
+        way = begins_with(request.mode, self._strength, request.intent, request.prompt)
         if way is None or canvas.mask is None:
             return None
         seen = canvas.seen()
         if seen is None:
             return None
         mask = resize.resize(canvas.mask, canvas.work.size)
-        return canvas.of(prefill.under(seen, mask, way))
+        return canvas.of(prefill.under(seen, mask, way, canvas.opaque_at_work()))
 
     def _starts_at(self, model: LoadedModel, prefilled: Canvas | None) -> float:
         """The strength of the first pass: with something under the selection that is to be seen, a

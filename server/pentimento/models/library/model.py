@@ -61,6 +61,7 @@ class ModelInfo:
     default_sampler: str = Sampler.DPM_2M_KARRAS
     licence: str = ""
     note: str = ""
+    fills: bool = True  # knows how surroundings go on; else they are copied where no words are said
     variant: str = ""  # "inpaint": was trained to fill holes; empty: the ordinary kind
     precision: str = "unknown"  # of most of its weights, where a header told
     source: str = ""  # whose folder it lies in; empty: our own
@@ -128,6 +129,7 @@ SHEET: dict[str, type | tuple[type, ...]] = {
     "default_steps": int,
     "default_guidance": (int, float),
     "default_sampler": str,
+    "fills": bool,
     "licence": str,
     "note": str,
     "latent_rgb": dict,
@@ -324,7 +326,7 @@ def with_sheet(info: ModelInfo, file: Path) -> ModelInfo:
     sheet = read_json(file)
     said: dict[str, Any] = {key: sheet[key] for key in SHEET if key in sheet}
     for key, value in said.items():
-        if not isinstance(value, SHEET[key]) or isinstance(value, bool):
+        if not isinstance(value, SHEET[key]) or isinstance(value, bool) is not (SHEET[key] is bool):
             raise Damaged(f"{DATA_SHEET} has a wrong value for {key}")
     if said.get("family", info.family) != info.family:
         raise Damaged(f"{DATA_SHEET} says another family than {INDEX}")

@@ -4,7 +4,7 @@ have ended."""
 from __future__ import annotations
 
 import importlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Callable, Dict, List, Optional, Tuple
 
 from gi.repository import Gimp, GLib
@@ -20,6 +20,7 @@ from i18n import _, ngettext
 from run import in_words
 from studio.results import SIDE, Made
 from studio.runs import Run
+from studio.shelf import Shelf
 
 PAUSE_MS = 50  # until what must wait for the beginning of a job is tried again
 
@@ -176,13 +177,15 @@ class Jobs:
             if private:
                 self._forget(client, job)
             return
-        made = Made(results, spot, title, client)
+        folder = None if private else Gimp.cache_directory()
+        shelf = Shelf(results.pictures, folder)
+        made = Made(replace(results, pictures=[]), shelf, spot, title, client)
         panel.show_made(made, 0)
         self._add_to_strip(job, made, private)
 
     def _add_to_strip(self, job: str, made: Made, private: bool) -> None:
         panel, client = self._panel, made.client
-        count = len(made.results.pictures)
+        count = len(made.shelf)
 
         def thumbnails() -> List[bytes]:
             side = SIDE * panel.window.get_scale_factor()

@@ -12,6 +12,7 @@ import dialogs.native as native
 from actions.work import Results
 from i18n import _
 from studio.pictures import Frame, pixbuf_of
+from studio.shelf import Shelf
 
 SIDE = 56  # px of a thumbnail
 SIDE_BY_SIDE = 4  # in the narrowest panel
@@ -23,10 +24,11 @@ MOST = 24  # jobs whose pictures are kept at hand; the history has them all
 
 @dataclass(frozen=True, eq=False)
 class Made:
-    """What a job brought: made for the place `spot`, from the words `title`. `client` can fetch its
-    small pictures."""
+    """What a job brought: made for the place `spot`, from the words `title`. Its pictures are in
+    `shelf`, and `results` has none. `client` can fetch its small pictures."""
 
     results: Results
+    shelf: Shelf
     spot: Tuple[Any, ...]
     title: str
     client: Any
@@ -73,10 +75,10 @@ class Strip(Gtk.Box):
             min_children_per_line=min(SIDE_BY_SIDE, len(thumbnails)),
         )
         native.name(flow, made.title)
-        count = len(made.results.pictures)
+        count = len(made.shelf)
         for index, file in enumerate(thumbnails):
             words = _("Result {number} of {count}").format(number=index + 1, count=count)
-            flow.add(_Thumbnail(file, words, made.results.pictures[index].name))
+            flow.add(_Thumbnail(file, words, made.shelf.name(index)))
         flow.connect("selected-children-changed", lambda _flow: self._selected(made, flow))
         flow.connect("key-press-event", self._pressed)
         label = Gtk.Label(label=made.title, xalign=0, ellipsize=Pango.EllipsizeMode.END)
@@ -117,7 +119,7 @@ class Strip(Gtk.Box):
         if made is None and self._groups:
             made, index = self._groups[0][0], -1 if way > 0 else 0
         if made is not None:
-            self._panel.choose(made, (index + way) % len(made.results.pictures))
+            self._panel.choose(made, (index + way) % len(made.shelf))
 
     def _selected(self, made: Made, flow: Gtk.FlowBox) -> None:
         chosen = flow.get_selected_children()

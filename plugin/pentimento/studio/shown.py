@@ -57,7 +57,7 @@ class Shown:
         made.marks.pop(index, None)
         made.kept.pop(index, None)
         if old is not None and _can_take_over(old.made, made):
-            picture, mask = made.results.pictures[index], made.results.mask
+            picture, mask = made.shelf.picture(index), made.results.mask
             if old.made is made:
                 layers.exchange(image, old.layer, picture, place.box)
             else:
@@ -80,7 +80,7 @@ class Shown:
 
     def _put(self, made: Made, index: int) -> Placed:
         results = made.results
-        placed = results.place.put([results.pictures[index]], results.mask, True, results.story)
+        placed = results.place.put([made.shelf.picture(index)], results.mask, True, results.story)
         if placed["image"] == results.place.image and not results.place.destination.new_image:
             self._tries[results.place.image.get_id()] = _Try(placed["layers"][0], made, index)
         return placed

@@ -9,9 +9,16 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from diffusers import DiffusionPipeline, Flux2KleinPipeline, FluxKontextPipeline
+from diffusers import (
+    DiffusionPipeline,
+    Flux2KleinPipeline,
+    FluxKontextPipeline,
+    LongCatImageEditPipeline,
+    LongCatImagePipeline,
+)
 from diffusers.image_processor import VaeImageProcessor
 from diffusers.pipelines.flux.pipeline_flux_kontext import PREFERRED_KONTEXT_RESOLUTIONS
+from diffusers.pipelines.longcat_image import pipeline_longcat_image_edit as longcat
 from diffusers.pipelines.qwenimage.pipeline_qwenimage_edit_plus import (
     CONDITION_IMAGE_SIZE,
     VAE_IMAGE_SIZE,
@@ -211,6 +218,37 @@ def test_qwen_edits_as_its_own_pipeline_does(bench: Bench, data_dir: Path, model
     assert difference(ours, wanted) < 1.0
 
 
+def test_longcat_edits_as_its_own_pipeline_does(bench: Bench, data_dir: Path) -> None:
+    """But for where its text encoder sees the picture, as with Qwen."""
+    source = opaque(NATIVE, NATIVE)
+    ours = edited(bench, "longcat-edit", source=source, steps=1, negative_prompt="a box")
+    folder = data_dir / "models" / "longcat-edit"
+    eyes = Qwen2VLImageProcessorPil.from_pretrained(folder / "text_processor")
+    parts = LongCatImagePipeline.from_pretrained(folder, text_processor=None).components
+    pipe: Any = LongCatImageEditPipeline(**parts | {"text_processor": Eyes(eyes)})
+    pipe.set_progress_bar_config(disable=True)
+    pipe.image_processor = OurSizes(vae_scale_factor=16)
+    tell_where_pictures_are(pipe)
+    noise = torch.randn(1, 16, 128, 128, generator=torch.Generator().manual_seed(SEED))
+    wanted = pipe(
+        image=pillow(source),
+        prompt="a red ball",
+        negative_prompt="a box",
+        latents=FAMILIES["longcat-image"].pack(noise),
+        num_inference_steps=1,
+        guidance_scale=3.5,
+        output_type="np",
+    ).images[0]
+    assert difference(ours, wanted * 255) < 1.0
+
+
+class Eyes:
+    """A processor of which nothing is asked but how it sees."""
+
+    def __init__(self, image_processor: Any) -> None:
+        self.image_processor = image_processor
+
+
 def test_qwen_reads_its_instruction_with_the_picture(bench: Bench) -> None:
     """Not with one that the same words were about before; words may name what stands for one, and
     controls steer as well."""
@@ -240,6 +278,9 @@ def test_pictures_are_read_at_the_sizes_of_the_pipelines(width: int) -> None:
         (edit_sizes.looked_at, CONDITION_IMAGE_SIZE),
     ):
         assert rule(size) == Size(*calculate_dimensions(area, size.aspect))
+    sides = longcat.calculate_dimensions(1024 * 1024, size.aspect)
+    assert edit_sizes.whole_megapixel(size) == Size(*sides)
+    assert edit_sizes.half_as_wide(size) == Size(*(side // 2 for side in sides))
 
 
 def test_tokens_of_pictures_lie_where_the_pipelines_put_them() -> None:

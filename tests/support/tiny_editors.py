@@ -15,6 +15,7 @@ from tests.support.tiny_flow_models import (
     qwen_vl,
     write_flux,
     write_flux2_klein,
+    write_longcat_image,
     write_qwen_image,
 )
 from tests.support.tiny_models import byte_letters
@@ -55,9 +56,35 @@ def write_qwen_edit(folder: Path, pipeline: str) -> Path:
     return _renamed(folder, pipeline, processor=["transformers", "Qwen2VLProcessor"])
 
 
+def write_longcat_edit(folder: Path) -> Path:
+    """Its sheet says its true size, at which its pipeline paints whatever the picture's is."""
+    import diffusers
+    from transformers import Qwen2VLImageProcessorPil
+
+    write_longcat_image(folder)
+    narrow = diffusers.AutoencoderKL.load_config(folder / "vae") | {
+        "block_out_channels": [8] * 4,
+        "norm_num_groups": 4,
+    }
+    diffusers.AutoencoderKL.from_config(narrow).save_pretrained(folder / "vae")
+    tokenizer = _tokenizer()
+    tokenizer.save_pretrained(folder / "tokenizer")
+    _sharpened(_seeing(tokenizer), "q_proj", "k_proj").save_pretrained(folder / "text_encoder")
+    Qwen2VLImageProcessorPil(
+        size={"shortest_edge": 56 * 56, "longest_edge": 12_845_056}
+    ).save_pretrained(folder / "text_processor")
+    sheet = folder / "pentimento.json"
+    told = json.loads(sheet.read_text()) | {"native_size": 1024, "max_pixels": 1024**2}
+    sheet.write_text(json.dumps(told))
+    return _renamed(
+        folder, "LongCatImageEditPipeline", text_processor=["transformers", "Qwen2VLProcessor"]
+    )
+
+
 WRITERS: dict[str, Callable[[Path], Path]] = {
     "flux2-klein": write_flux2_klein,
     "kontext": write_kontext,
+    "longcat-edit": write_longcat_edit,
     "qwen-edit": partial(write_qwen_edit, pipeline="QwenImageEditPipeline"),
     "qwen-edit-plus": partial(write_qwen_edit, pipeline="QwenImageEditPlusPipeline"),
 }

@@ -34,6 +34,18 @@ def about_one_megapixel(size: Size) -> Size:
     return _of_area(size, MEGAPIXEL)
 
 
+def whole_megapixel(size: Size) -> Size:
+    """Of that area and the same aspect, in whole tokens and none less (LongCat-Image-Edit)."""
+    width = math.sqrt(MEGAPIXEL * size.aspect)
+    return Size(*(math.ceil(side / TOKEN) * TOKEN for side in (width, width / size.aspect)))
+
+
+def half_as_wide(size: Size) -> Size:
+    """What the text encoder of LongCat-Image-Edit sees of it."""
+    whole = whole_megapixel(size)
+    return Size(whole.width // 2, whole.height // 2)
+
+
 def looked_at(size: Size) -> Size:
     """For the eyes of a text encoder that sees several pictures (Qwen-Image-Edit-Plus)."""
     return _of_area(size, LOOKED_AT)

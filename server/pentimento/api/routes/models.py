@@ -24,7 +24,8 @@ from pentimento.schema.answers import (
 from pentimento.schema.job import MAX_PROMPT, OF_A_SOURCE_ALONE, SAMPLERS, Mode, PixelFormat
 
 NO_EDITOR = (
-    "No installed model follows instructions; FLUX.2 klein, FLUX.1 Kontext and Qwen-Image-Edit do."
+    "No installed model follows instructions; FLUX.2 klein, FLUX.1 Kontext, Qwen-Image-Edit and "
+    "LongCat-Image-Edit do."
 )
 TOLD_LIMITS = ("json_body", "file_body", "pixels", "side", "queued", "result_age", "blob_age")
 

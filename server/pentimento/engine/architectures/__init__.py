@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from pentimento.engine.architectures import piped
+from pentimento.engine.architectures import longcat_image, piped
 from pentimento.engine.architectures.base import FamilyAdapter
 from pentimento.engine.architectures.flux import Chroma, Flux
 from pentimento.engine.architectures.flux2 import Flux2Klein
+from pentimento.engine.architectures.longcat_image import LongCatImage
 from pentimento.engine.architectures.piped import Piped
 from pentimento.engine.architectures.qwen_image import QwenImage
 from pentimento.engine.architectures.sd3 import SD3
@@ -26,6 +27,6 @@ FAMILIES: dict[str, FamilyAdapter] = {
         Chroma(rows.CHROMA),
         Piped(rows.ERNIE_IMAGE, piped.ERNIE_IMAGE),
         Piped(rows.KREA2, piped.KREA2),
-        Piped(rows.LONGCAT_IMAGE, piped.LONGCAT_IMAGE),
+        LongCatImage(rows.LONGCAT_IMAGE, longcat_image.FORM),
     )
 }

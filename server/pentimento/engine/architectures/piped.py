@@ -8,8 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from diffusers import ErnieImagePipeline, Krea2Pipeline, LongCatImagePipeline
-from diffusers.pipelines.longcat_image.pipeline_longcat_image import prepare_pos_ids
+from diffusers import ErnieImagePipeline, Krea2Pipeline
 from torch import Tensor
 
 from pentimento.engine.architectures.base import (
@@ -100,29 +99,4 @@ class _Ernie(ErnieImagePipeline):
 ERNIE_IMAGE = PipelineRow(_Ernie, listed=True)
 KREA2 = PipelineRow(
     Krea2Pipeline, gives=("prompt_embeds", "prompt_embeds_mask"), patched=True, unguided=0.0
-)
-
-
-class _LongCat(LongCatImagePipeline):
-    """Takes embeddings without the words that they were made of."""
-
-    def encode_prompt(
-        self,
-        prompt: Any = None,
-        num_images_per_prompt: int = 1,
-        prompt_embeds: Tensor | None = None,
-        device: Any = None,
-    ) -> Any:
-        if prompt_embeds is None:
-            encoder: Any = super()
-            return encoder.encode_prompt(prompt)
-        places = prepare_pos_ids(num_token=prompt_embeds.shape[1])
-        return prompt_embeds, places.to(prompt_embeds.device)
-
-
-LONGCAT_IMAGE = PipelineRow(
-    _LongCat,
-    absent=("vae", "text_encoder", "tokenizer", "text_processor", "transformer", "scheduler"),
-    patched=True,
-    options={"enable_prompt_rewrite": False},
 )

@@ -245,7 +245,7 @@ KREA2 = Family(
 )
 LONGCAT_IMAGE = Family(
     Architecture.LONGCAT_IMAGE,
-    ("LongCatImagePipeline",),
+    ("LongCatImagePipeline", "LongCatImageEditPipeline"),
     ("text_encoder",),
     ("tokenizer",),
     50,
@@ -254,6 +254,16 @@ LONGCAT_IMAGE = Family(
     patch=2,
     shift="linear",
     multilingual=True,
+    edits=(
+        Editing(
+            "longcat-edit",
+            ("LongCatImageEditPipeline",),
+            edit_sizes.whole_megapixel,
+            aligned=True,
+            looked_at=edit_sizes.half_as_wide,
+            parts=("text_processor",),
+        ),
+    ),
 )
 
 FAMILIES = {

@@ -5,7 +5,7 @@ names that such models are known by. Guidance 1 is the prompt alone. No torch.
 
 Sources of the rows: Luo et al. 2023, "LCM-LoRA", for LCM; the model cards of SDXL-Lightning,
 Hyper-SD, DMD2, SDXL-Turbo, Qwen-Image-Lightning, FLUX.1-Turbo-Alpha, ERNIE-Image-Turbo, Krea 2
-Turbo and Stable Diffusion 3.5 Turbo.
+Turbo, LongCat-Image-Edit-Turbo and Stable Diffusion 3.5 Turbo.
 """
 
 from __future__ import annotations
@@ -100,7 +100,10 @@ ROWS = (  # the first that fits counts
     ),  # merged with others
     FewStepRow(r"\bturbo\b", (Architecture.SD3,), Sampler.EULER, 4, 1.0, ("model",), grid=4),
     FewStepRow(r"\bturbo\b", (Architecture.FLUX,), Sampler.EULER, 8, 3.5, ("lora",)),
-    FewStepRow(r"\bturbo\b", (Architecture.ERNIE_IMAGE,), Sampler.EULER, 8, 1.0, ("model",)),
+    FewStepRow(
+        *(r"\bturbo\b", (Architecture.ERNIE_IMAGE, Architecture.LONGCAT_IMAGE)),
+        *(Sampler.EULER, 8, 1.0, ("model",)),
+    ),
     FewStepRow(
         *(r"\bturbo\b", (Architecture.KREA2,), Sampler.EULER, 8, 1.0, ("model",)),
         shift=KREA2_SHIFT,

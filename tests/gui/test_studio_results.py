@@ -102,6 +102,33 @@ def test_all_tries_at_a_place_are_one_step_to_undo(four):
     assert top(four)[0].startswith("2/2"), "the one that was kept"
 
 
+def test_a_try_of_another_size_takes_over_the_layer(studio):  # noqa: F811
+    """Less strength needs less of what is around."""
+    studio.gui.python("image.select_ellipse(Gimp.ChannelOps.REPLACE, 200, 120, 40, 30)")
+    ready(studio, steps=4)
+    before = studio.snapshot()
+    generate(studio)
+    first = studio.wait_for_layers(2)[0]["box"]
+    job, weak = studio.read(JOB), "Refine Selection at 30 %"
+    studio.gui.set_value(TITLE, "Strength", 0.3)
+    ready(studio, button=weak, steps=8)
+    generate(studio, weak)
+    wait(lambda: studio.read(JOB) != job, 120, "the next try")
+    second = studio.layers()[0]["box"]
+    assert second != first
+    mask = "(lambda m: [*list(m.get_offsets())[1:], m.get_width(), m.get_height()])"
+    assert studio.read(mask + "(image.get_layers()[0].get_mask())") == second
+    shown = top(studio)
+    undo(studio)
+    studio.wait_for_layers(1)
+    left = studio.differences(before)
+    assert [what for what in left if "dirty" not in what] == []
+    studio.gui.keys("[0-9]x[0-9].*GIMP", "ctrl+y")
+    studio.wait_for_layers(2)
+    assert top(studio) == shown
+    assert studio.layers()[0]["box"] == second
+
+
 def test_what_somebody_has_painted_on_stays(four):
     four.gui.python(
         "layer = image.get_layers()[0]\n"

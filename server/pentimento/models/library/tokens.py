@@ -29,7 +29,7 @@ WORDS = (  # CLIP's pieces (Radford et al. 2021)
 
 
 @dataclass(frozen=True, slots=True)
-class Reader:
+class WordReader:
     """`limit` is the tokens of a prompt, or of one of its chunks."""
 
     tokenizer: tokenizers.Tokenizer
@@ -55,7 +55,7 @@ def count(model: Model, prompt: str) -> Tokens | None:
     return max(found, key=lambda one: one.tokens / one.limit, default=None)
 
 
-def _in_chunks(reader: Reader, words: str) -> Tokens:
+def _in_chunks(reader: WordReader, words: str) -> Tokens:
     """All of it, so many tokens at a time; a BREAK begins a new chunk."""
     sections = [0]
     pieces = syntax.parse_weights(words)
@@ -68,21 +68,21 @@ def _in_chunks(reader: Reader, words: str) -> Tokens:
     return Tokens(tokens=sum(sections), limit=reader.limit, chunks=chunks)
 
 
-def _as_far_as_it_goes(reader: Reader, words: str) -> Tokens:
+def _as_far_as_it_goes(reader: WordReader, words: str) -> Tokens:
     ids = reader.ids(words)
     decoded = str(reader.tokenizer.decode(ids[reader.limit :]))
     unread = decoded.replace(END_OF_WORD, " ").strip()
     return Tokens(tokens=len(ids), limit=reader.limit, unread=unread)
 
 
-def _readers(model: Model, family: Family) -> Iterable[Reader | None]:
+def _readers(model: Model, family: Family) -> Iterable[WordReader | None]:
     for name in family.readers or family.tokenizers:
         folders = [folder for folder in (model.path, model.base) if folder and folder.is_dir()]
         found = (_of_folder(folder / name) for folder in folders if (folder / name).is_dir())
         yield next((one for one in found if one), _clip() if model.configs else None)
 
 
-def _of_folder(folder: Path) -> Reader | None:
+def _of_folder(folder: Path) -> WordReader | None:
     """None where it cannot be read: that is told when the model is loaded."""
     try:
         known = [file for file in map(folder.joinpath, FILES) if file.is_file()]
@@ -98,7 +98,7 @@ FILES = ("tokenizer.json", "vocab.json", "merges.txt", "tokenizer_config.json")
 
 
 @lru_cache(maxsize=4)
-def _read(folder: Path, _changed: tuple[int, ...]) -> Reader | None:
+def _read(folder: Path, _changed: tuple[int, ...]) -> WordReader | None:
     import tokenizers
 
     told = json.loads((folder / "tokenizer_config.json").read_text("utf-8"))
@@ -118,17 +118,17 @@ def _read(folder: Path, _changed: tuple[int, ...]) -> Reader | None:
         raise ValueError(folder.name) from error
     made.no_padding()
     made.no_truncation()
-    return Reader(made, limit - ENDS)
+    return WordReader(made, limit - ENDS)
 
 
 @lru_cache(maxsize=1)
-def _clip() -> Reader:
+def _clip() -> WordReader:
     """CLIP's own, for checkpoints in one file: its vocabulary follows from its merges."""
     lines = CLIP_MERGES.read_text("utf-8").splitlines()
     words = [*BYTES, *(sign + END_OF_WORD for sign in BYTES)]
     words += ["".join(line.split()) for line in lines] + [START, END]
     vocabulary = {word: number for number, word in enumerate(words)}
-    return Reader(_clip_like(vocabulary, lines), CLIP_LIMIT - ENDS)
+    return WordReader(_clip_like(vocabulary, lines), CLIP_LIMIT - ENDS)
 
 
 def _clip_like(vocabulary: dict[str, int], merges: Iterable[str]) -> tokenizers.Tokenizer:

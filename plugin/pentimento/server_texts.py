@@ -114,7 +114,7 @@ SERVICES = (
         "never against OpenRouter itself."
     ),
     N_("by model, see openrouter.ai/models; Pentimento does not know it beforehand"),
-    N_("OpenAI, or whoever runs the server at the address you entered"),
+    N_("OpenAI"),
     N_(
         "OpenAI keeps what is sent for up to 30 days to look for abuse, and says that it does not "
         "train on it."

@@ -163,6 +163,8 @@ class ServerDialog:
         heading = Gtk.Label(xalign=0)
         heading.set_markup("<b>" + GLib.markup_escape_text(_("Another server")) + "</b>")
         box.pack_start(heading, False, False, 0)
+        how = _("“pentimento pair” on the other computer shows its address and a code.")
+        box.pack_start(native.paragraph(how), False, False, 0)
         box.pack_start(self._entries(), False, False, 0)
         box.pack_start(
             native.row(self.test_button, self.use_button, self.back_button), False, False, 0

@@ -134,7 +134,9 @@ class SetUp:
         place, chosen = self.place, self.place["chosen"]
         rows: List[Tuple[str, Gtk.Widget, str]] = []
         self.price = amount_entry(chosen["price"])
-        self.price.set_placeholder_text(_("empty: as the service tells"))
+        unknown = place["price_per_picture"] is None and any(place["caps"].values())
+        empty = _("needed while there is a limit") if unknown else _("empty: as the service tells")
+        self.price.set_placeholder_text(empty)
         if place["price_per_picture"] is None or chosen["price"] is not None:
             help_text = _("What a picture costs there, as the limits count it")
             rows.append((_("_Price of a picture (US$)"), self.price, help_text))

@@ -135,7 +135,9 @@ class Terms:
     def receives(self) -> str:
         """Who gets what is sent, with the address."""
         whoever = "whoever runs the server at the address you entered"
-        return f"{whoever if self.elsewhere else self.service.receives} ({self.place})"
+        usual = ":443" if self.place.startswith("https:") else ":80"
+        shown = self.place.removesuffix(usual)
+        return f"{whoever if self.elsewhere else self.service.receives} ({shown})"
 
     @property
     def privacy(self) -> str:

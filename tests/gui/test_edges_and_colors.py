@@ -104,7 +104,11 @@ def test_a_selection_without_words_is_filled_from_its_surroundings(gimp):
     """Which the record says; and how much around it is seen is chosen in the dialog."""
     gimp.open_scene(more=FEATHERED)
     gui, title = gimp.gui, gimp.open_dialog("Regenerate Selection")
+    gimp.wait_for_status(title, "filled from the surroundings, without a model")
+    gui.choose(title, "Filled by", "Model")
     gimp.wait_for_status(title, "begins with the colors of its surroundings")
+    gui.choose(title, "Filled by", "Automatic")
+    gimp.wait_for_status(title, "filled from the surroundings, without a model")
     gimp.gui.shot(EVIDENCE / "purpose.png")
     gui.choose(title, "Sees around it", "Whole picture")
     gimp.wait_for_status(title, "320 × 224 px around the selection")
@@ -113,7 +117,7 @@ def test_a_selection_without_words_is_filled_from_its_surroundings(gimp):
     told(gimp)
     assert gimp.read(MASK_DIFFERENCE) == 0
     request = gimp.jobs()[0]["record"]["request"]
-    assert request["intent"] == "fill"
+    assert (request["intent"], request["filled_by"]) == ("fill", "surroundings")
     assert request.get("prompt", "") == ""
 
 

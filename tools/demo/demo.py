@@ -26,6 +26,7 @@ PICTURES = {
     "img2img.png": "at strength 0.6: restyled",
     "img2img-1.0.png": "at strength 1.0: a new picture from the words alone",
     "fill.png": "a soft lasso selection regenerated, everything else untouched",
+    "remove.png": "a tower removed without words: the sky goes on",
     "result.xcf": "all of it as layers with masks, to open in GIMP",
 }
 

@@ -17,6 +17,7 @@ STRENGTHS = {0.3: "img2img-0.3", 0.6: "img2img", 1.0: "img2img-1.0"}
 SEED = 7
 SCENE = "a red house on a green meadow, sunset, oil painting"
 FILLING = "a yellow moon, night"
+TOWER = (0.68, 0.26, 0.72, 0.26, 0.757, 1.0, 0.672, 1.0)  # shares of the photograph's sides
 
 
 def call(name, image, layer, **options):
@@ -112,6 +113,29 @@ def fill(image, photo):
         flush=True,
     )
     save_seen(image, "fill.png")
+    layer.set_visible(False)
+
+
+def remove(image, photo):
+    """The tower on the right goes, and the sky goes on: no words, and no model either."""
+    width, height = image.get_width(), image.get_height()
+    Gimp.context_set_feather(False)
+    points = [value * (height if at % 2 else width) for at, value in enumerate(TOWER)]
+    image.select_polygon(Gimp.ChannelOps.REPLACE, points)
+    before = seen(image)
+    layer = call(
+        "regenerate-selection",
+        image,
+        photo,
+        intent="remove",
+        auto_edge=True,
+        random_seed=False,
+        seed=SEED,
+    )
+    if before == seen(image):
+        raise RuntimeError("the tower is still there")
+    print(f"demo: a tower removed: layer “{layer.get_name()}”", flush=True)
+    save_seen(image, "remove.png")
 
 
 os.makedirs(OUT, exist_ok=True)
@@ -121,5 +145,6 @@ photograph = opened.get_layers()[0]
 save_seen(opened, "before.png")
 repaint(opened, photograph)
 fill(opened, photograph)
+remove(opened, photograph)
 save(opened, "result.xcf")
 opened.delete()

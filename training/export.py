@@ -4,6 +4,8 @@ file so that a reader always finds whole files.
     python -m training.export RUN/ema server/pentimento/starter/model
     python -m training.export RUN/canny/ema server/pentimento/starter/canny --part controlnet
     python -m training.export RUN/blueprint/ema server/pentimento/starter/blueprint --part lora
+    python -m training.export RUN/quick/ema server/pentimento/starter/quick --part few-steps \
+      --steps 4 --guidance 1
 """
 
 from __future__ import annotations
@@ -95,6 +97,18 @@ def save_lora(source: Path, fresh: Path) -> Path:
     return fresh
 
 
+def save_few_steps(source: Path, fresh: Path, sampler: str, steps: int, guidance: float) -> Path:
+    """A LoRA with the data sheet that says how it is used."""
+    sheet = {
+        "default_sampler": sampler,
+        "default_steps": steps,
+        "default_guidance": guidance,
+        "live": True,
+    }
+    (save_lora(source, fresh) / "pentimento.json").write_text(json.dumps(sheet, indent=2) + "\n")
+    return fresh
+
+
 def put_in_place(fresh: Path, target: Path) -> None:
     """Moves the files of `fresh` over those of `target` and says how large it is."""
     clean(fresh)
@@ -115,7 +129,9 @@ if __name__ == "__main__":
     parser.add_argument("--sampler", default="DDIM")
     parser.add_argument("--steps", type=int, default=14)
     parser.add_argument("--guidance", type=float, default=3.5)
-    parser.add_argument("--part", choices=["model", "controlnet", "lora"], default="model")
+    parser.add_argument(
+        "--part", choices=["model", "controlnet", "lora", "few-steps"], default="model"
+    )
     args = parser.parse_args()
     fresh = args.target.with_name(args.target.name + ".new")
     shutil.rmtree(fresh, ignore_errors=True)
@@ -123,6 +139,8 @@ if __name__ == "__main__":
         save_model(args.source, fresh, args.sampler, args.steps, args.guidance)
     elif args.part == "controlnet":
         save_controlnet(args.source, fresh)
+    elif args.part == "few-steps":
+        save_few_steps(args.source, fresh, args.sampler, args.steps, args.guidance)
     else:
         save_lora(args.source, fresh)
     put_in_place(fresh, args.target)

@@ -661,6 +661,7 @@ class ControlNetEntry(AddonEntry):
 class LoraEntry(AddonEntry):
     suggests: Optional[Suggestion]
     weight: float
+    live: bool
 
 
 class Lists(Models, StyleList):

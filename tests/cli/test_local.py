@@ -155,7 +155,7 @@ def test_models_are_listed_and_verified(shell: Shell) -> None:
         0,
         [
             f"starter: ok (unet: {every} vae: {every} text_encoder: {every})",
-            *(f"{name}: ok ({every})" for name in ("canny", "blueprint")),
+            *(f"{name}: ok ({every})" for name in ("canny", "blueprint", "quick")),
         ],
     )
     assert shell("models", "remove", "none", "--yes").returncode == 1

@@ -119,7 +119,7 @@ def test_a_lora_for_few_steps_brings_its_levels_into_the_engine(
 ) -> None:
     registry = Registry(distilled)
     bench = Bench(Worker(), registry, tmp_path)
-    (few,) = (one for one in registry.addons.list() if one.suggests)
+    (few,) = (one for one in registry.addons.list() if one.suggests and not one.live)
     loras = [{"id": few.id, "weight": 1.0}]
     opened = resolve(JobRequest(model="plain", loras=loras), registry, None)
     assert (opened.steps, opened.guidance, opened.sampler) == (4, 1.0, "Euler")

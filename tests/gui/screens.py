@@ -36,7 +36,7 @@ NAMES = re.compile(
     r"Stability AI|AI Horde|Black Forest Labs|OpenAI|ComfyUI|AUTOMATIC1111|\bfal\b|HuggingFace|"
     r"Replicate|GIMP|Pentimento|LoRAs?|ControlNets?|IP-Adapters?|\bVAE|FLUX\.\d Klein|Lanczos|"
     r"Euler( a)?|Karras|Exponential|Beta|Simple|DPM\+\+|SDE|DDIM|UniPC|LCM|SDXL|"
-    r"Compact Photo|blueprint(:0\.8)?|" + re.escape(LAYER) + "|"
+    r"Compact Photo|blueprint(:0\.8)?|\bquick\b|" + re.escape(LAYER) + "|"
     r"composite with trained algorithmic media|IPTC|XMP|RGB|PNG|JSON|HTTP\S*|USD?|CPU|GPU|"
     r"(Ctrl|Alt|Shift)(\+\w+)?|Esc|(/|https?:|~|docs/)\S+|"
     r"pentimento [a-z]+|CreativeML \S+|Apache \S+"

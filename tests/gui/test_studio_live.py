@@ -44,6 +44,8 @@ def test_strokes_are_repainted_while_it_is_on(studio):  # noqa: F811
     assert newest["source"] != oldest["source"]
     assert newest["seed"] == oldest["seed"]
     assert (newest["strength"], newest["mode"]) == (0.3, "inpaint")
+    assert newest["loras"] == [{"id": "quick", "weight": 1.0}]
+    assert (newest["steps"], newest["guidance"]) == (4, 1.0)
     assert len(studio.layers()) == 1, "nothing is on the canvas"
     wait(lambda: gui.sensitive(TITLE, "Keep This"), 30, "the picture of the stroke")
     studio.keep_evidence("studio-live")

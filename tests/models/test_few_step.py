@@ -208,6 +208,18 @@ def test_the_list_of_loras_tells_what_they_want(registry: Registry) -> None:
     json.dumps(listed)
 
 
+def test_live_painting_takes_what_a_data_sheet_says(registry: Registry, tmp_path: Path) -> None:
+    addons = registry.addons
+    assert not addons.get("lora", "own").live
+    write_json(tmp_path / "loras" / "own.pentimento.json", {"live": True, "default_steps": 5})
+    own = addons.get("lora", "own")
+    assert own.suggests
+    assert (own.live, own.suggests.steps) == (True, 5)
+    assert own.answer([]).model_dump()["live"] is True
+    write_json(tmp_path / "loras" / "own.pentimento.json", {"live": "yes"})
+    assert "live" in addons.get("lora", "own").problem
+
+
 def test_a_wrong_data_sheet_is_told_of(registry: Registry, tmp_path: Path) -> None:
     write_json(tmp_path / "loras" / "own.pentimento.json", {"default_steps": "many"})
     found = registry.addons.get("lora", "own")

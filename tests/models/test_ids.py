@@ -106,7 +106,7 @@ def test_p4_the_same_for_every_kind_of_thing(data: Path, registry: Registry, kin
             "controlnets": registry.addons.list,
             "ip_adapters": registry.ip_adapters.list,
         }
-        ours = ("mine", "canny", "blueprint")
+        ours = ("mine", "canny", "blueprint", "quick")
         return [one.id for one in lists[kind]() if one.id not in ours]
 
     def add(name: str) -> None:

@@ -139,7 +139,7 @@ def test_an_unknown_name_tells_those_like_it(registry: Registry) -> None:
     assert "Film-Grain-v2" in refused.value.hint
     with pytest.raises(NotFound) as refused:
         loras(registry, "a house <lora:zzz>")
-    assert refused.value.hint == "Installed: blueprint, Film-Grain-v2, detail, Detail."
+    assert refused.value.hint == "Installed: blueprint, quick, Film-Grain-v2, detail, Detail."
 
 
 @pytest.mark.parametrize("weight", ["much", "5", "-4.5", "nan", "inf"])

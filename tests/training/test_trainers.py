@@ -12,8 +12,11 @@ from training.cache import Recipe, fill
 from training.controlnet import Control, unpacked
 from training.denoiser import Denoiser
 from training.export import put_in_place, save_controlnet, save_lora
+from training.few_steps import FewSteps
 from training.lora import Style
 from training.trainer import Plan, load_caches
+from training.trajectories import CLEAN, Teacher, end_of_step, times_from
+from training.trajectories import fill as record
 
 MODEL = Path(__file__).resolve().parents[2] / "server" / "pentimento" / "starter" / "model"
 BRIEF = Plan(
@@ -84,4 +87,46 @@ def test_the_lora_is_a_file_that_diffusers_loads(cache, tmp_path):
     pipe = StableDiffusionPipeline.from_pretrained(MODEL, dtype=torch.float32)
     put_in_place(save_lora(tmp_path / "ema", tmp_path / "new"), tmp_path / "shipped")
     pipe.load_lora_weights(tmp_path / "shipped")
+    assert pipe.get_active_adapters()
+
+
+def test_a_way_is_the_one_that_the_model_goes_by_itself():
+    """As diffusers' DDIM with guidance, from the noised picture to the clean one."""
+    teacher, times = Teacher(MODEL, 3.5), times_from(300)
+    assert (times[0], times[-1], len(times)) == (299, CLEAN, 7)
+    torch.manual_seed(3)
+    clean, noise = torch.randn(2, 1, 4, 8, 8)
+    tokenizer = teacher.pipe.tokenizer
+    tokens = torch.tensor(tokenizer(["a red house"], padding="max_length", max_length=48).input_ids)
+    way = teacher.way(clean, tokens, noise, times)
+    assert len(way) == len(times)
+    scheduler, x = teacher.pipe.scheduler, way[0]
+    scheduler.set_timesteps(20)  # trailing, of which the last six run
+    assert scheduler.timesteps[-6:].tolist() == times[:-1]
+    both = teacher.pipe.text_encoder(torch.cat([tokens, teacher.nothing[None]]))[0]
+    for t in scheduler.timesteps[-6:]:
+        with_words, without = teacher.unet(torch.cat([x, x]), t, both).sample.chunk(2)
+        x = scheduler.step(without + 3.5 * (with_words - without), t, x).prev_sample
+    assert (way[-1] - x).abs().max() < 0.1  # bfloat16
+    assert (way[-1] - way[0]).abs().max() > 1
+
+
+def test_long_steps_end_at_the_clean_picture_or_a_step_further():
+    assert end_of_step(299, 4, 1.2) == 0
+    assert end_of_step(374, 4, 0.75) == 0
+    assert end_of_step(999, 4, 1.0) == 750
+    assert end_of_step(599, 4, 1.2) == 300
+
+
+def test_the_lora_for_few_steps_learns_where_its_steps_lead(cache, tmp_path):
+    ways = tmp_path / "ways.npz"
+    record(Teacher(MODEL, 3.5), cache, ways, count=16, steps=4, seed=5)
+    kept = np.load(ways)
+    assert kept["latents"].shape == kept["velocity"].shape
+    assert kept["latents"].shape[1:] == (4, 8, 8)
+    assert (kept["turn"] > 0).all()
+    assert np.isfinite(kept["velocity"]).all()
+    assert train(FewSteps, tmp_path, ways) == 2
+    pipe = StableDiffusionPipeline.from_pretrained(MODEL, dtype=torch.float32)
+    pipe.load_lora_weights(tmp_path / "ema")
     assert pipe.get_active_adapters()

@@ -126,6 +126,7 @@ class Face:
     def known(self, lists: Lists, places: List[BackendEntry]) -> None:
         self._lists = lists
         self.prompt.suggestions.know(lists)
+        self.live.know(lists)
         native.when_closed(self.places.combo, lambda: self.places.fill(places))
         native.when_closed(self.styles, lambda: self.styles.fill_with(lists["styles"]))
 

@@ -18,14 +18,16 @@ import options
 import studio.aim as aim
 import wire
 from actions.work import Begun, Outcome
+from client import no_lists
 from dialogs.background import Background
+from dialogs.models import default_of
 from errors import PluginError
 from i18n import _
 from studio.map import of_image
 from studio.pace import Pace
 
 if TYPE_CHECKING:
-    from answers import JobRequest
+    from answers import JobRequest, Lists
     from option_values import Values
 
 LOOK_MS = 150
@@ -33,7 +35,7 @@ SIDE = 128  # px of the picture that tells whether the image has changed
 SHOWN = (288, 216)  # px of the result in the panel
 STRENGTH = 0.3  # at first
 LEAST = 0.05  # less would run no step
-STEPS = 12  # of which the strength lets a few run
+STEPS = 12  # of which the strength lets a few run; a LoRA for few steps brings its own
 CLIENT = "gimp-live"  # the history is of jobs that somebody began by hand
 
 
@@ -56,6 +58,7 @@ class Live(Gtk.Box):
         self._timer = 0
         self._seen: Tuple[Any, ...] = ()
         self._seed = wire.new_seed()
+        self._lists = no_lists()
         self._made: Optional[_Made] = None
         text = _("_Live painting")
         self.switch = Gtk.CheckButton.new_with_mnemonic(text)
@@ -87,6 +90,9 @@ class Live(Gtk.Box):
         self._shown.hide()
         self.pack_start(self.switch, False, False, 0)
         self.pack_start(self._shown, False, False, 0)
+
+    def know(self, lists: Lists) -> None:
+        self._lists = lists
 
     def toggle(self) -> None:
         self.switch.set_active(not self.switch.get_active())
@@ -140,7 +146,19 @@ class Live(Gtk.Box):
         values["strength"] = round(self._strength.get_value(), 2)
         values.update({"random-seed": False, "seed": self._seed})
         values.update({"steps-preset": choices.CUSTOM, "steps": STEPS})
+        lora = self._lora(values["model"].strip())
+        if lora and not values.get("loras"):
+            values.update({"loras": lora, "steps": 0, "guidance": 0.0})  # as the LoRA wants
         return values
+
+    def _lora(self, model: str) -> str:
+        """The one that is made for this, where the model has one."""
+        default = default_of(self._lists["models"], "")
+        model = model or (default["id"] if default else "")
+        loras = self._lists["loras"]
+        return next(
+            (lora["id"] for lora in loras if lora.get("live") and model in lora["fits"]), ""
+        )
 
     def _begin(self, now: float) -> None:
         panel, values = self._panel, self._values()

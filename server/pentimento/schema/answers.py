@@ -179,8 +179,11 @@ class Suggestion(Strict):
 
 
 class LoraEntry(AddonEntry):
+    """`live`: live painting takes it by itself with a model that it fits."""
+
     suggests: Suggestion | None
     weight: float
+    live: bool
 
 
 class ControlNetEntry(AddonEntry):

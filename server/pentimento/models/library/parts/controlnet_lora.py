@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from pentimento.core import plain_files
 from pentimento.core.errors import NotFound
@@ -72,7 +72,11 @@ CONTEXTS = {family: width for width, family in CONTEXT_FAMILIES.items()}  # of U
 TRANSFORMERS_BY_NAME = frozenset(name for name, family in FAMILIES.items() if family.flow)
 KINDS = ("controlnet", "t2i_adapter", "lora")  # roles of files and folders that are listed here
 Kind = Literal["controlnet", "lora"]
-OF_STARTER: tuple[tuple[Kind, str], ...] = (("controlnet", "canny"), ("lora", "blueprint"))
+OF_STARTER: tuple[tuple[Kind, str], ...] = (
+    ("controlnet", "canny"),
+    ("lora", "blueprint"),
+    ("lora", "quick"),
+)
 Found = list["Addon"]  # inside the class `list` is the method
 WORDS: dict[Kind, str] = {"controlnet": "ControlNet", "lora": "LoRA"}
 
@@ -99,6 +103,7 @@ class Addon:
     source: str = ""  # whose folder it lies in; empty: our own
     triggers: tuple[str, ...] = ()  # words that a LoRA was trained with
     suggests: Defaults | None = None  # what a LoRA for few steps wants
+    live: bool = False  # a LoRA that live painting takes by itself
     ok: bool = True
     problem: str = ""
 
@@ -141,7 +146,7 @@ class Addon:
         if self.kind == "controlnet":
             return ControlNetEntry(**dict(common), control=self.control)
         suggests = self.suggests.answer() if self.suggests else None
-        return LoraEntry(**dict(common), suggests=suggests, weight=self.weight)
+        return LoraEntry(**dict(common), suggests=suggests, weight=self.weight, live=self.live)
 
 
 class Addons:
@@ -339,13 +344,17 @@ def _lora(bare: Addon) -> Addon:
         context_dim=told.context_dim,
         width=max(tokens // TOKEN_LATENTS, 1) if tokens else None,
     )
-    return replace(bare, suggests=_suggested(bare, told))
+    sheet = sidecar.read(bare.path)
+    live = sheet.get("live", False)
+    if not isinstance(live, bool):
+        raise Damaged("Its data sheet has a wrong value for live")
+    return replace(bare, suggests=_suggested(bare, told, sheet), live=live)
 
 
-def _suggested(lora: Addon, told: Recognised) -> Defaults | None:
+def _suggested(lora: Addon, told: Recognised, sheet: dict[str, Any]) -> Defaults | None:
     known = lora.families or told.families
     few = few_step.named("lora", known, (lora.path.name, lora.id, told.note))
-    return few_step.of_sheet(sidecar.read(lora.path), few)
+    return few_step.of_sheet(sheet, few)
 
 
 def lora_file(path: Path) -> Path:

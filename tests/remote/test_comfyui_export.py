@@ -100,6 +100,8 @@ def test_what_has_no_stock_node_is_said() -> None:
         assert word in notes
     with pytest.raises(BadInput, match="edit"):
         export.of_job(JobRequest(mode="edit", prompt="winter", source=BLOB))  # type: ignore[arg-type]
+    with pytest.raises(BadInput, match="surroundings"):
+        export.of_job(job("selection", filled_by="surroundings"))
 
 
 @pytest.mark.parametrize("words", awkward.FEW.values(), ids=awkward.FEW)

@@ -8,7 +8,7 @@ from typing import Any
 
 from pentimento.core.errors import BadInput
 from pentimento.core.geometry import Size
-from pentimento.schema.job import JobRequest
+from pentimento.schema.job import FilledBy, JobRequest
 from pentimento.services.adapter import ControlMap, ImageRequest
 from pentimento.services.adapters import comfyui_graph as graph
 from pentimento.services.records import Operation
@@ -77,6 +77,12 @@ def of_job(request: JobRequest, size: Size | None = None) -> Exported:
             "unsupported_mode",
             f"ComfyUI's stock nodes cannot repeat the mode {request.mode}.",
             "Text to image, image to image and filled selections can be written out.",
+        )
+    if request.filled_by is FilledBy.SURROUNDINGS:
+        raise BadInput(
+            "unsupported_mode",
+            "ComfyUI's stock nodes cannot fill a selection from its surroundings.",
+            "Fill it by a model, and that can be written out.",
         )
     assert operation is not None
     control = next((one for one in request.controls if one.weight > 0), None)

@@ -67,3 +67,21 @@ def assert_the_same(bench: Bench, model: str, data: Path) -> None:
     ours = made.pixels()[..., :3].astype(float)
     assert ours.std() > 1
     assert np.abs(ours - wanted * 255).max() < 1.0
+
+
+@pytest.mark.parametrize(
+    ("family", "asked", "called"),
+    [
+        ("krea2", 5.5, 4.5),
+        ("krea2", 1.0, 0.0),
+        ("krea2", 0.0, 0.0),
+        ("ernie-image", 4.0, 4.0),
+        ("longcat-image", 0.5, 1.0),
+    ],
+)
+def test_guidance_counts_from_one_whatever_a_pipeline_calls_it(
+    family: str, asked: float, called: float
+) -> None:
+    """In pictures of random weights it hardly shows."""
+    words = {"prompt_embeds": torch.zeros(1, 8, 4)}
+    assert FAMILIES[family].arguments(words, asked)["guidance_scale"] == called

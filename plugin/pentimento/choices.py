@@ -26,25 +26,25 @@ class Choice:
 
 
 CUSTOM = "custom"
+NEW = "new"
 MODEL_DEFAULT = "model-default"
 
+# Where no model tells its own (see strength_words), these are the numbers of the words.
 STRENGTH_PRESETS = (
     Choice(
         "touch-up",
         N_("Touch up"),
-        N_("Keeps the structure, refreshes the surface (strength 0.2)"),
+        N_("Keeps the structure, refreshes the surface"),
         0.2,
     ),
     Choice(
         "restyle",
         N_("Restyle"),
-        N_("Keeps the composition, changes look and detail (strength 0.5)"),
+        N_("Keeps the composition, changes look and detail"),
         0.5,
     ),
-    Choice("repaint", N_("Repaint"), N_("Rebuilds the content, keeps the rough layout (0.8)"), 0.8),
-    Choice(
-        "new", N_("Replace"), N_("Ignores what was there: the same as text to image (1.0)"), 1.0
-    ),
+    Choice("repaint", N_("Repaint"), N_("Rebuilds the content, keeps the rough layout"), 0.8),
+    Choice(NEW, N_("Replace"), N_("Ignores what was there: the same as text to image"), 1.0),
     Choice(CUSTOM, N_("Custom"), N_("The strength given as a number")),
 )
 

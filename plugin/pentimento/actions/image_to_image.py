@@ -33,6 +33,7 @@ def begin(context: Context) -> Begun:
     source = guides.chosen(context, values)
     observing.check(values)
     work = Work(_("Image to Image"))
+    values = context.values = work.in_numbers(values)
     box = work.box(plan_request(context, values))
     sent = work.send(source.read(box))
     pictures, guiding = steering.send(work, context, box), guides.send(work, context, box)

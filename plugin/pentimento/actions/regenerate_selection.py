@@ -45,10 +45,11 @@ def begin(context: Context) -> Begun:
     that the server made of it."""
     values = context.values = steering.settled(context.values)
     area = _area(context, values)
-    request = plan_request(context, values)
+    plan_request(context, values)  # refuses what can't be done before a server is started
     observing.check(values)
     work = Work(_("Regenerate Selection"))
-    box = work.box(request)
+    values = context.values = work.in_numbers(values)
+    box = work.box(plan_request(context, values))
     sent = work.send(area.source.read(box))
     mask, deep_mask = area.read(box)
     pictures = sent, work.send(mask), steering.send(work, context, box)

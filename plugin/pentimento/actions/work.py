@@ -21,9 +21,10 @@ from typing import (
 
 import log
 import server
+import strength_words
 from actions import observing
 from actions.lineage import Lineage
-from client import Client, Tell
+from client import Client, Tell, no_lists
 from errors import PluginError, ServerRefused, Stopped
 from gimpio.destination import Destination
 from gimpio.layers import Picture, Place, Story, name_for, title_for
@@ -45,6 +46,7 @@ if TYPE_CHECKING:
         StepEvent,
     )
     from context import Context
+    from option_values import Values
     from records import LayerRecord, Placed
 
 
@@ -115,6 +117,13 @@ class Work:
 
     def plan(self, request: PlanRequest) -> Plan:
         return self._progress.wait_for(lambda: self._client.plan(request))
+
+    def in_numbers(self, values: Values) -> Values:
+        """The values with the number that a word for the strength is for their model."""
+        lists = no_lists()
+        if strength_words.depends_on_model(values):
+            lists = self._progress.wait_for(self._client.lists)
+        return strength_words.in_numbers(values, strength_words.of_model(lists, values))
 
     def box(self, request: PlanRequest) -> Box:
         """The box of the canvas that the server wants to see for this job."""

@@ -23,6 +23,7 @@ from context import values_of
 from dialogs.loras import LoraAdder
 from dialogs.models import ModelChooser, StyleChooser, VaeChooser, default_of
 from dialogs.planned_dialog import PlannedDialog
+from dialogs.strength import StrengthRow
 from i18n import _
 from recorded_values import given
 
@@ -57,6 +58,7 @@ class ChangeDialog(PlannedDialog):
     def known(self, lists: Lists, _places: Any) -> None:
         """The server has answered for the first time, or something is new there."""
         self.lists = lists
+        self.follow_model("", lists)
         models, styles = lists["models"], lists["styles"]
         native.when_closed(self.models, lambda: self.models.fill_with_models(models))
         native.when_closed(self.loras, lambda: self.loras.fill(lists))
@@ -71,6 +73,7 @@ class ChangeDialog(PlannedDialog):
     def _changed(self, _config: Any, spec: GObject.ParamSpec) -> None:
         if spec.name == "model":
             self._fill_vaes()
+        self.follow_model(spec.name, self.lists)
         if spec.name in self.fields.options and spec.name not in PLAIN:
             self.status.update()
 
@@ -100,12 +103,10 @@ class ChangeDialog(PlannedDialog):
         """A result that is all new has none that counts."""
         if self.mode in AT_FULL_STRENGTH:
             return None
-        marks = [one for one in choices.STRENGTH_PRESETS if one.value is not None]
-        row = self.fields.scale("strength", marks)
-        for widget in native.children(row):
-            if isinstance(widget, Gtk.SpinButton):
-                widget.get_adjustment().set_lower(0.0)  # below it is for scripts: as it was
-        return row
+        self.strength = StrengthRow(self.fields, self.action)
+        # Below it is for scripts: as it was.
+        self.strength.number.get_adjustment().set_lower(0.0)
+        return self.strength.row
 
 
 def fill(config: Any, record: LayerRecord) -> None:

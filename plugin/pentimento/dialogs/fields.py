@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import Any, Dict, Iterable, Tuple
 
-from gi.repository import GimpUi, GLib, GObject, Gtk
+from gi.repository import GimpUi, GObject, Gtk
 
-import choices
 import dialogs.native as native
 import options
 from i18n import _
@@ -15,17 +14,11 @@ LINE_HEIGHT = 20  # px, at GIMP's default font; the view grows with its text fro
 NUMBER_CHARACTERS = 9  # the same for all so that they align
 SHORT_CHARACTERS = 5
 SLIDER_WIDTH = 200  # px
-MARK_GAP = 8  # px between the words at two marks
 STEPS_OF_INT, STEPS_OF_DOUBLE = (1, 10, 0), (0.1, 1, 2)  # a key, a page, digits shown
 ZERO_IS_AUTOMATIC = ("steps", "guidance", "width", "height")
 BOTH = GObject.BindingFlags.SYNC_CREATE | GObject.BindingFlags.BIDIRECTIONAL
 OPPOSITE = GObject.BindingFlags.SYNC_CREATE | GObject.BindingFlags.INVERT_BOOLEAN
 OPPOSITE_BOTH = BOTH | GObject.BindingFlags.INVERT_BOOLEAN
-
-
-def _half_width(widget: Gtk.Widget, text: str) -> float:
-    """px of the half of a line of text. A theme may take back what makes it small."""
-    return float(widget.create_pango_layout(text).get_pixel_size()[0] / 2)
 
 
 class Fields:
@@ -75,26 +68,17 @@ class Fields:
             native.show_zero_as(spin, word)
         return self.row(name, spin, aligned, fill=False)
 
-    def scale(self, name: str, marks: Iterable[choices.Choice]) -> Gtk.Box:
-        """A number from 0 to 1 as a slider with worded marks, and as a number beside it."""
+    def scale(self, name: str) -> Tuple[Gtk.Box, Gtk.Scale, Gtk.SpinButton]:
+        """A number from 0 to 1 as a slider, and as a number beside it: the row, and both."""
         spin = GimpUi.prop_spin_button_new(self.config, name, 0.01, 0.1, 2)
         spin.set_width_chars(SHORT_CHARACTERS)
         slider = Gtk.Scale(adjustment=spin.get_adjustment(), draw_value=False, digits=2)
-        width, last, room = float(SLIDER_WIDTH), 0.0, 0.0
-        for mark in marks:
-            text = f"<small>{GLib.markup_escape_text(_(mark.label))}</small>"
-            slider.add_mark(mark.value, Gtk.PositionType.BOTTOM, text)
-            half = _half_width(slider, _(mark.label))
-            inward = 2 * half if mark.value == 1 else half  # the word at the end lies before it
-            if room:
-                width = max(width, (room + inward + MARK_GAP) / (mark.value - last))
-            last, room = mark.value, half
-        slider.set_size_request(round(width), -1)
+        slider.set_size_request(SLIDER_WIDTH, -1)
         self.name(slider, self.options[name])
         row = self.row(name, slider)
         self.name(spin, self.options[name])
         row.pack_start(spin, False, False, 0)
-        return row
+        return row, slider, spin
 
     def check(self, name: str):
         if name not in self.options:

@@ -33,6 +33,7 @@ from dialogs.model_manager import ModelManager
 from dialogs.models import ModelChooser, StyleChooser, VaeChooser, default_of
 from dialogs.planned_dialog import PlannedDialog
 from dialogs.presets import PresetLink
+from dialogs.strength import StrengthRow
 from dialogs.target import TargetChooser
 from gimpio.destination import Destination
 from i18n import _
@@ -51,7 +52,6 @@ class GenerateDialog(PlannedDialog):
         super().__init__(procedure, config, context, _("_Generate"))
         self.lists = no_lists()
         self.options = self.fields.options
-        self._one_strength()
         self.steps_link = PresetLink(config, "steps-preset", "steps", choices.STEPS_PRESETS)
         self.models, self.vaes = ModelChooser(config), VaeChooser(config)
         self.styles = StyleChooser(config)
@@ -121,6 +121,7 @@ class GenerateDialog(PlannedDialog):
     def known(self, lists: Lists, places: List[BackendEntry]) -> None:
         """The server has answered for the first time, or something is new there."""
         self.lists = lists
+        self.follow_model("", lists)
         native.when_closed(self.loras, lambda: self.loras.fill(lists))
         native.when_closed(self.places.combo, lambda: self.places.fill(places))
         native.when_closed(self.vaes, self._fill_parts)
@@ -159,6 +160,7 @@ class GenerateDialog(PlannedDialog):
     def _changed(self, _config: Any, spec: GObject.ParamSpec) -> None:
         if spec.name in ("model", "backend"):
             self._fill_parts()
+        self.follow_model(spec.name, self.lists)
         if spec.name in self.options and spec.name not in PLAIN:
             self.status.update()
 
@@ -211,18 +213,11 @@ class GenerateDialog(PlannedDialog):
         row.pack_start(self.fields.number("count", aligned=False), False, False, 0)
         return row
 
-    def _one_strength(self) -> None:
-        """The slider says all there is to say; a preset is for scripts."""
-        if "strength" in self.options:
-            values = values_of(self.context.action, self.config)
-            self.config.set_property("strength", options.strength_of(values))
-            self.config.set_property("strength-preset", choices.CUSTOM)
-
     def _strength(self):
         if "strength" not in self.options:
             return None
-        marks = [one for one in choices.STRENGTH_PRESETS if one.value is not None]
-        return self.fields.scale("strength", marks)
+        self.strength = StrengthRow(self.fields, self.action)
+        return self.strength.row
 
     def _target(self):
         """Without an image the result is a new one, and there is nothing to choose."""

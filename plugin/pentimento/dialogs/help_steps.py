@@ -20,7 +20,8 @@ STEPS = {
         N_("Select the layer to repaint in the layers dock; “From” names it."),
         N_("Say what the picture should show."),
         N_(
-            "Set the strength: 20 % refreshes the surface, 50 % changes the look, 80 % the content."
+            "Set the strength: Touch up refreshes the surface, Restyle changes the look, Repaint "
+            "the content."
         ),
         N_("Generate. The result is a new layer above; your layer stays as it is."),
         N_(

@@ -21,6 +21,7 @@ from gi.repository import Gdk, Gimp, GimpUi, GLib, Gtk
 
 import choices
 import remembered
+import strength_words
 from choices import N_
 from context import values_of
 from dialogs.fields import Fields
@@ -28,6 +29,7 @@ from dialogs.fitted_window import FittedWindow
 from dialogs.last_prompts import History
 from dialogs.news import News
 from dialogs.source_chooser import SourceChooser
+from dialogs.strength import StrengthRow
 from errors import Stopped
 from gimpio import metadata, sources
 from gimpio.destination import Destination
@@ -44,6 +46,7 @@ class JobDialog:
     gimpio.progress. `stays`: whether it is still there after a success."""
 
     stays = True
+    strength: Optional[StrengthRow] = None  # of an action that has one
 
     def __init__(self, procedure: Any, config: Any, context: Any, go: str) -> None:
         self.config = config
@@ -140,6 +143,8 @@ class JobDialog:
     def close(self) -> None:
         if self.history is not None:
             self.history.close()
+        if self.strength is not None:
+            self.strength.close()
         self._keeper.now()
         GLib.source_remove(self._timer)
         for handler in self._handlers:
@@ -265,6 +270,11 @@ class JobDialog:
     def changed_outside(self) -> None:
         """The selection, the selected layers or the size of the image have changed."""
 
+    def follow_model(self, changed: str, lists: Lists) -> None:
+        """The strength's words, where an option that can change them has changed; "" for all."""
+        if self.strength is not None and changed in strength_words.CHANGED_BY:
+            self.strength.know(lists)
+
     def refit(self) -> None:
         """The text below the body has become longer or shorter."""
         GLib.idle_add(self._fit)
@@ -348,17 +358,10 @@ class JobDialog:
             self._help()
         elif held == Gdk.ModifierType.CONTROL_MASK and event.keyval in RETURN:
             self.dialog.response(Gtk.ResponseType.OK)
-        elif held == Gdk.ModifierType.MOD1_MASK and "strength" in self.fields.options:
-            return self._named_strength(event.keyval - Gdk.KEY_1)
+        elif held == Gdk.ModifierType.MOD1_MASK:
+            return self.strength is not None and self.strength.choose(event.keyval - Gdk.KEY_1)
         else:
             return False
-        return True
-
-    def _named_strength(self, number: int) -> bool:
-        named = [one.value for one in choices.STRENGTH_PRESETS if one.value is not None]
-        if not 0 <= number < len(named):
-            return False
-        self.config.set_property("strength", named[number])
         return True
 
     # The image

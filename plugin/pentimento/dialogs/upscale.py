@@ -45,12 +45,12 @@ class UpscaleDialog(PlannedDialog):
         fields = self.fields
         _view, prompt = fields.text_view("prompt", 2)
         painting = rows.column_of(
-            fields.scale("faithfulness", ()),
+            fields.scale("faithfulness")[0],
             fields.row("prompt", prompt),
             fields.row("model", self.models),
         )
         native.show_while(self.config, "detail", painting, lambda amount: amount > 0)
-        body = rows.column_of(fields.scale("detail", ()), painting)
+        body = rows.column_of(fields.scale("detail")[0], painting)
         return native.expander(_("Detail painted _by a model"), body, fields.differs("detail"))
 
     def plan_request(self) -> PlanRequest:

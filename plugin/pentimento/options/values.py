@@ -88,11 +88,10 @@ def _meaning(table: Tuple[Choice, ...], nick: str) -> Any:
 
 
 def strength_of(values: Values) -> float:
-    """The strength that counts, from option values by name."""
-    preset = values.get("strength-preset", choices.CUSTOM)
-    if preset == choices.CUSTOM:
-        return float(values["strength"])
-    return float(_meaning(choices.STRENGTH_PRESETS, preset))
+    """The strength that counts. What a word is depends on the model: before the values are used
+    `strength_words.in_numbers` puts its number in its place."""
+    new = values.get("strength-preset", choices.CUSTOM) == choices.NEW
+    return 1.0 if new else float(values["strength"])
 
 
 def steps_of(values: Values) -> Optional[int]:

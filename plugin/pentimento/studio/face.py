@@ -11,12 +11,13 @@ if TYPE_CHECKING:
 
 native.start()
 
-from gi.repository import GimpUi, GLib, Gtk, Pango
+from gi.repository import GimpUi, GLib, GObject, Gtk, Pango
 
 import choices
 import dialogs.plan_words as plan_words
 import dialogs.rows as rows
 import options
+import strength_words
 from client import no_lists
 from dialogs.backend import PlaceChooser
 from dialogs.fields import Fields
@@ -24,6 +25,7 @@ from dialogs.models import ModelChooser, StyleChooser
 from dialogs.presets import PresetLink
 from dialogs.source_chooser import SourceChooser, quoted
 from dialogs.status_line import StatusLine
+from dialogs.strength import StrengthRow
 from i18n import _
 from studio.aim import ImageChooser
 from studio.history import History
@@ -53,6 +55,8 @@ class Face:
         self.places = PlaceChooser(config, self._place_changed)
         self._lists = no_lists()
         self._steps = PresetLink(config, "steps-preset", "steps", choices.STEPS_PRESETS)
+        self._strengths = StrengthRow(self.fields, panel.action, narrow=True)
+        self._follows = config.connect("notify", self._changed)
         self._sources: Optional[SourceChooser] = None
         self._source_row = native.column(0)
         self._jobs_height = 0  # px
@@ -77,6 +81,8 @@ class Face:
         self.history.close()
         self.live.close()
         self._steps.close()
+        self._strengths.close()
+        self._panel.config.disconnect(self._follows)
 
     # What changes
 
@@ -125,6 +131,7 @@ class Face:
 
     def known(self, lists: Lists, places: List[BackendEntry]) -> None:
         self._lists = lists
+        self._strengths.know(lists)
         self.prompt.suggestions.know(lists)
         self.live.know(lists)
         native.when_closed(self.places.combo, lambda: self.places.fill(places))
@@ -134,6 +141,10 @@ class Face:
         """As people call it; models that the server does not have are told by their name."""
         known = plan_words.model_of(self._lists["models"], model)
         return str(known.get("title") or model) if known is not None else model
+
+    def _changed(self, _config: Any, spec: GObject.ParamSpec) -> None:
+        if spec.name in strength_words.CHANGED_BY:
+            self._strengths.know(self._lists)
 
     def _place_changed(self, place: BackendEntry) -> None:
         if place["id"] == options.LOCAL:
@@ -255,18 +266,9 @@ class Face:
 
     def _strength(self) -> Gtk.Box:
         """Its words need the whole width of the column."""
-        marks = [one for one in choices.STRENGTH_PRESETS if one.value is not None]
-        row = self.fields.scale("strength", marks)
-        _label, slider, spin = row.get_children()
-        assert isinstance(slider, Gtk.Scale)
+        row, slider = self._strengths.row, self._strengths.slider
         row.remove(slider)
-        row.set_child_packing(spin, False, False, 0, Gtk.PackType.END)
-        slider.clear_marks()
-        slider.set_size_request(-1, -1)  # marks side by side would need more room
-        for number, mark in enumerate(marks):  # above and below by turns, where each has room
-            side = Gtk.PositionType.TOP if number % 2 else Gtk.PositionType.BOTTOM
-            text = f"<small>{GLib.markup_escape_text(_(mark.label))}</small>"
-            slider.add_mark(mark.value, side, text)
+        row.set_child_packing(self._strengths.number, False, False, 0, Gtk.PackType.END)
         slider.set_margin_start(native.BORDER)  # half of the first and the last word
         slider.set_margin_end(native.BORDER)
         return rows.column_of(row, slider)

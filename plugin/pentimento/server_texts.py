@@ -170,6 +170,7 @@ MODELS = (
     N_("Sharp previews while a picture is made, at almost no cost."),
     N_("Keeps the edges of a picture."),
     N_("Paints what you have scribbled."),
+    N_("Fills selections so that they fit their surroundings; comes by itself."),
     N_("Colours a clean drawing."),
     N_("Keeps shapes, with more freedom than Canny."),
     N_("Keeps near and far."),

@@ -278,8 +278,8 @@ def test_what_cannot_steer_is_refused(
 @pytest.mark.parametrize(
     ("net", "changes", "problem"),
     [
-        ("sd3-canny", {"extra_conditioning_channels": 1}, "for inpainting"),
-        ("qwen-canny", {"extra_condition_channels": 4}, "for inpainting"),
+        ("sd3-canny", {"extra_conditioning_channels": 2}, "for inpainting"),
+        ("flux-canny", {"extra_condition_channels": 4}, "for inpainting"),
         ("flux-union", {"sheet": {"control": "seg"}}, "wrong value for control"),
         ("flux-union", {"_class_name": "HunyuanDiT2DControlNetModel"}, "HunyuanDiT2DControlNet"),
     ],

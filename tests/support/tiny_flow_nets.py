@@ -91,6 +91,15 @@ NETS: dict[str, tuple[str, str, dict[str, Any]]] = {  # folder -> model, class, 
         Z_IMAGE | {"control_in_dim": 33, "add_control_noise_refiner": "control_noise_refiner"},
     ),
 }
+FILLING: dict[str, tuple[str, str, dict[str, Any]]] = {  # those that read what is around a hole
+    "sd3-inpaint": ("sd3", "SD3ControlNetModel", SD3 | {"extra_conditioning_channels": 1}),
+    "qwen-inpaint": (
+        "qwen-image",
+        "QwenImageControlNetModel",
+        QWEN_IMAGE | {"extra_condition_channels": 4},
+    ),
+    "z-image-union-2": NETS["z-image-union-2"],
+}
 
 
 def write_flow_net(folder: Path, kind: str, config: dict[str, Any]) -> Path:
@@ -138,14 +147,21 @@ PIPELINES = {
 }
 
 
-def pipeline(model: Path, net: Path, kind: str) -> Any:
-    """diffusers' own one for text to image with this ControlNet."""
+FILLING_PIPELINES = {
+    "SD3ControlNetModel": "StableDiffusion3ControlNetInpaintingPipeline",
+    "QwenImageControlNetModel": "QwenImageControlNetInpaintPipeline",
+    "ZImageControlNetModel": "ZImageControlNetInpaintPipeline",
+}
+
+
+def pipeline(model: Path, net: Path, kind: str, *, fills: bool = False) -> Any:
+    """diffusers' own one for text to image with this ControlNet, or for one that fills."""
     import diffusers
 
     parts = diffusers.DiffusionPipeline.from_pretrained(model).components
     parts["vae"] = certain(parts["vae"])
     parts["controlnet"] = getattr(diffusers, kind).from_pretrained(net)
-    made = getattr(diffusers, PIPELINES[kind])
+    made = getattr(diffusers, (FILLING_PIPELINES if fills else PIPELINES)[kind])
     taken = inspect.signature(made.__init__).parameters
     pipe = made(**{name: part for name, part in parts.items() if name in taken})
     pipe.set_progress_bar_config(disable=True)

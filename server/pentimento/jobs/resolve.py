@@ -16,6 +16,7 @@ from pentimento.core.errors import BadInput, NotFound, field_error
 from pentimento.models.library.model import ModelInfo
 from pentimento.models.library.parts.controlnet_lora import Addon
 from pentimento.models.library.registry import Registry
+from pentimento.models.tables import control_types
 from pentimento.models.tables.architectures import INPAINT
 from pentimento.models.weights.detect.recognise import UNKNOWN
 from pentimento.prompts import syntax, templates
@@ -130,7 +131,8 @@ def chosen_controls(
     if fills and not named and model.variant != INPAINT:
         found = registry.addons.control_for(model, FROM_SELECTION)
         if found:
-            chosen.append(Control(type=FROM_SELECTION, model=found.id))
+            weight = control_types.OWN_WEIGHTS.get(model.family, 1.0)
+            chosen.append(Control(type=FROM_SELECTION, model=found.id, weight=weight))
     return chosen
 
 
@@ -184,6 +186,8 @@ def _chosen(
         addon = registry.addons.get("controlnet", control.model)
         _refuse_unfit(addon, model, field)
         told_apart = addon.by_mode or addon.control == "union"
+        if addon.families:  # of a transformer: one that fills reads other channels than a map's
+            told_apart |= FROM_SELECTION in (control.type, *addon.controls)
         if told_apart and control.type not in addon.controls:
             raise _wrong_addon(
                 field,

@@ -42,7 +42,13 @@ def reads_pixels(config: Mapping[str, Any]) -> bool:
 class FluxNets(Nets):
     latents = "hidden_states"
 
-    def hint(self, config: Mapping[str, Any], vae: Any, picture: np.ndarray) -> Tensor:
+    def hint(
+        self,
+        config: Mapping[str, Any],
+        vae: Any,
+        picture: np.ndarray,
+        hole: Tensor | None = None,
+    ) -> Tensor:
         """Tokens `(1, n, c)`, or for XLabs' nets pixels `(1, 3, h, w)` -1..1."""
         if reads_pixels(config):
             pixels = torch.from_numpy(np.ascontiguousarray(picture.transpose(2, 0, 1)))

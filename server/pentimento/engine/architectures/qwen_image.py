@@ -29,6 +29,7 @@ from pentimento.engine.conditioning.controlnet import (
     Seen,
     by_ceiling,
     for_all,
+    kept,
     summed,
 )
 from pentimento.models.tables.architectures import Editing
@@ -38,9 +39,18 @@ class QwenImageNets(Nets):
     latents = "hidden_states"
     once = True
 
-    def hint(self, config: Mapping[str, Any], vae: Any, picture: np.ndarray) -> Tensor:
+    def hint(
+        self,
+        config: Mapping[str, Any],
+        vae: Any,
+        picture: np.ndarray,
+        hole: Tensor | None = None,
+    ) -> Tensor:
         """Tokens `(1, n, c)`."""
-        return Patched().pack(super().hint(config, vae, picture))
+        found = super().hint(config, vae, picture)
+        if hole is not None:
+            found = torch.cat([found, kept(hole, found)], 1)
+        return Patched().pack(found)
 
     def added(self, transformer: Any, seen: Sequence[Seen], call: Call, guidance: float) -> Call:
         found = [Residuals(self._read(one, call), by_ceiling) for one in seen]

@@ -25,6 +25,7 @@ from pentimento.engine.conditioning.controlnet import (
     Seen,
     by_share,
     for_all,
+    kept,
     move_to_device,
     summed,
 )
@@ -36,9 +37,18 @@ NO_POOLED = "force_zeros_for_pooled_projection"  # in a config: one of InstantX'
 class SD3Nets(Nets):
     latents = "hidden_states"
 
-    def hint(self, config: Mapping[str, Any], vae: Any, picture: np.ndarray) -> Tensor:
-        """InstantX' were trained on latents that are scaled but not shifted."""
+    def hint(
+        self,
+        config: Mapping[str, Any],
+        vae: Any,
+        picture: np.ndarray,
+        hole: Tensor | None = None,
+    ) -> Tensor:
+        """InstantX' were trained on latents that are scaled but not shifted, those that fill on
+        shifted ones."""
         found = latents.encode(vae, picture)
+        if hole is not None:
+            return torch.cat([found, kept(hole, found)], 1)
         if config.get(NO_POOLED, True):
             shift, spread = latents.normalisation(vae, found.shape[1])
             found = found + shift / spread

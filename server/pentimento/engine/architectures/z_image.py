@@ -10,12 +10,13 @@ from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
+import torch
 from diffusers import ZImageControlNetModel, ZImagePipeline
 from torch import Tensor
 from torch.nn import functional
 
 from pentimento.engine.architectures.base import Embeddings, FamilyAdapter, GetPart, with_factor
-from pentimento.engine.conditioning.controlnet import Call, Nets, Seen, move_to_device
+from pentimento.engine.conditioning.controlnet import Call, Nets, Seen, kept, move_to_device
 
 SMALL = ("t_embedder", "all_x_embedder", "cap_embedder", "x_pad_token", "cap_pad_token")
 SHARED = (*SMALL, "noise_refiner", "context_refiner", "rope_embedder", "t_scale")
@@ -25,10 +26,18 @@ class ZImageNets(Nets):
     latents = "x"
     positional = ("x", "t", "cap_feats")
 
-    def hint(self, config: Mapping[str, Any], vae: Any, picture: np.ndarray) -> Tensor:
+    def hint(
+        self,
+        config: Mapping[str, Any],
+        vae: Any,
+        picture: np.ndarray,
+        hole: Tensor | None = None,
+    ) -> Tensor:
         """Latents of one frame `(1, c, 1, h, w)`. Later nets have room for a picture to fill and
         its mask; without them zeros are there."""
         found = super().hint(config, vae, picture)
+        if hole is not None:  # no map, only what is around
+            return torch.cat([torch.zeros_like(found), kept(hole, found), found], 1).unsqueeze(2)
         empty = int(config["control_in_dim"]) - found.shape[1]
         return functional.pad(found, (0, 0, 0, 0, 0, empty)).unsqueeze(2)
 

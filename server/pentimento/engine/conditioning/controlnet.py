@@ -29,6 +29,7 @@ from diffusers import (
     ZImageControlNetModel,
 )
 from torch import Tensor, nn
+from torch.nn import functional
 
 from pentimento.engine.conditioning import inpaint_model
 from pentimento.engine.sampling import latents
@@ -42,7 +43,6 @@ from pentimento.models.tables.control_types import UNION_MODES, class_of
 from pentimento.schema.job import Control
 from pentimento.schema.vocabulary import FROM_SELECTION
 
-HOLE = -1.0  # as ControlNet 1.1 marks what is to be painted
 Draw = Callable[[Control, np.ndarray], np.ndarray]  # of an (h, w, 3) u8 picture
 
 
@@ -50,7 +50,8 @@ Draw = Callable[[Control, np.ndarray], np.ndarray]  # of an (h, w, 3) u8 picture
 class Steering:
     """One ControlNet or T2I-Adapter at work. `hint` is `(1, 3, h, w)` 0..1 at the generation size,
     `read` what a transformer's ControlNet makes of it; it counts between `start` and `end`, shares
-    of the steps that run."""
+    of the steps that run. `hole` `(1, 1, h, w)` is 1 where the picture is to be filled, for a net
+    that reads what is around it."""
 
     net: Path
     kind: str  # of its map
@@ -59,6 +60,7 @@ class Steering:
     start: float
     end: float
     read: Tensor | None = None
+    hole: Tensor | None = None
 
     def counts(self, step: int, steps: int) -> bool:
         """In this step; diffusers' own rule."""
@@ -71,24 +73,21 @@ def steering(job: EngineJob, canvas: Canvas, draw: Draw) -> list[Steering]:
     for control in job.task.request.controls:
         if control.weight == 0:
             continue
-        hint = torch.from_numpy(np.ascontiguousarray(_hint(job, canvas, control, draw)))
-        found.append(
-            Steering(
-                job.addons[place_of("controlnet", str(control.model))],
-                control.type,
-                hint.permute(2, 0, 1)[None],
-                control.weight,
-                control.start,
-                control.end,
-            )
-        )
+        net = job.addons[place_of("controlnet", str(control.model))]
+        hole = None
+        if control.type == FROM_SELECTION:
+            hole = inpaint_model.binary_mask(canvas)
+            picture = _around(canvas, hole, control_types.hole_of(net))
+        else:
+            picture = _hint(job, canvas, control, draw)
+        hint = torch.from_numpy(np.ascontiguousarray(picture)).permute(2, 0, 1)[None]
+        share = control.weight, control.start, control.end
+        found.append(Steering(net, control.type, hint, *share, hole=hole))
     return found
 
 
 def _hint(job: EngineJob, canvas: Canvas, control: Control, draw: Draw) -> np.ndarray:
     """`(h, w, 3)` float32 0..1. Without a picture of its own it is made from the source."""
-    if control.type == FROM_SELECTION:
-        return _around(canvas)
     if control.image is None:
         seen = canvas.seen()
         assert seen is not None, "a control without a picture was admitted without a source"
@@ -99,12 +98,11 @@ def _hint(job: EngineJob, canvas: Canvas, control: Control, draw: Draw) -> np.nd
     return canvas.laid(picture, "black")  # maps are light on nothing
 
 
-def _around(canvas: Canvas) -> np.ndarray:
-    """The picture with -1 wherever it may change."""
+def _around(canvas: Canvas, hole: Tensor, inside: float) -> np.ndarray:
+    """The picture with `inside` wherever it may change."""
     seen = canvas.seen()
     assert seen is not None, "a selection was admitted without a source"
-    hole = inpaint_model.binary_mask(canvas)[0, 0, :, :, None].numpy() > 0
-    return np.where(hole, np.float32(HOLE), seen)
+    return np.where(hole[0, 0, :, :, None].numpy() > 0, np.float32(inside), seen)
 
 
 def _preprocessed(seen: np.ndarray, control: Control, draw: Draw) -> np.ndarray:
@@ -251,7 +249,10 @@ def read_net(nets: Nets, steering: Sequence[Steering], vae: Any) -> list[Steerin
         replace(
             one,
             read=nets.hint(
-                read_json(one.net / "config.json"), vae, one.hint[0].permute(1, 2, 0).numpy()
+                read_json(one.net / "config.json"),
+                vae,
+                one.hint[0].permute(1, 2, 0).numpy(),
+                one.hole,
             ),
         )
         for one in steering
@@ -315,9 +316,16 @@ class Nets(ABC):
     positional: tuple[str, ...] = ()  # names of the inputs that the pipeline gives without one
     once = False  # what a net found for the prompt counts for the negative prompt too
 
-    def hint(self, config: Mapping[str, Any], vae: Any, picture: np.ndarray) -> Tensor:
+    def hint(
+        self,
+        config: Mapping[str, Any],
+        vae: Any,
+        picture: np.ndarray,
+        hole: Tensor | None = None,
+    ) -> Tensor:
         """What a net of this config reads of an `(h, w, 3)` float32 0..1 map, found once for a job:
-        its latents `(1, c, h / f, w / f)`."""
+        its latents `(1, c, h / f, w / f)`. With a `hole` `(1, 1, h, w)` it is the picture around
+        it, and nets that fill read beside it what is to stay."""
         return latents.encode(vae, picture)
 
     @abstractmethod
@@ -327,6 +335,11 @@ class Nets(ABC):
     def bound(self, net: Any, transformer: Any) -> AbstractContextManager[None]:
         """While inside, the net has what it shares with the transformer."""
         return nullcontext()
+
+
+def kept(hole: Tensor, found: Tensor) -> Tensor:
+    """`(1, 1, h / f, w / f)`, at the size of latents: 1 where the picture stays."""
+    return 1 - functional.interpolate(hole, found.shape[-2:]).to(found)
 
 
 Place = Callable[[int, int, int], int]  # block, blocks, residuals -> which residual it gets

@@ -26,7 +26,7 @@ TRANSFORMER_FAMILIES = {
 }
 CLASSES = (CONTROL_NET, UNION, T2I_ADAPTER, *TRANSFORMER_FAMILIES)
 TYPES = CONTROL_TYPES
-SDXL_CONTEXT = 2048  # width of its prompts; its nets do not agree on what they read of a hole
+SDXL_CONTEXT = 2048  # width of its prompts; its nets of one kind do not agree on what a hole is
 # As the union ControlNets for SDXL number their kinds (xinsir's, diffusers' control_mode).
 UNION_MODES: dict[str, int] = {
     ControlType.OPENPOSE: 0,
@@ -38,6 +38,7 @@ UNION_MODES: dict[str, int] = {
     ControlType.NORMAL: 4,
     ControlType.SEG: 5,
     ControlType.TILE: 6,
+    FROM_SELECTION: 7,
 }
 # As union ControlNets for FLUX.1 number theirs (InstantX', Shakker Labs'). Blurred (3), gray (5)
 # and low quality pictures (6) are no maps of ours.
@@ -52,7 +53,20 @@ UNTOLD_UNIONS: dict[str, tuple[ControlType, ...]] = dict.fromkeys(
     (Architecture.FLUX, Architecture.QWEN_IMAGE, Architecture.Z_IMAGE),
     (ControlType.CANNY, ControlType.SOFTEDGE, ControlType.DEPTH, ControlType.OPENPOSE),
 )
-FILLS = ("extra_condition_channels", "extra_conditioning_channels")  # of nets that need the mask
+# Of nets that read the mask beside the picture's latents, the channels that are there for it:
+# alimama's for SD 3, InstantX' for Qwen-Image, where four latents are one token.
+MASK_CHANNELS = {
+    SD3: ("extra_conditioning_channels", 1),
+    QWEN_IMAGE: ("extra_condition_channels", 4),
+}
+EXTRA = ("extra_condition_channels", "extra_conditioning_channels")
+Z_IMAGE_FILLS = 33  # channels: a map's latents, the mask, latents of the picture around it
+# What a hole is in the picture that a net reads, from 0 (black) to 1. ControlNet 1.1 says -1.
+HOLES = {CONTROL_NET: -1.0, Z_IMAGE: 0.5}
+BLACK = 0.0
+# How much a net counts that comes by itself, where it is told that all of it is too much
+# (krita-ai-diffusion's settings for the same nets).
+OWN_WEIGHTS: dict[str, float] = {Architecture.Z_IMAGE: 0.5}
 ADAPTER_FAMILIES = {  # T2I-Adapters don't say which UNet they are for, but their kinds do
     "full_adapter": Architecture.SD15,
     "light_adapter": Architecture.SD15,
@@ -72,6 +86,8 @@ def types_of(folder: Path, config: dict[str, Any], sheet: dict[str, Any]) -> tup
     """The types of maps a network takes: as its own data sheet says, else all of a union, else by
     the folder's name; empty where nothing tells."""
     said, modes = sheet.get("control"), modes_of(config)
+    if _needs_mask(config):
+        return (FROM_SELECTION,)
     fills = _may_fill(config)
     if said is not None:
         known = modes if modes is not None else (*TYPES, FROM_SELECTION) if fills else TYPES
@@ -85,12 +101,29 @@ def types_of(folder: Path, config: dict[str, Any], sheet: dict[str, Any]) -> tup
         return tuple(modes)
     if fills and FROM_SELECTION in folder.name.lower():
         return (FROM_SELECTION,)
-    return types_named(folder.name, TRANSFORMER_FAMILIES.get(config["_class_name"], ""))
+    named = types_named(folder.name, TRANSFORMER_FAMILIES.get(config["_class_name"], ""))
+    return (*named, FROM_SELECTION) if fills and config["_class_name"] == Z_IMAGE else named
+
+
+def _needs_mask(config: Mapping[str, Any]) -> bool:
+    """Whether it was made to fill, and for nothing else."""
+    name, channels = MASK_CHANNELS.get(str(config["_class_name"]), ("", 0))
+    return bool(name) and config.get(name) == channels
+
+
+def hole_of(folder: Path) -> float:
+    """What is to be in the place of what is selected, in the picture that this net reads."""
+    name = CONTROL_NET
+    if folder.is_dir():
+        name = class_of(folder)
+    return HOLES.get(name, BLACK)
 
 
 def _may_fill(config: Mapping[str, Any]) -> bool:
     """Whether nothing speaks against one that reads the picture with -1 in the hole, as those of SD
-    1.5 do (Zhang, "ControlNet 1.1", control_v11p_sd15_inpaint)."""
+    1.5 do (Zhang, "ControlNet 1.1", control_v11p_sd15_inpaint); or has room for the mask."""
+    if config["_class_name"] == Z_IMAGE:
+        return bool(config.get("control_in_dim") == Z_IMAGE_FILLS)
     of_unet = config["_class_name"] == CONTROL_NET
     return of_unet and config.get("cross_attention_dim") != SDXL_CONTEXT
 
@@ -133,8 +166,8 @@ def families_of(config: dict[str, Any], sheet: dict[str, Any]) -> frozenset[str]
 
 
 def check_inputs(config: Mapping[str, Any]) -> None:
-    """Raises Damaged for a network that reads more than a map."""
-    if any(config.get(name) for name in FILLS):
+    """Raises Damaged for a network that reads what nobody here can give it."""
+    if any(config.get(name) for name in EXTRA) and not _needs_mask(config):
         raise Damaged(
             "It is a ControlNet for inpainting, which reads the selection too, and cannot be used "
             "yet; selections are filled without one"

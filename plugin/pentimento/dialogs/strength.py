@@ -15,13 +15,14 @@ from dialogs.fields import SLIDER_WIDTH, Fields
 from i18n import _
 
 NAME, PRESET = "strength", "strength-preset"
+MOST_WIDTH = 600  # px of the slider, for words in one line; by turns takes more height
 MARK_GAP = 8  # px between two words
 
 
 class StrengthRow:
     """`slider` and `number` are its widgets, `row` both with their label. The word is kept in the
-    config where the action has an option for it. The words stand above and below the slider by
-    turns; where it is `narrow` it takes what room it gets."""
+    config where the action has an option for it. Where it is `narrow` it takes what room it gets;
+    there, and where they lie too close together, the words stand above and below by turns."""
 
     def __init__(self, fields: Fields, action: Any, narrow: bool = False) -> None:
         self._fields, self._action, self._config = fields, action, fields.config
@@ -111,13 +112,15 @@ class StrengthRow:
 
     def _draw(self) -> None:
         marks = [(mark.value, _(mark.label)) for mark in strength_words.marks(self._strengths)]
+        room = self._room(marks)
+        by_turns = self._narrow or room > MOST_WIDTH
+        if by_turns:
+            room = max(self._room(marks[0::2]), self._room(marks[1::2]))
         self.slider.clear_marks()
         for number, (value, label) in enumerate(marks):
-            side = Gtk.PositionType.TOP if number % 2 else Gtk.PositionType.BOTTOM
+            side = Gtk.PositionType.TOP if by_turns and number % 2 else Gtk.PositionType.BOTTOM
             self.slider.add_mark(value, side, f"<small>{GLib.markup_escape_text(label)}</small>")
-        room = max(self._room(marks[0::2]), self._room(marks[1::2]))
-        width = -1 if self._narrow else round(min(room, 2 * SLIDER_WIDTH))
-        self.slider.set_size_request(width, -1)
+        self.slider.set_size_request(-1 if self._narrow else round(min(room, MOST_WIDTH)), -1)
 
     def _room(self, marks: List[Tuple[float, str]]) -> float:
         """px of width that the words need in one line."""

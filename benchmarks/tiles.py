@@ -4,13 +4,16 @@ a job ends that is cancelled, and whether edges of tiles show.
     python benchmarks/tiles.py memory [--sides 2048 4096 8192] [--without-unet]
     python benchmarks/tiles.py cancel
     python benchmarks/tiles.py edges [--sides 2048]
+    python benchmarks/tiles.py lines --photographs FOLDER [--strength 0.2]
 
 Memory: the starter, image to image at strength 0.2 without guidance, one step, each side in a
 process of its own. "before" is after a small job, "peak" the kernel's VmHWM. `--without-unet`: the
 UNet answers nothing and takes no time, what it takes of memory for a tile is in "before" of a job
 with it. Edges: the change from
 one pixel to the next where a tile ends, over the same 2 to 8 px beside it, as a multiple of the
-source's own; the starter, and tiny transformers with random weights.
+source's own; the starter, and tiny transformers with random weights. Lines: the same, but as a
+multiple of what the starter paints there of the same photograph, seed and size when it sees all of
+it at once. What a picture itself has at such a line, as the side of a tower, is in both.
 """
 
 from __future__ import annotations
@@ -220,6 +223,66 @@ def tell(name: str, made: Result, source: PixelFile, tile: int) -> None:
     print(f"{name:32} {tiles:3} tiles: down {ratios[0]:.3f}, across {ratios[1]:.3f}", flush=True)
 
 
+LINES = 448  # px of a square picture that is small enough to be seen at once
+BESIDE_TILE = 256  # px of the tiles it is cut into all the same
+
+
+def lines(photographs: Path, strength: float) -> None:
+    print(f"strength {strength}, {LINES} px in tiles of {BESIDE_TILE} px: tiled over whole")
+    found, plain = [], []
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        bench = Workbench(folder)
+        for number, path in enumerate(sorted(photographs.iterdir())):
+            square = _square(cv2.imread(str(path)))
+            file = folder / f"{number}.raw"
+            square.tofile(file)
+            source = PixelFile(file, LINES, LINES, PixelFormat.RGBA_U8)
+            made = {
+                tile: bench.refine(
+                    source,
+                    whole_pixels=tile * tile,
+                    strength=strength,
+                    seed=number,
+                    detail_correction=False,
+                )
+                for tile in (LINES, BESIDE_TILE)
+            }
+            tiled, whole = (_at_ends(decode.load(made[n].file)) for n in (BESIDE_TILE, LINES))
+            found.append(tiled / whole)
+            plain.append(tiled / _at_ends(square))
+            print(f"{path.name:24} over the whole {_both(found[-1])}, over the source", end=" ")
+            print(_both(plain[-1]), flush=True)
+    for title, several in (("over the whole", found), ("over the source", plain)):
+        values = np.array(several)
+        print(f"{title}: mean {_both(values.mean(0))}, deviation {_both(values.std(0))}")
+
+
+def _both(values: np.ndarray) -> str:
+    return f"down {values[0]:.3f}, across {values[1]:.3f}"
+
+
+def _square(photo: np.ndarray) -> np.ndarray:
+    """`(LINES, LINES, 4)` u8 of its middle."""
+    side = min(photo.shape[:2])
+    top, left = (photo.shape[0] - side) // 2, (photo.shape[1] - side) // 2
+    middle = photo[top : top + side, left : left + side]
+    small = cv2.resize(middle, (LINES, LINES), interpolation=cv2.INTER_AREA)
+    return cv2.cvtColor(small, cv2.COLOR_BGR2RGBA)
+
+
+def _at_ends(picture: np.ndarray) -> np.ndarray:
+    """Down and across: the step at the ends of tiles over that beside them."""
+    picture = picture[..., :3].astype(np.float32)
+    at = np.array([place - 1 for place in tile_ends(LINES, BESIDE_TILE)])
+    near = np.array([place + step for place in at for step in BESIDE])
+    ratios = []
+    for axis in (0, 1):
+        change = np.abs(np.diff(picture, axis=axis)).mean((1 - axis, 2))
+        ratios.append(change[at].mean() / change[near].mean())
+    return np.array(ratios)
+
+
 def tile_ends(side: int, tile: int) -> list[int]:
     """Where tiles begin and end inside of a square picture."""
     from pentimento.core.geometry import Size, Work
@@ -231,9 +294,11 @@ def tile_ends(side: int, tile: int) -> list[int]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("what", choices=("memory", "cancel", "edges", "measure"))
+    parser.add_argument("what", choices=("memory", "cancel", "edges", "lines", "measure"))
     parser.add_argument("--sides", nargs="*", type=int, default=[2048, 4096, 8192])
     parser.add_argument("--work", type=Path)
+    parser.add_argument("--photographs", type=Path, default=REPO / "examples")
+    parser.add_argument("--strength", type=float, default=0.2)
     parser.add_argument("--without-unet", action="store_true")
     asked = parser.parse_args()
     quiet.silence()
@@ -244,6 +309,8 @@ def main() -> None:
             measure(asked.sides[0], asked.work, with_unet=not asked.without_unet)
         case "cancel":
             cancel()
+        case "lines":
+            lines(asked.photographs, asked.strength)
         case "edges":
             edges(asked.sides[0])
 

@@ -14,7 +14,6 @@ native.start()
 
 from gi.repository import GObject, Gtk
 
-import choices
 import dialogs.rows as rows
 import wire
 from actions import change_result, generate_again

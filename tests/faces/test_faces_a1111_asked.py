@@ -256,7 +256,7 @@ def test_every_list_answers(a1111):
     assert a1111.util_get_scheduler_names() == ["automatic", "karras"]
     assert a1111.util_get_model_names() == ["starter"]
     assert a1111.util_get_current_model() == "starter"
-    assert [lora["name"] for lora in a1111.get_loras()] == ["blueprint"]
+    assert [lora["name"] for lora in a1111.get_loras()] == ["blueprint", "quick"]
     assert [vae["model_name"] for vae in a1111.get_sd_vae()] == ["other-vae"]
     assert "Blueprint" in [style["name"] for style in a1111.get_prompt_styles()]
     assert a1111.get_scripts() == {"txt2img": [], "img2img": []}

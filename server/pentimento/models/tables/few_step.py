@@ -101,12 +101,12 @@ ROWS = (  # the first that fits counts
     FewStepRow(r"\bturbo\b", (Architecture.SD3,), Sampler.EULER, 4, 1.0, ("model",), grid=4),
     FewStepRow(r"\bturbo\b", (Architecture.FLUX,), Sampler.EULER, 8, 3.5, ("lora",)),
     FewStepRow(
-        *(r"\bturbo\b", (Architecture.ERNIE_IMAGE, Architecture.LONGCAT_IMAGE)),
+        r"\bturbo\b",
+        (Architecture.ERNIE_IMAGE, Architecture.LONGCAT_IMAGE),
         *(Sampler.EULER, 8, 1.0, ("model",)),
     ),
     FewStepRow(
-        *(r"\bturbo\b", (Architecture.KREA2,), Sampler.EULER, 8, 1.0, ("model",)),
-        shift=KREA2_SHIFT,
+        r"\bturbo\b", (Architecture.KREA2,), Sampler.EULER, 8, 1.0, ("model",), shift=KREA2_SHIFT
     ),
     FewStepRow(r"\blcm\b", UNETS, Sampler.LCM, 6, 1.5),
 )

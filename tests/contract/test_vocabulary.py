@@ -45,7 +45,7 @@ def test_control_types_are_those_that_the_plug_in_offers_and_networks_take() -> 
     tables = (control_types.UNION_MODES, control_types.FLUX_UNION_MODES)
     named = {name for table in tables for name in table}
     named |= {name for names in control_types.UNTOLD_UNIONS.values() for name in names}
-    assert named <= set(vocabulary.CONTROL_TYPES)
+    assert named <= {*vocabulary.CONTROL_TYPES, vocabulary.FROM_SELECTION}
     assert set(choices.DRAWN_CONTROLS) <= set(vocabulary.CONTROL_TYPES)
 
 

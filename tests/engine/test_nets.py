@@ -16,6 +16,7 @@ from tests.support.tiny_models import write_sd15, write_sdxl
 from pentimento.core.errors import BadInput
 from pentimento.models.library.registry import Registry
 from pentimento.models.tables.control_types import TYPES, UNION_MODES
+from pentimento.schema.vocabulary import FROM_SELECTION
 
 ASKED: dict[str, Any] = {"mode": "txt2img", "width": 64, "height": 64, "steps": 2}
 NETS = [("sdxl", "union"), ("sdxl", "adapter"), ("sd15", "sd15-adapter")]
@@ -101,7 +102,7 @@ def test_what_they_take_is_known(registry: Registry) -> None:
         "depth",
         "A depth adapter",
     )
-    assert set(UNION_MODES) == set(TYPES)
+    assert set(UNION_MODES) == {*TYPES, FROM_SELECTION}
     sdxl = registry.get("sdxl")
     assert registry.addons.control_for(sdxl, "canny").id == "sdxl-canny"  # before the union
     assert registry.addons.control_for(sdxl, "openpose").id == "union"

@@ -80,7 +80,12 @@ def test_where_nothing_is_left_to_copy_the_colours_go_on(bench: Bench) -> None:
     made = filled(bench, mask=mask)
     assert made.images[0].facts["way"] == "border"
     assert (made.pixels()[:4] == scene()[:4]).all()
-    assert (filled(bench, mask=np.full_like(mask, 255)).pixels() == scene()).all()
+
+
+def test_where_all_is_selected_the_model_paints(bench: Bench) -> None:
+    made = filled(bench, mask=np.full((HEIGHT, WIDTH), 255, np.uint8), steps=2)
+    assert "way" not in made.images[0].facts
+    assert (made.pixels() != scene()).mean() > 0.5
 
 
 def test_the_same_record_gives_the_same_bytes(bench: Bench) -> None:

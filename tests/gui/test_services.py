@@ -258,7 +258,7 @@ def test_a_place_is_compared_for_this_job_and_taken(gimp, a1111):
     compare = "Compare all places…"
     wait(lambda: compare in gui.choices(TITLE, "Run on"), 30, "places")
     gui.set_value(TITLE, "Variations", 3)
-    gimp.wait_for_status(TITLE, "steps")
+    gimp.wait_for_status(TITLE, "3 variations")
     gui.choose(TITLE, "Run on", compare)
     places = "Where to Run"
     gui.window(places)

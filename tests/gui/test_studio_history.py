@@ -66,8 +66,8 @@ def test_history_outlives_gimp_and_is_used_again(closing):
     gui.set_text(TITLE, "Prompt", "other words")
     find(gimp, "月亮 🌙", here=True)
     wait(lambda: LINE in rows(gimp), 30, "the job in the history")
-    told = rows(gimp)
-    assert re.search(r"\b20\d\d-\d\d-\d\d \d\d:\d\d · 1\.00 · 2 × · Starter model", told), told
+    facts = re.compile(r"\b20\d\d-\d\d-\d\d \d\d:\d\d · 1\.00 · 2 × · Starter model")
+    wait(lambda: facts.search(rows(gimp)), 30, "the model's title, once the server has told it")
     gui.press(TITLE, "Star")
     wait(lambda: gimp.jobs()[0]["starred"], 20, "the star")
     gui.click(TITLE, LINE)

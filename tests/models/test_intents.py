@@ -9,10 +9,10 @@ import pytest
 from tests.models.test_plan import CANVAS, inpaint, registry
 
 from pentimento.core.geometry import Size
-from pentimento.jobs.plan import resolve
+from pentimento.jobs.plan import make_plan, resolve
 from pentimento.models.library.registry import Registry
 from pentimento.schema.job import FilledBy, Intent, JobRequest
-from pentimento.schema.plan import Plan
+from pentimento.schema.plan import Plan, PlanRequest
 
 __all__ = ["registry"]  # the fixture
 LEFT = {"x": 0, "width": 200, "height": CANVAS["height"]}
@@ -127,3 +127,13 @@ def test_a_record_is_resolved_to_itself() -> None:
     once = resolve(JobRequest.model_validate(asked | {"intent": "auto"}), STARTER, Size(90, 80))
     again = resolve(JobRequest.model_validate(once.model_dump()), STARTER, Size(90, 80))
     assert again == once
+
+
+def test_where_all_is_selected_nothing_is_around_that_could_be_copied() -> None:
+    everything = {"x": 0, "y": 0, "width": 97, "height": 83}
+    for side, filler in ((97, FilledBy.MODEL), (96, FilledBy.SURROUNDINGS)):
+        request = PlanRequest.model_validate(
+            {"mode": "inpaint", "intent": "fill", "canvas": everything, "source": everything}
+            | {"selection": everything | {"width": side}}
+        )
+        assert make_plan(request, STARTER).filled_by is filler

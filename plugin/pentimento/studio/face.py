@@ -27,6 +27,7 @@ from dialogs.source_chooser import SourceChooser, quoted
 from dialogs.status_line import StatusLine
 from dialogs.strength import StrengthRow
 from i18n import _
+from server_texts import told
 from studio.aim import ImageChooser
 from studio.history import History
 from studio.live import Live
@@ -131,6 +132,7 @@ class Face:
 
     def known(self, lists: Lists, places: List[BackendEntry]) -> None:
         self._lists = lists
+        self.history.name_models()
         self._strengths.know(lists)
         self.prompt.suggestions.know(lists)
         self.live.know(lists)
@@ -140,7 +142,7 @@ class Face:
     def model_title(self, model: str) -> str:
         """As people call it; models that the server does not have are told by their name."""
         known = plan_words.model_of(self._lists["models"], model)
-        return str(known.get("title") or model) if known is not None else model
+        return told(str(known.get("title") or model)) if known is not None else model
 
     def _changed(self, _config: Any, spec: GObject.ParamSpec) -> None:
         if spec.name in strength_words.CHANGED_BY:

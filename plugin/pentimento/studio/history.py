@@ -158,6 +158,12 @@ class History(Gtk.Box):
         self._scroll.set_visible(some)
         self._chosen()
 
+    def name_models(self) -> None:
+        """The titles of the server's models are known, or others, since the rows were made."""
+        for row in self._list.get_children():
+            if isinstance(row, _Row):
+                row.tell(self._panel.face.model_title)
+
     def _say(self, words: str) -> None:
         self._words.set_text(words)
         self._words.set_visible(bool(words))
@@ -230,12 +236,11 @@ class _Row(Gtk.ListBoxRow):
         self.job = job
         frame = Frame(SIDE, SIDE)
         frame.show_picture(pixbuf_of(thumbnail))
-        title = texts.line(_asked(job).get("prompt", "")) or _("without words")
-        words, facts = Gtk.Label(label=title, xalign=0), Gtk.Label(xalign=0)
-        facts.set_markup(f"<small>{GLib.markup_escape_text(told(job, titled))}</small>")
+        self._title = texts.line(_asked(job).get("prompt", "")) or _("without words")
+        words, self._facts = Gtk.Label(label=self._title, xalign=0), Gtk.Label(xalign=0)
         text = native.column(2)
         text.set_valign(Gtk.Align.CENTER)
-        for label in (words, facts):
+        for label in (words, self._facts):
             label.set_ellipsize(Pango.EllipsizeMode.END)
             text.pack_start(label, False, False, 0)
         star = Gtk.ToggleButton(active=job["starred"], relief=Gtk.ReliefStyle.NONE)
@@ -249,7 +254,12 @@ class _Row(Gtk.ListBoxRow):
         box.pack_start(star, False, False, 0)
         self.add(box)
         self.set_tooltip_text(_asked(job).get("prompt", ""))
-        native.name(self, title, told(job, titled))
+        self.tell(titled)
+
+    def tell(self, titled: Callable[[str], str]) -> None:
+        facts = told(self.job, titled)
+        self._facts.set_markup(f"<small>{GLib.markup_escape_text(facts)}</small>")
+        native.name(self, self._title, facts)
 
     def _starred(self, button: Gtk.ToggleButton, past: Past) -> None:
         self.job["starred"] = button.get_active()

@@ -20,7 +20,7 @@ from pentimento.core.files import is_disk_full
 from pentimento.core.geometry import Size
 from pentimento.engine import failures
 from pentimento.engine.cancel import StopFlag
-from pentimento.engine.job.copying import Copying
+from pentimento.engine.job.copying import Copying, NothingAround
 from pentimento.engine.job.expand import Expansion
 from pentimento.engine.job.generate import Generation
 from pentimento.engine.job.preprocess import Drawing
@@ -137,7 +137,11 @@ class Worker:
             case _:
                 generation = Generation(*parts, low_memory=low_memory)
         try:
-            return generation.run()
+            try:
+                return generation.run()
+            except NothingAround:  # then a model has to paint
+                generation = Generation(*parts, low_memory=low_memory)
+                return generation.run()
         except (Cancelled, PentimentoError):
             raise
         except Exception as error:

@@ -16,6 +16,15 @@ from pentimento.imaging import context_box, noise_levels, sizing
 from pentimento.imaging.expansion import Sides
 from pentimento.imaging.noise_levels import Spacing
 from pentimento.jobs import upscaling
+from pentimento.jobs.intents import (
+    DEFAULT_STRENGTH,
+    button_of,
+    filled_by_of,
+    intent_of,
+    recorded_intent,
+    rect_box,
+    strength_of,
+)
 from pentimento.jobs.maps import resolve_harmony, resolve_map, resolve_selection
 from pentimento.jobs.resolve import (
     chosen_controls,
@@ -34,10 +43,8 @@ from pentimento.models.tables.architectures import FAMILIES, second_pass, work_i
 from pentimento.schema import wording
 from pentimento.schema.job import (
     AUTOMATIC,
-    FROM_NOISE,
     OF_A_SOURCE_ALONE,
     Alpha,
-    AskedIntent,
     Context,
     FilledBy,
     Intent,
@@ -47,19 +54,16 @@ from pentimento.schema.job import (
     Reference,
     begins_with,
 )
-from pentimento.schema.plan import Button, Notice, Pass, Plan, PlanRequest, SizeOut
+from pentimento.schema.plan import Notice, Pass, Plan, PlanRequest, SizeOut
 from pentimento.schema.vocabulary import calls_of
 
 T = TypeVar("T")
 
 Timings = Callable[[str, int, int], float | None]  # model id, px seen in a step, steps -> seconds
 
-DEFAULT_STRENGTH = {Mode.TXT2IMG: 1.0, Mode.IMG2IMG: 0.6, Mode.INPAINT: 1.0, Mode.EDIT: 1.0}
-DEFAULT_STRENGTH |= {Mode.OUTPAINT: 1.0, Mode.UPSCALE: 0.0}
 COPIED_SECONDS, COPIED_BYTES = 2e-5, 220  # for each pixel that is filled, and that is sent
 SELECTED = (Mode.INPAINT, Mode.EDIT)  # modes that a selection bounds
 CONTEXT_SHARES = {Context.TIGHT: context_box.TIGHT, Context.WIDE: context_box.WIDE}
-CODES = {Mode.TXT2IMG: "paint", Mode.IMG2IMG: "repaint", Mode.EDIT: "edit"}  # of buttons
 ENGINE_MB = 500  # torch, diffusers and transformers in a process, before any model
 WEIGHTS_IN_MEMORY = 2  # float16 on disk, float32 on a processor
 PICTURE_BYTES = 32  # for each pixel: what it was and what it becomes, as numbers
@@ -197,26 +201,10 @@ def make_plan(request: PlanRequest, registry: Registry, timings: Timings | None 
     )
 
 
-def filled_by_of(
-    request: JobRequest | PlanRequest, intent: AskedIntent | None, model: ModelInfo
-) -> FilledBy | None:
-    """What fills a selection in which the surroundings are to go on; None for all other jobs. A
-    model that does not know how they go on is not asked, unless something steers it."""
-    goes_on = intent is Intent.REMOVE or (intent is Intent.FILL and not request.prompt.strip())
-    if request.mode is not Mode.INPAINT or strength_of(request) < 1 or not goes_on:
-        return None
-    if request.filled_by not in (None, FilledBy.AUTO):
-        return request.filled_by
-    steered = bool(request.controls or request.loras or request.style)
-    if isinstance(request, JobRequest):
-        steered |= bool(request.references or request.regions)
-    return FilledBy.MODEL if model.fills or steered else FilledBy.SURROUNDINGS
-
-
 def _copied(request: PlanRequest, model: ModelInfo, box: Box) -> Plan:
     """Of a selection that is filled with pixels of its surroundings."""
     notices = [wording.notice("filled_from_surroundings"), *place_notices(request, box)]
-    selection = _rect(request.selection)
+    selection = rect_box(request.selection)
     hole = selection.pad(reach_of(request, model.native_size)).size if selection else box.size
     return Plan(
         mode=request.mode,
@@ -277,7 +265,7 @@ def _second(
     request: PlanRequest, model: ModelInfo, box: Box, steps: int, spacing: Spacing
 ) -> tuple[Work, int]:
     """How the second pass works on what is new, and in how many steps."""
-    selection, whole = _rect(request.selection), Box(0, 0, box.width, box.height)
+    selection, whole = rect_box(request.selection), Box(0, 0, box.width, box.height)
     new = whole
     if request.mode is Mode.INPAINT and selection:
         reached = selection.pad(reach_of(request, model.native_size)).intersect(box)
@@ -304,7 +292,7 @@ def _strength_at(snr: float, model: ModelInfo, size: Size, steps: int, spacing: 
 
 def reach_of(request: PlanRequest, native: int) -> int:
     """px beyond the selection that a result can change."""
-    options, selection = request.mask_options, _rect(request.selection)
+    options, selection = request.mask_options, rect_box(request.selection)
     if options.auto and selection:
         behind = intent_of(request) is Intent.REPLACE_BACKGROUND
         strength = strength_of(request)
@@ -313,69 +301,9 @@ def reach_of(request: PlanRequest, native: int) -> int:
     return max(options.grow, 0) + options.feather + options.blend
 
 
-def intent_of(request: JobRequest | PlanRequest) -> Intent | None:
-    """As asked, else by what is selected and how much of it stays: a selection along all of one
-    border of the canvas continues the picture there. Where it is left to us, words at full strength
-    say that something new is wanted, and no words that the surroundings go on."""
-    if request.mode is not Mode.INPAINT:
-        return None
-    if isinstance(request.intent, Intent):
-        return request.intent
-    if strength_of(request) < 1:
-        return Intent.REFINE
-    if isinstance(request, PlanRequest) and _sides(request):
-        return Intent.EXPAND
-    worded = request.intent == AUTOMATIC and bool(request.prompt.strip())
-    return Intent.ADD if worded else Intent.FILL
-
-
-def recorded_intent(request: JobRequest) -> Intent | None:
-    """What stands in the record: nothing where nothing was said, for then strength 1 is noise
-    alone."""
-    if request.intent == AUTOMATIC:
-        return intent_of(request)
-    return request.intent if isinstance(request.intent, Intent) else None
-
-
-def _sides(request: PlanRequest) -> list[str]:
-    """The borders of the canvas along which all is selected, when not everything is."""
-    canvas, selection = _rect(request.canvas), _rect(request.selection)
-    inside = selection.intersect(canvas) if canvas and selection else None
-    if canvas is None or inside is None or inside == canvas:
-        return []
-    across, down = inside.width == canvas.width, inside.height == canvas.height
-    sides = {
-        "left": down and inside.x == canvas.x,
-        "top": across and inside.y == canvas.y,
-        "right": down and inside.right == canvas.right,
-        "bottom": across and inside.bottom == canvas.bottom,
-    }
-    return [side for side, touched in sides.items() if touched]
-
-
-def button_of(request: PlanRequest) -> Button:
-    """What the button says that starts the job."""
-    strength, intent = strength_of(request), intent_of(request)
-    if strength == 0:
-        return Button(code="keep")
-    if intent is Intent.EXPAND:
-        sides = _sides(request)
-        return Button(code=f"expand_{sides[0]}" if len(sides) == 1 else "expand")
-    if intent is Intent.REFINE or (request.mode is Mode.IMG2IMG and strength < 1):
-        return Button(code="refine", params={"percent": round(strength * 100)})
-    return Button(code=intent.value if intent else CODES[request.mode])
-
-
 def _pass(work: Work, steps: int) -> Pass:
     size = work.content
     return Pass(width=size.width, height=size.height, steps=steps, tiles=len(work.tiles))
-
-
-def strength_of(request: JobRequest | PlanRequest) -> float:
-    """As asked or the mode's default; what begins with pure noise has 1 always."""
-    if request.mode in FROM_NOISE:
-        return 1.0
-    return _or(request.strength, DEFAULT_STRENGTH[request.mode])
 
 
 def appearance(request: JobRequest, strength: float) -> dict[str, Any]:
@@ -397,10 +325,10 @@ def box_of(request: PlanRequest, model: sizing.SizeLimits) -> Box:
     if request.mode is Mode.TXT2IMG:
         width = request.width or model.native_size
         return Box(0, 0, width, request.height or model.native_size)
-    source = _rect(request.source or request.canvas)
+    source = rect_box(request.source or request.canvas)
     if source is None:
         raise _missing("source", "the rectangle of the source in the canvas")
-    selection = _rect(request.selection)
+    selection = rect_box(request.selection)
     if request.mode is Mode.IMG2IMG or (request.mode is Mode.EDIT and selection is None):
         return source
     if selection is None:
@@ -413,7 +341,7 @@ def _inpaint_box(
 ) -> Box:
     """The selection as far as its mask options reach, with context, where there is picture."""
     bounds: Box | None = source.union(selection)
-    canvas = _rect(request.canvas)
+    canvas = rect_box(request.canvas)
     if bounds and canvas:
         bounds = bounds.intersect(canvas)
     inside = selection.intersect(bounds) if bounds else None
@@ -427,7 +355,7 @@ def _inpaint_box(
     changed = inside.pad(reach_of(request, model.native_size))
     context = request.context
     if isinstance(context, Rect):
-        asked = _rect(context)
+        asked = rect_box(context)
         reached = changed.intersect(bounds)
         wanted = asked.union(reached) if asked and reached else bounds
         return wanted.intersect(bounds) or bounds
@@ -492,8 +420,8 @@ def _notices(
 def place_notices(request: PlanRequest, box: Box) -> list[Notice]:
     """About where the area lies."""
     found: list[Notice] = []
-    source, canvas = _rect(request.source), _rect(request.canvas)
-    selection = _rect(request.selection) if request.mode in SELECTED else None
+    source, canvas = rect_box(request.source), rect_box(request.canvas)
+    selection = rect_box(request.selection) if request.mode in SELECTED else None
     if selection and canvas and not canvas.contains(selection):
         found.append(wording.notice("selection_cut"))
     if request.mode in SELECTED and source and not source.contains(box):
@@ -540,10 +468,6 @@ def _missing(field: str, what: str) -> BadInput:
         f"This mode needs “{field}”: {what}.",
         details=field_error(field, "is missing"),
     )
-
-
-def _rect(rect: Rect | None) -> Box | None:
-    return Box(rect.x, rect.y, rect.width, rect.height) if rect else None
 
 
 def _or(value: T | None, default: T) -> T:

@@ -7,7 +7,7 @@ from typing import Any
 from pentimento.core.errors import BadInput, field_error
 from pentimento.core.geometry import Size
 from pentimento.imaging import sizing
-from pentimento.jobs import plan
+from pentimento.jobs import intents, plan
 from pentimento.jobs.resolve import seed_of
 from pentimento.prompts import syntax
 from pentimento.schema import wording
@@ -45,7 +45,7 @@ def resolve(request: JobRequest, remotes: Remotes, source_size: Size | None) -> 
         request.width or terms.sizes.native_size, request.height or terms.sizes.native_size
     )
     sizing.refuse_huge(size)
-    strength = plan.strength_of(request)
+    strength = intents.strength_of(request)
     way = choose(request, strength, terms.capabilities)
     model = terms.model_for(way.operation, request.model)
     if workflow := remotes.workflow(terms, model):
@@ -53,7 +53,7 @@ def resolve(request: JobRequest, remotes: Remotes, source_size: Size | None) -> 
     if strength > 0:
         remotes.permit(terms, request.count, model)
     chosen: dict[str, Any] = {"strength": strength, "seed": seed_of(request)}
-    chosen |= {"intent": plan.recorded_intent(request)}
+    chosen |= {"intent": intents.recorded_intent(request)}
     chosen |= {"model": model or None}
     if request.mode is Mode.TXT2IMG:
         chosen |= {"width": size.width, "height": size.height}
@@ -69,7 +69,7 @@ def make_plan(request: PlanRequest, remotes: Remotes) -> Plan:
     box = plan.box_of(request, terms.sizes)
     sizing.refuse_huge(box.size)
     placed = frame(box.size, terms.sizes)
-    strength = plan.strength_of(request)
+    strength = intents.strength_of(request)
     way = choose(request, strength, terms.capabilities)
     notices = plan.place_notices(request, box)
     if strength == 0:
@@ -83,8 +83,8 @@ def make_plan(request: PlanRequest, remotes: Remotes) -> Plan:
         box=Rect(x=box.x, y=box.y, width=box.width, height=box.height),
         generation=SizeOut(width=placed.inner.width, height=placed.inner.height),
         reach=plan.reach_of(request, terms.sizes.native_size),
-        intent=plan.intent_of(request),
-        button=plan.button_of(request),
+        intent=intents.intent_of(request),
+        button=intents.button_of(request),
         model=terms.model_for(way.operation, request.model),
         sampler="",
         strength=strength,

@@ -11,7 +11,7 @@ from starlette.requests import Request
 from pentimento.api import services
 from pentimento.api.jsontext import Answer
 from pentimento.jobs.blobs import FILE_TYPES, RAW_TYPE
-from pentimento.jobs.plan import DEFAULT_STRENGTH
+from pentimento.jobs.intents import DEFAULT_STRENGTH
 from pentimento.models.library.model import ModelInfo
 from pentimento.models.library.parts.controlnet_lora import CONTROL_TYPES
 from pentimento.schema.answers import (

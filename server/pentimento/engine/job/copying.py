@@ -21,6 +21,10 @@ from pentimento.schema.task import Emit, Loading, Result, Step
 PARTS = 20  # of a picture, which progress is told in
 
 
+class NothingAround(Exception):
+    """All of the picture is selected."""
+
+
 class Copying:
     """The run of one such job."""
 
@@ -31,12 +35,15 @@ class Copying:
         self.size = Size(1, 1)  # of the result, px
 
     def run(self) -> dict[str, Any]:
-        """Saves and emits every picture; answers the facts of the whole job."""
+        """Saves and emits every picture; answers the facts of the whole job. Raises NothingAround,
+        before anything is made."""
         self._emit(Loading("Preparing"))
         native = self._job.model.native_size if self._job.model else 0
         canvas = replace(pictures.open_canvas(self._job.task, native, Work.whole), match=False)
         self.size = canvas.size
         assert canvas.mask is not None, "what is filled is selected"
+        if canvas.mask.all():
+            raise NothingAround
         seed, directory = int(self._request.seed or 0), self._job.task.output_dir
         self._emit(saved_pictures.save_mask(directory, canvas.mask, seed))
         for image in range(self._request.count):
@@ -70,7 +77,7 @@ class Copying:
         self, canvas: Canvas, seen: np.ndarray, mask: np.ndarray, seed: int, image: int
     ) -> tuple[str, np.ndarray]:
         """How it was filled, and the picture `(h, w, 3)`. Where nothing can be copied, the colours
-        of the border go on; where all is selected, all stays."""
+        of the border go on."""
         told = 0
 
         def done(share: float) -> None:

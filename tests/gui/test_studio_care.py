@@ -42,10 +42,10 @@ def test_a_try_fits_a_low_screen_and_nothing_moves(studio):  # noqa: F811
     gui.place(TITLE, 900, 0, USUAL, LOW)
     generate(studio)
     wait(lambda: gui.is_shown(TITLE, "Stop"), 30, "the job")
-    before = place_of(studio, "Stop")
+    before = place_of(studio, "Stop")[:3]  # GTK may still share out its height
     at_work(studio)
     wait(lambda: gui.is_shown(TITLE, "Preview"), RESULT_SECONDS, "a preview")
-    assert place_of(studio, "Stop") == before, "the preview's place was kept free"
+    assert place_of(studio, "Stop")[:3] == before, "the preview's place was kept free"
     studio.keep_evidence("studio-low-working")
     for name in ("Prompt", "Strength", "Fill Selection", "Progress", "Stop", "Stop and Keep"):
         assert gui.is_shown(TITLE, name), name

@@ -29,10 +29,8 @@ DECAY = 1.3  # by which a patch counts less for each px that it lies further ins
 SHARPNESS = 0.1  # quantile of distances that is one sigma of the weight of a vote
 SEAMS = 0.2, 1.0  # 0..1, steps of tone that are levelled out at full size and at the coarsest one
 CLOSED_FROM = 16_000  # patches that are tried where the hole is closed
-AROUND, LEAST_AROUND = (
-    1.0,
-    64,
-)  # of the hole's longer side, and px: how far around it is copied from
+# How far around the hole is copied from: shares of its longer side, and at least so many px.
+AROUND, LEAST_AROUND = 1.0, 64
 CHANCE = 0.05  # of the usual distance: how much the seed decides between patches that fit
 
 Told = Callable[[float], None]

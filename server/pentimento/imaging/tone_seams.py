@@ -10,10 +10,8 @@ from __future__ import annotations
 
 import numpy as np
 
-MOST_ROUNDS, CLOSE = (
-    40,
-    1e-4,
-)  # of conjugate gradients; what may be left of the first force's square
+# Of conjugate gradients; what may be left of the square of the first force.
+MOST_ROUNDS, CLOSE = 40, 1e-4
 SWEEPS = 8  # of damped Jacobi at the coarsest size
 DAMPING = 0.8
 HELD = 0.0005  # how strongly tones are held where they are, against differences

@@ -4,7 +4,7 @@ in models/tables/architectures.py."""
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -100,6 +100,13 @@ class FamilyAdapter(ABC):
         """The denoiser's arguments with tokens of pictures, latents `(1, c, h, w)`, behind those of
         the noise; only for families with pipelines that edit."""
         raise NotImplementedError
+
+
+def by_prefix(prompt: str, negative: str, guided: bool) -> Iterator[tuple[str, str]]:
+    """What is to be read, each with what its arguments begin with in a pipeline's call."""
+    yield "", prompt
+    if guided:
+        yield "negative_", negative
 
 
 def behind(tokens: Tensor, more: Iterable[Tensor]) -> Tensor:

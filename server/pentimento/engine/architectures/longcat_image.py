@@ -11,7 +11,7 @@ from diffusers import LongCatImageEditPipeline, LongCatImagePipeline
 from diffusers.pipelines.longcat_image.pipeline_longcat_image import prepare_pos_ids
 from torch import Tensor
 
-from pentimento.engine.architectures.base import Embeddings, GetPart, behind
+from pentimento.engine.architectures.base import Embeddings, GetPart, behind, by_prefix
 from pentimento.engine.architectures.piped import PATCHES, Piped, PipelineRow
 from pentimento.models.tables.architectures import Editing
 
@@ -81,9 +81,8 @@ class LongCatImage(Piped):
             }
 
         found: Embeddings = {}
-        wanted = {"": prompt, "negative_": negative} if guided else {"": prompt}
         with encoder.register_forward_pre_hook(tell, with_kwargs=True):
-            for prefix, words in wanted.items():
+            for prefix, words in by_prefix(prompt, negative, guided):
                 said = words.replace(PICTURE, "")
                 found[f"{prefix}prompt_embeds"], _ = pipe.encode_prompt(said, image=pictures[0])
         return found

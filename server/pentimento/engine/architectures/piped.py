@@ -16,6 +16,7 @@ from pentimento.engine.architectures.base import (
     FamilyAdapter,
     GetPart,
     Patched,
+    by_prefix,
     with_factor,
 )
 from pentimento.models.tables.architectures import Family
@@ -57,9 +58,9 @@ class Piped(FamilyAdapter):
         encoder = part("text_encoder")
         read = {name: part(name) for name in self.tokenizers}
         pipe = self._form.pipe(text_encoder=encoder, **read)
-        found = self._form.read(pipe, prompt, "", encoder.device)
-        if guided:
-            found |= self._form.read(pipe, negative, "negative_", encoder.device)
+        found: Embeddings = {}
+        for prefix, words in by_prefix(prompt, negative, guided):
+            found |= self._form.read(pipe, words, prefix, encoder.device)
         return found
 
     def pipeline(self, denoiser: Any, scheduler: Any, factor: int) -> Any:

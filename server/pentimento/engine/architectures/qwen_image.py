@@ -20,6 +20,7 @@ from pentimento.engine.architectures.base import (
     GetPart,
     Patched,
     behind,
+    by_prefix,
     with_factor,
 )
 from pentimento.engine.conditioning.controlnet import (
@@ -86,8 +87,7 @@ class QwenImage(Patched, FamilyAdapter):
         encoder = part("text_encoder")
         pipe = _pipe(text_encoder=encoder, tokenizer=part("tokenizer"))
         found: Embeddings = {}
-        wanted = {"": prompt, "negative_": negative} if guided else {"": prompt}
-        for prefix, words in wanted.items():
+        for prefix, words in by_prefix(prompt, negative, guided):
             embedded, mask = pipe.encode_prompt(
                 words, device=encoder.device, max_sequence_length=LONGEST
             )
@@ -110,8 +110,7 @@ class QwenImage(Patched, FamilyAdapter):
         pipe.processor = Processor(part("tokenizer"), part("processor"))
         pipe.text_encoder = Seeing(encoder)
         found: Embeddings = {}
-        wanted = {"": prompt, "negative_": negative} if guided else {"": prompt}
-        for prefix, words in wanted.items():
+        for prefix, words in by_prefix(prompt, negative, guided):
             said = words.replace(PICTURE, "")
             found[f"{prefix}prompt_embeds"], _ = pipe.encode_prompt(
                 said, image=list(pictures), device=encoder.device

@@ -67,6 +67,7 @@ Values = TypedDict(
         "operation": str,
         "output": str,
         "points": str,
+        "preview-layer": bool,
         "prompt": str,
         "random-seed": bool,
         "recipe": str,

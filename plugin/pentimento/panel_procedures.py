@@ -9,6 +9,16 @@ import options
 from choices import N_
 from procedure import MENU, PANEL, Action
 
+PREVIEW_LAYER = options.Option(
+    "preview-layer",
+    options.BOOLEAN,
+    N_("Previe_ws on the canvas"),
+    N_(
+        "While a job runs, its previews are a marked layer where the result will be. It goes when "
+        "the job ends, and there is nothing of it to undo"
+    ),
+    False,
+)
 STUDIO = Action(
     "studio",
     "plug-in-pentimento-studio",
@@ -33,6 +43,7 @@ STUDIO = Action(
         options.BACKEND,
         *options.SEEDS,
         options.FILL_SOURCE,
+        PREVIEW_LAYER,
     ),
     (),
     needs_image=False,

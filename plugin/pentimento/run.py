@@ -14,7 +14,7 @@ import remembered
 import texts
 from context import Context, values_of
 from errors import NotPossible, PluginError, Stopped
-from gimpio import sources
+from gimpio import preview_layer, sources
 from gimpio.progress import watched_by
 from i18n import _
 
@@ -55,6 +55,7 @@ def _run(procedure, run_mode, image, drawables, config):
         remembered.recall(action, config, image, remembered.TYPED)
     elif run_mode == Gimp.RunMode.WITH_LAST_VALS:
         remembered.recall(action, config, image, remembered.RUN)
+    _clear_previews(action, image)
     context = Context(
         action,
         image,
@@ -72,6 +73,17 @@ def _run(procedure, run_mode, image, drawables, config):
     if results is None:
         return procedure.new_return_values(Gimp.PDBStatusType.CANCEL, GLib.Error())
     return _return_values(procedure, action, results)
+
+
+def _clear_previews(action, image):
+    """No action sees a preview of a job that runs in the panel, or one that a panel has left when
+    it was killed. Doctor looks for them in all images."""
+    if action.key == "doctor":
+        preview_layer.sweep_all()
+    elif (
+        image is not None and action is not procedures.STUDIO and action not in procedures.COMMANDS
+    ):
+        preview_layer.sweep(image)
 
 
 def _worked_on(action, run_mode, image, drawables):

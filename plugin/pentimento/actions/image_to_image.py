@@ -9,6 +9,7 @@ from actions import guides, lineage, observing, steering
 from actions.work import Begun, Results, Work
 from gimpio import sources
 from gimpio.destination import Destination
+from gimpio.preview_layer import Footprint
 from i18n import _
 
 if TYPE_CHECKING:
@@ -49,4 +50,6 @@ def begin(context: Context) -> Begun:
         return Results(made, place, None, observing.story(values, outcome))
 
     job = wire.located(job, roots.image, box)
-    return Begun(work, job, results, wants_sheet=values["contact-sheet"] is not None)
+    sheet = values["contact-sheet"] is not None
+    footprint = Footprint.of(context.image, above, box, destination)
+    return Begun(work, job, results, wants_sheet=sheet, footprint=footprint)

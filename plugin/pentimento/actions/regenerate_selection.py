@@ -9,6 +9,7 @@ from actions import guides, lineage, observing, steering
 from actions.work import Begun, Results, Work
 from gimpio import sources
 from gimpio.destination import Destination
+from gimpio.preview_layer import Footprint
 from gimpio.selection import Area
 from i18n import _
 
@@ -68,4 +69,5 @@ def begin(context: Context) -> Begun:
 
     job = wire.located(job, roots.image, box)
     sheet = values["contact-sheet"] is not None
-    return Begun(work, job, results, "mask_options" in job, sheet)
+    footprint = Footprint.of(context.image, above, box, destination, deep_mask)
+    return Begun(work, job, results, "mask_options" in job, sheet, footprint)

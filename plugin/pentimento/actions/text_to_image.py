@@ -12,6 +12,7 @@ from actions import guides, lineage, observing, steering
 from actions.work import Begun, Results, Work
 from gimpio import layers, sources
 from gimpio.destination import Destination
+from gimpio.preview_layer import Footprint
 from i18n import _
 from wire import Box
 
@@ -68,13 +69,17 @@ def begin(context: Context) -> Begun:
     pictures, guiding = _steering(work, context)
     seed, roots, above = wire.seed_of(values), lineage.of(context), _above(context)
     job = wire.job_request(wire.TXT2IMG, sized, seed, controls=pictures, guides=guiding)
+    footprint = None
     if into_image:
-        job = wire.located(job, roots.image, _middle(context.image, Box(0, 0, *_size(sized))))
+        box = _middle(context.image, Box(0, 0, *_size(sized)))
+        job = wire.located(job, roots.image, box)
+        footprint = Footprint.of(context.image, above, box, destination)
 
     def results(outcome: Outcome) -> Any:
         return _results(work, context, outcome, destination, roots, above)
 
-    return Begun(work, job, results, wants_sheet=values["contact-sheet"] is not None)
+    sheet = values["contact-sheet"] is not None
+    return Begun(work, job, results, wants_sheet=sheet, footprint=footprint)
 
 
 def _size(sized):

@@ -28,6 +28,7 @@ from client import Client, Tell, no_lists
 from errors import PluginError, ServerRefused, Stopped
 from gimpio.destination import Destination
 from gimpio.layers import Picture, Place, Story, name_for, title_for
+from gimpio.preview_layer import Footprint
 from gimpio.progress import Progress
 from gimpio.sources import Source
 from i18n import _, ngettext
@@ -79,13 +80,15 @@ class Results:
 @dataclass(frozen=True)
 class Begun:
     """An action whose job is ready to be sent. `results` makes of the outcome what has a method
-    `put(display)`, which gives the return values; both are for the main thread."""
+    `put(display)`, which gives the return values; both are for the main thread. `footprint` is
+    where the results will lie, as far as an open image can show that before."""
 
     work: Work
     request: JobRequest
     results: Callable[[Outcome], Any]
     wants_mask: bool = False
     wants_sheet: bool = False
+    footprint: Optional[Footprint] = None
 
     def to_the_end(self, context: Context) -> Placed:
         """Sends the job, waits for it and places what it brings."""

@@ -164,7 +164,7 @@ class Place:
             Gimp.ImageBaseType.INDEXED: kinds.INDEXEDA_IMAGE,
         }[image.get_base_type()]
         trial = Gimp.Layer.new(image, "trial", 1, 1, kind, 100, Gimp.LayerMode.NORMAL)
-        insert(image, trial, *_place_above(image, self.above))
+        insert(image, trial, *place_above(image, self.above))
         image.remove_layer(trial)
 
     def _insert_all(
@@ -175,7 +175,7 @@ class Place:
         placed: List[Any] = []
         group = None
         try:
-            parent, position = _place_above(self.image, self.above)
+            parent, position = place_above(self.image, self.above)
             if self.title and len(pictures) > 1:
                 group = _group_of_variations(self.image, self.title, parent, position)
                 parent, position = group, 0
@@ -290,10 +290,10 @@ def shown(image, display: bool) -> Placed:
 def exchange(image, layer, picture: Picture, box: Box) -> None:
     """Puts another result of the same job into a result's layer, outside of the undo history: to
     undo takes the layer away, whichever picture is in it by then."""
-    with _unrecorded(image):
+    with unrecorded(image):
         fresh = new_layer(image, picture, box)
         try:
-            _copy(fresh, layer)
+            copy_pixels(fresh, layer)
         finally:
             fresh.delete()
         layer.set_name(texts.line(picture.name))
@@ -304,13 +304,13 @@ def exchange(image, layer, picture: Picture, box: Box) -> None:
 def take_over(image, layer, picture: Picture, place: Place, mask: Optional[Mask]) -> None:
     """Makes a result's layer that of another job, outside of the undo history: its pixels, its mask
     and its place. A layer that is added by undo's redo is the one that it is by then."""
-    with _unrecorded(image):
+    with unrecorded(image):
         fresh = new_layer(image, picture, place.box)
         try:
             if sources.extent(layer) != place.box:
                 layer.resize(place.box.width, place.box.height, 0, 0)
                 layer.set_offsets(place.box.x, place.box.y)
-            _copy(fresh, layer)
+            copy_pixels(fresh, layer)
         finally:
             fresh.delete()
         if layer.get_mask() is not None:
@@ -319,7 +319,7 @@ def take_over(image, layer, picture: Picture, place: Place, mask: Optional[Mask]
         _dress(layer, picture, mask)
 
 
-def _copy(source, target) -> None:
+def copy_pixels(source, target) -> None:
     """The pixels of one layer into another one of its size and kind."""
     buffers = source.get_buffer(), target.get_buffer()
     whole = Gegl.Rectangle.new(0, 0, target.get_width(), target.get_height())
@@ -333,12 +333,12 @@ def _copy(source, target) -> None:
 def show_unrecorded(image, layer, visible: bool) -> None:
     """Shows or hides a layer for a look, which is nothing to be undone."""
     if layer.get_visible() != visible:
-        with _unrecorded(image):
+        with unrecorded(image):
             layer.set_visible(visible)
 
 
 @contextmanager
-def _unrecorded(image):
+def unrecorded(image):
     image.undo_freeze()
     try:
         yield
@@ -395,7 +395,7 @@ def _stretch(layer, box: Box) -> None:
 
 def _dress(layer, picture: Picture, mask: Optional[Mask]) -> None:
     if mask is not None:
-        _add_mask(layer, mask)
+        add_mask(layer, mask)
     if picture.record:
         with _told(_("The layer can't keep its record; Generate Again will not know it.")):
             metadata.attach(layer, {**looks(layer), **picture.record})
@@ -412,7 +412,7 @@ def looks(layer) -> Dict[str, str]:
     return found
 
 
-def _place_above(image, above):
+def place_above(image, above):
     """(parent, position) for a layer above another one, which may be gone by now."""
     if above is None or above not in sources.tree(image):
         return None, 0
@@ -488,7 +488,7 @@ def _filled(image, picture: Picture, content: Pixels) -> Any:
     return layer
 
 
-def _add_mask(layer, mask: Mask) -> None:
+def add_mask(layer, mask: Mask) -> None:
     layer_mask = layer.create_mask(Gimp.AddMaskType.BLACK)
     layer.add_mask(layer_mask)
     if isinstance(mask, Stored):

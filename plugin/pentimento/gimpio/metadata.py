@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 NAME = "pentimento-job"
 MAP, MAPS = "pentimento-map", "pentimento-maps"  # on a control map; on the group that holds them
 VARIATIONS = "pentimento-variations"  # on the group that holds the several results of one job
+PREVIEW = "pentimento-preview"  # on a preview that is shown in the image for a while
 FLAGS = Gimp.PARASITE_PERSISTENT | Gimp.PARASITE_UNDOABLE
 
 
@@ -61,6 +62,22 @@ def read_mark(layer, name: str) -> Optional[Dict[str, Any]]:
         return None
     mark = texts.unpacked(parasite.get_data())
     return mark if isinstance(mark, dict) else None
+
+
+def mark_preview(layer) -> None:
+    attach(layer, {"version": 1, "tattoo": layer.get_tattoo()}, PREVIEW)
+
+
+def is_preview(layer) -> bool:
+    """Whether it is the layer that was marked so. A copy that a person has made of it is theirs."""
+    mark = read_mark(layer, PREVIEW)
+    return mark is not None and mark.get("tattoo") == layer.get_tattoo()
+
+
+def shows_preview(layer) -> bool:
+    """Whether it is a group with a preview in it."""
+    children = layer.get_children() if layer.is_group() else []
+    return any(is_preview(child) or shows_preview(child) for child in children)
 
 
 def map_of(layer) -> Optional[MapRecord]:

@@ -44,7 +44,7 @@ class Source:
         if pixels.unknown_space(self.image) or destination.is_indexed(self.image):
             position = tree(self.image).index(self.layers[0])
             return on_copy(self.image, lambda copy: _converted(copy, position, box, wanted))
-        return _stored(self.layers[0], box, wanted)
+        return _own(self.layers[0], box, wanted)
 
     def opacity(self, box: Box) -> Pixels:
         """How much of a box of the canvas these layers cover as they are seen, as a mask."""
@@ -57,7 +57,7 @@ class Source:
         """The same box in the image's own numbers; None where they can't stand for themselves:
         indexed ones, and those of a layer without alpha that does not fill the box."""
         check_open(self.image)
-        if destination.is_indexed(self.image):
+        if destination.is_indexed(self.image) or any(map(metadata.shows_preview, self.layers)):
             return None
         if not self.stored:
             shown = self.layers or None
@@ -113,8 +113,15 @@ def of_layer(image, layer) -> Source:
 
 def alpha_of(layer, box: Box) -> Pixels:
     """How opaque a layer's own pixels are in a box of the canvas, as a mask."""
-    read = pixels.read(layer, _inside(extent(layer), box), "rgba-u8")
+    read = _own(layer, box, "rgba-u8")
     return Pixels("y-u8", box.width, box.height, bytes(read.data[3::4]))
+
+
+def _own(layer, box: Box, wanted: str) -> Pixels:
+    if not metadata.shows_preview(layer):
+        return _stored(layer, box, wanted)
+    image, position = layer.get_image(), tree(layer.get_image()).index(layer)
+    return on_copy(image, lambda copy: _stored(tree(copy)[position], box, wanted))
 
 
 def recorded(image, record: LayerRecord, hidden: Iterable[Any] = ()) -> Source:
@@ -208,9 +215,12 @@ def is_made(drawable) -> bool:
 
 
 def steers_only(layer) -> bool:
-    """Whether it is a control map or the group of them, which are never what a job starts from."""
-    return metadata.map_of(layer) is not None or (
-        layer.is_group() and metadata.read_mark(layer, metadata.MAPS) is not None
+    """Whether it is a control map, the group of them or a preview, which are never what a job
+    starts from."""
+    return (
+        metadata.map_of(layer) is not None
+        or metadata.is_preview(layer)
+        or (layer.is_group() and metadata.read_mark(layer, metadata.MAPS) is not None)
     )
 
 
@@ -377,7 +387,7 @@ def _of_layers(image, layers, kind: str) -> Source:
 def _selected(drawables) -> List[Any]:
     """The layers among the drawables, each once. What steers is none of them."""
     found = (layer_of(drawable) for drawable in drawables)
-    layers = list(dict.fromkeys(layer for layer in found if layer is not None))
+    layers = list(dict.fromkeys(one for one in found if one and not metadata.is_preview(one)))
     ordinary = [layer for layer in layers if not steers_only(layer)]
     if layers and not ordinary:
         raise NotPossible(
@@ -412,7 +422,7 @@ def on_copy(
     keep_selection: bool = False,
 ) -> Any:
     """Works on a copy, so that not even the dirty flag of the user's image changes. With `shown`
-    all other layers are hidden in it."""
+    all other layers are hidden in it; previews of running jobs are always."""
     order = tree(image)
     copy = image.duplicate()
     try:
@@ -422,7 +432,7 @@ def on_copy(
         twins = dict(zip((layer.get_id() for layer in order), tree(copy)))
         if shown is not None:
             _show_only(copy, [twins[layer.get_id()] for layer in shown])
-        for layer in hidden:
+        for layer in (*hidden, *filter(metadata.is_preview, order)):
             twins[layer.get_id()].set_visible(False)
         return work(copy)
     finally:

@@ -289,11 +289,12 @@ class Face:
             fields.combo("steps-preset"),
             steps,
             self._seeds(),
+            fields.check("preview-layer"),
             self.private,
             place,
             self.places.button,
         )
-        used = fields.differs("negative-prompt", "random-seed", "steps", "backend")
+        used = fields.differs("negative-prompt", "random-seed", "steps", "backend", "preview-layer")
         return native.expander(_("M_ore options"), rows.column_of(*parts), used)
 
     def _seeds(self) -> Gtk.Box:

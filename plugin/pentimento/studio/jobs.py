@@ -15,9 +15,11 @@ import texts
 from actions.work import Begun
 from context import Context
 from errors import PluginError, Stopped
+from gimpio import preview_layer
 from gimpio.progress import watched_by
 from i18n import _, ngettext
 from run import in_words
+from studio.canvas_previews import CanvasPreviews
 from studio.results import SIDE, Made
 from studio.runs import Run
 from studio.shelf import Shelf
@@ -40,6 +42,7 @@ class Jobs:
     def __init__(self, panel: Any) -> None:
         self._panel = panel
         self._started: Dict[Run, _Started] = {}
+        self.previews = CanvasPreviews(lambda: panel.config.get_property("preview-layer"))
         self.beginning = False  # GIMP is asked for pixels, and nothing may be put into an image
 
     @property
@@ -50,6 +53,8 @@ class Jobs:
     def generate(self, context: Context, spot: Tuple[Any, ...]) -> None:
         """A job for what the panel says now."""
         action = importlib.import_module("actions." + context.action.key)
+        if context.image is not None:  # where other panels were killed
+            preview_layer.sweep(context.image, self.previews.layers)
         begun = self.begin(lambda: action.begin(context))
         if begun is None:
             return
@@ -95,8 +100,8 @@ class Jobs:
         title = prompt.strip() or fallback
         if image is not None and image.is_valid():
             title = f"{image.get_name()} · {title}"
-        run = Run(begun, image, title, panel.background, self._told, self._ended)
         words = texts.line(prompt) or fallback
+        run = Run(begun, image, title, panel.background, self._told, self._ended, words)
         strength = begun.request.get("strength") or 1.0  # first, as in the names of layers
         caption = f"{strength:.2f} · {words}" if strength < 1 else words
         self._started[run] = _Started(spot, caption, panel.private)
@@ -115,6 +120,8 @@ class Jobs:
 
     def _told(self, run: Run) -> None:
         self._panel.face.queue.update(run)
+        if not self.beginning and not self._panel.closed:
+            self.previews.show(run)
 
     def _ended(self, run: Run) -> None:
         """While another job is begun, which is between reading its source and its selection,
@@ -123,6 +130,7 @@ class Jobs:
             GLib.timeout_add(PAUSE_MS, self._ended_later, run)
             return
         started = self._started.pop(run)
+        self.previews.end(run)
         self._panel.face.queue.remove_run(run)
         self._take(run, started)
         self._panel.job_ended()

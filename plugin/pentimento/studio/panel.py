@@ -27,7 +27,7 @@ from context import Context, values_of
 from dialogs.background import Background
 from dialogs.news import News
 from errors import NotPossible
-from gimpio import sources
+from gimpio import preview_layer, sources
 from gimpio.destination import Destination
 from i18n import _, ngettext
 from run import in_words
@@ -55,6 +55,8 @@ def show(procedure: Any, config: Any, context: Context) -> None:
     # GIMP's objects must be freed in the main thread: a layer's pixels are written to GIMP then.
     # Python collects rings of objects in whichever thread it is, so it is done in _look instead.
     gc.disable()
+    for image in Gimp.get_images():  # a panel that was killed may have left some
+        preview_layer.sweep(image)
     panel = Panel(procedure, config, context)
     panel.mail.open()
     try:
@@ -143,6 +145,7 @@ class Panel:
             self._question.destroy()
         for run in self.jobs.runs:
             run.stop()
+        self.jobs.previews.clear()
         for image in Gimp.get_images():
             self.attempt(partial(self._shown.keep, image))
         if not self.private:
@@ -416,6 +419,7 @@ class Panel:
     def _changed(self) -> None:
         self.face.status.update()
         self._name_button()
+        self.jobs.previews.follow_choice()
         if not self.private:
             self._keeper.soon()
 

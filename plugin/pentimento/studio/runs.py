@@ -31,8 +31,10 @@ class Run:
         background: Background,
         changed: Callable[[Run], None],
         ended: Callable[[Run], None],
+        words: str = "",
     ) -> None:
         self.begun, self.image, self.title = begun, image, texts.line(title)
+        self.words = words  # of the prompt, in a line
         self.id = ""
         self.state = WAITING
         self.text: str = _("Waiting for the server…")

@@ -53,7 +53,7 @@ def _references(layers: Dict[str, List[Any]], ledger: identity.Ledger) -> Refere
 def chosen(context: Context, values: Values) -> sources.Source:
     """The source that the values name. Of all that is seen it is without what steers and guides and
     without other tries of the same job."""
-    regions = _region_layers(context.image) if values.get("regions") else []
+    regions = named_regions(context.image) if values.get("regions") else []
     return sources.choose(
         context.image,
         context.drawables,
@@ -67,7 +67,7 @@ def above(context: Context, values: Values, source: sources.Source) -> Any:
     """The layer that results go above, so that neither what they were made from nor an older result
     covers them."""
     image = context.image
-    regions = _region_layers(image) if values.get("regions") else []
+    regions = named_regions(image) if values.get("regions") else []
     steering = [control.layer for control in options.controls_of(values)]
     steering += [reference.layer for reference in options.references_of(values)]
     older = sources.older_results(image, source.layers) if source.layers else []
@@ -113,7 +113,7 @@ def send_again(
 def region_layers(image: Any) -> List[Any]:
     """All layers that are named as regions, from top to bottom. Raises NotPossible for none or for
     too many."""
-    found = _region_layers(image)
+    found = named_regions(image)
     if not found:
         raise NotPossible(
             _("There is no layer whose name begins with “region:”."),
@@ -136,7 +136,8 @@ def words_of(name: str) -> str:
     return COPY_NUMBER.sub("", name.strip()[len(MARK) :]).strip()
 
 
-def _region_layers(image: Any) -> List[Any]:
+def named_regions(image: Any) -> List[Any]:
+    """The same, also none and many."""
     layers = sources.tree(image) if image is not None else []
     return [layer for layer in layers if layer.get_name().strip().lower().startswith(MARK)]
 
@@ -144,7 +145,7 @@ def _region_layers(image: Any) -> List[Any]:
 def _layers(image: Any, values: Values) -> Dict[str, List[Any]]:
     return {
         "references": [one.layer for one in options.references_of(values)],
-        "regions": _region_layers(image) if values.get("regions") else [],
+        "regions": named_regions(image) if values.get("regions") else [],
     }
 
 

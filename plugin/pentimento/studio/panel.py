@@ -33,6 +33,7 @@ from i18n import _, ngettext
 from run import in_words
 from studio.face import Face
 from studio.jobs import Jobs
+from studio.regional import Home, home_of
 from studio.results import Made
 from studio.shown import Shown
 
@@ -393,6 +394,17 @@ class Panel:
         older = self.kept_here()
         if older is not None:
             self.attempt(lambda: self._shown.keep_in_place(self.image, older))
+        self._decided()
+
+    def region_here(self) -> Optional[Home]:
+        """Where the result on trial belongs by the region that it lies in."""
+        layer = self._shown.layer_in(self.image)
+        return home_of(self.image, layer) if layer is not None else None
+
+    def keep_in_region(self) -> None:
+        home = self.region_here()
+        if home is not None:
+            self.attempt(lambda: self._shown.keep_above(self.image, home.below))
         self._decided()
 
     def discard(self) -> None:

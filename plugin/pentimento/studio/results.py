@@ -37,8 +37,8 @@ class Made:
 
 
 class Strip(Gtk.Box):
-    """Of `panel` it calls choose(made, index), where(), keep(), keep_in_place(), discard(),
-    compare(original) and kept_here()."""
+    """Of `panel` it calls choose(made, index), where(), keep(), keep_in_place(),
+    keep_in_region(), discard(), compare(original), kept_here() and region_here()."""
 
     def __init__(self, panel: Any) -> None:
         super().__init__(orientation=Gtk.Orientation.VERTICAL, spacing=native.SPACING)
@@ -52,8 +52,17 @@ class Strip(Gtk.Box):
             _("Puts this result in place of the one that was kept here, wherever that lies now"),
             panel.keep_in_place,
         )
-        self.pack_start(self._buttons, False, False, 0)
-        self.pack_start(self._in_place, False, False, 0)
+        self._in_region = native.column(2)
+        self._region_words = native.paragraph()
+        keep_there = native.button(
+            _("Keep in Re_gion"),
+            _("Puts this result to the layer of the region that it lies in"),
+            panel.keep_in_region,
+        )
+        self._in_region.pack_start(keep_there, False, False, 0)
+        self._in_region.pack_start(self._region_words, False, False, 0)
+        for part in (self._buttons, self._in_place, self._in_region):
+            self.pack_start(part, False, False, 0)
         scroll = Gtk.ScrolledWindow(propagate_natural_height=True)
         scroll.set_policy(Gtk.PolicyType.NEVER, Gtk.PolicyType.AUTOMATIC)
         scroll.set_max_content_height(MOST_HEIGHT)
@@ -62,7 +71,7 @@ class Strip(Gtk.Box):
         self.pack_start(scroll, False, False, 0)
         native.name(self, _("Results"))
         self.show_all()
-        for hidden in (self, self._in_place):
+        for hidden in (self, self._in_place, self._in_region):
             hidden.set_no_show_all(True)
             hidden.hide()
 
@@ -112,6 +121,9 @@ class Strip(Gtk.Box):
         for button in self._buttons.get_children():
             button.set_sensitive(made is not None)
         self._in_place.set_visible(made is not None and self._panel.kept_here() is not None)
+        home = self._panel.region_here() if made is not None else None
+        self._in_region.set_visible(home is not None)
+        self._region_words.set_text(home.words() if home is not None else "")
 
     def step(self, way: int) -> None:
         """The next or the one before of the job on the canvas, from the last to the first."""

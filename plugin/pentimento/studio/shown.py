@@ -124,6 +124,22 @@ class Shown:
         del self._tries[image.get_id()]
         found.made.marks[found.index], found.made.kept[found.index] = KEPT, layer
 
+    def keep_above(self, image: Any, below: Any) -> None:
+        """The try becomes an ordinary layer directly above another item, in the group that this is
+        in: one undo step. Raises NotPossible where GIMP takes no layer there."""
+        layer = self.layer_in(image)
+        if layer is None:
+            return
+        layers.show_unrecorded(image, layer, True)
+        position = image.get_item_position(below)
+        if layer.get_parent() == below.get_parent() and image.get_item_position(layer) < position:
+            position -= 1  # without the layer itself
+        with layers.one_undo_step(image):
+            if not image.reorder_item(layer, below.get_parent(), position):
+                raise layers.not_inserted()
+        found = self._tries.pop(image.get_id())
+        found.made.marks[found.index], found.made.kept[found.index] = KEPT, layer
+
     def discard(self, image: Any) -> bool:
         layer = self.layer_in(image)
         if layer is None:

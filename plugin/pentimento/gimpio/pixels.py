@@ -121,6 +121,14 @@ def read_stored(drawable, box: Box) -> Stored:
     return Stored(Babl.format_get_encoding(layout), box.width, box.height, data)
 
 
+def is_locked(item) -> bool:
+    """Whether its pixels are, also by a group that it is in: GIMP kills a plug-in that writes to
+    such a drawable."""
+    while item is not None and not item.get_lock_content():
+        item = item.get_parent()
+    return item is not None
+
+
 def write(drawable, pixels: Pixels) -> None:
     """Fills the drawable from its upper left corner."""
     _write(drawable, pixels, GEGL_FORMAT[pixels.format])

@@ -11,7 +11,7 @@ from typing import Any, Iterator, List, Optional, Sequence
 from gi.repository import Gimp
 
 import log
-from gimpio import layers, metadata, sources
+from gimpio import layers, metadata, pixels, sources
 from gimpio.destination import Destination
 from wire import Box, Pixels
 
@@ -61,8 +61,9 @@ def show(footprint: Footprint, name: str, picture: Pixels) -> Optional[Any]:
 
 def repaint(layer: Any, picture: Pixels) -> None:
     """Puts a newer picture of the same size into it. Pixels that are written directly are no step
-    of undo and no change of the image."""
-    if (layer.get_width(), layer.get_height()) != (picture.width, picture.height):
+    of undo and no change of the image. What somebody has locked keeps its picture."""
+    size = layer.get_width(), layer.get_height()
+    if size != (picture.width, picture.height) or pixels.is_locked(layer):
         return
     box = Box(0, 0, picture.width, picture.height)
     fresh = layers.new_layer(layer.get_image(), layers.Picture(picture, ""), box)

@@ -129,7 +129,7 @@ def test_a_try_of_another_size_takes_over_the_layer(studio):  # noqa: F811
     assert studio.layers()[0]["box"] == second
 
 
-def test_what_somebody_has_painted_on_stays(four):
+def test_what_somebody_has_painted_on_or_locked_stays(four):
     four.gui.python(
         "layer = image.get_layers()[0]\n"
         "layer.fill(Gimp.FillType.FOREGROUND)\n"
@@ -138,6 +138,13 @@ def test_what_somebody_has_painted_on_stays(four):
     command(four, "next", "image")
     four.wait_for_layers(3)
     assert four.read("checksum(image.get_layers()[1]) == painted")
+    four.gui.python(  # GIMP kills whoever writes to a locked layer
+        "layer = image.get_layers()[0]\nlayer.set_lock_content(True)\nlocked = checksum(layer)"
+    )
+    command(four, "next", "image")
+    four.wait_for_layers(4)
+    assert four.read("checksum(image.get_layers()[1]) == locked")
+    assert four.gui.is_shown(TITLE, "Keep"), "the panel lives"
 
 
 def test_a_later_try_is_kept_in_place_of_the_kept_one(four):

@@ -176,8 +176,8 @@ def _stamp(layer: Any) -> Tuple[Any, ...]:
     """Everything of a layer that a person may have changed."""
     mask = layer.get_mask()
     parts = [_numbers(layer)] + ([_numbers(mask)] if mask is not None else [])
-    place = sources.extent(layer)
-    return (*parts, place, layer.get_opacity(), layer.get_mode())
+    place, locked = sources.extent(layer), pixels.is_locked(layer)
+    return (*parts, place, layer.get_opacity(), layer.get_mode(), locked)
 
 
 def _numbers(drawable: Any) -> bytes:

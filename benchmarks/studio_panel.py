@@ -118,12 +118,12 @@ def live(session: Session, strokes: int) -> None:
     processor is at it."""
     gui, took, worked = session.gui, [], []
     gui.press(TITLE, "Live painting")
-    wait(lambda: done(session), 120, "the first picture")
+    wait(lambda: done(session), "the first picture", 120)
     for number in range(strokes):
         before = len(done(session))
         began, at_work = time.perf_counter(), engine_seconds(session)
         gui.python(STROKE.format(x=60 + 12 * number, number=number % 9))
-        wait(lambda before=before: len(done(session)) > before, 60, "a picture")
+        wait(lambda before=before: len(done(session)) > before, "a picture")
         took.append(time.perf_counter() - began)
         worked.append(engine_seconds(session) - at_work)
     print("panel says:", rate(gui.all_text(TITLE)))
@@ -181,7 +181,7 @@ def main() -> None:
         print("memory after that:", *memory(session.read(SIGN)))
         gui.set_value(TITLE, "Variations", 4)
         gui.press(TITLE, "Paint a New Picture")
-        wait(lambda: gui.is_shown(TITLE, "Preview"), 120, "a job at work")
+        wait(lambda: gui.is_shown(TITLE, "Preview"), "a job at work", 120)
         print("GIMP's answers meanwhile, ms: median and longest", gui.python(ASKED).strip())
         session.end_jobs()
         gui.keys(TITLE, "ctrl+w")

@@ -158,11 +158,11 @@ def how_it_was_made(session: Session) -> None:
     before = len(session.layers())
     begin(session, title)
     session.wait_for_layers(before + 2)
-    wait(lambda: "a lake" in session.read(SELECTED), 60, "the stages")
+    wait(lambda: "a lake" in session.read(SELECTED), "the stages")
     closed(session, title)
     gui.place("– GIMP", 0, 0, 1390, 865)
     gui.python(OPEN_STORY)
-    wait(lambda: f"{session.read(COUNT)} layers" in gui.window("– GIMP"), 30, "the title")
+    wait(lambda: f"{session.read(COUNT)} layers" in gui.window("– GIMP"), "the title")
     time.sleep(REDRAW_SECONDS)
     shoot_gimp(session, "how-it-was-made")
     for kept in (gui.work / "gimp" / "plug-in-settings").glob("*"):
@@ -203,7 +203,7 @@ def loras_and_vae(session: Session) -> None:
     gui.set_text(title, "Prompt", "a tower at night, blueprint")
     gui.set_value(title, "Strength", STRENGTHS["Restyle"])
     unfold(session, title, "Control and LoRAs", "Control 1")
-    wait(lambda: len(gui.choices(title, "Add a LoRA")) == 3, 30, "the LoRAs")
+    wait(lambda: len(gui.choices(title, "Add a LoRA")) == 3, "the LoRAs")
     gui.set_text(title, "LoRAs", "blueprint:0.8, ink:0.3")
     session.wait_for_status(title, "steps")
     with tempfile.TemporaryDirectory() as folder:
@@ -254,7 +254,7 @@ def cut_out(session: Session) -> None:
     gui.python(AROUND_ROCKET)
     gui.menu("Cut Out Subject")
     session.wait_for_layers(2)
-    wait(lambda: not session.read("image.get_layers()[1].get_visible()"), 30, "the end")
+    wait(lambda: not session.read("image.get_layers()[1].get_visible()"), "the end")
     gui.place("– GIMP", 0, 0, 1390, 760)
     gui.python("Gimp.Selection.none(image)\nGimp.displays_flush()")
     time.sleep(REDRAW_SECONDS)
@@ -265,7 +265,7 @@ def replacing(session: Session) -> None:
     """Takes the picture of Replace Background."""
     gui, title = session.gui, session.open_dialog("Replace Background")
     gui.set_text(title, "Background", "a beach at sunset")
-    wait(lambda: gui.sensitive(title, "Replace background"), 20, "the words to be known")
+    wait(lambda: gui.sensitive(title, "Replace background"), "the words to be known")
     gui.press(title, "Fit the subject's light")
     take(session, title, "replace-background")
     gui.keys(title, "Escape")
@@ -304,7 +304,7 @@ def harmonize(session: Session) -> None:
     gui.choose(title, "Way", "Computed")
     take(session, title, "harmonize")
     gui.press(title, "Harmonize", "button|push button")
-    gui.gone(title, 60)
+    gui.gone(title)
     session.wait_for_layers(5)
 
 
@@ -326,7 +326,7 @@ def show(session: Session, title: str, part: str) -> None:
     """Takes the picture of a dialog once it says `part`, and closes it."""
     gui = session.gui
     session.open_dialog(title)
-    wait(lambda: part in gui.all_text(title), 30, part)
+    wait(lambda: part in gui.all_text(title), part)
     take(session, title, title.lower())
     gui.press(title, "Close")
     gui.gone(title)
@@ -362,14 +362,14 @@ def services(session: Session) -> None:
     service.waiting = True
     session.server.ask("/v1/backends/horde", "PUT", {"base_url": service.base_url})
     session.open_dialog("Where to Run")
-    wait(lambda: "Recommended" in gui.all_text("Where to Run"), 30, "places")
+    wait(lambda: "Recommended" in gui.all_text("Where to Run"), "places")
     take(session, "Where to Run", "api-where-to-run")
     gui.press("Where to Run", "Close")
     gui.gone("Where to Run")
     gui.python(SELECT)
     session.open_dialog(title)
     unfold(session, title, "More options", "Run on")
-    wait(lambda: any("Horde" in text for text in gui.choices(title, "Run on")), 30, "places")
+    wait(lambda: any("Horde" in text for text in gui.choices(title, "Run on")), "places")
     gui.choose(title, "Run on", "AI Horde · needs your consent")
     gui.set_value(title, "Strength", STRENGTHS["Restyle"])
     gui.set_text(title, "Prompt", "a green door")
@@ -382,7 +382,7 @@ def services(session: Session) -> None:
     gui.press(set_up, "Save")
     service.looked.wait(60)
     service.die()
-    session.wait_for_news(title, "AI Horde", 60)
+    session.wait_for_news(title, "AI Horde")
     take(session, title, "api-service-gone")
     gui.press(title, "Close")
 

@@ -47,12 +47,12 @@ def results(session: Session) -> None:
     session.wait_for_status(TITLE, "steps")
     before = len(session.layers())
     gui.press(TITLE, "Fill Selection")
-    wait(lambda: gui.is_shown(TITLE, "Preview"), 120, "a preview")
+    wait(lambda: gui.is_shown(TITLE, "Preview"), "a preview", 120)
     gui.shot(IMAGES / "studio-working.png", TITLE)
     session.wait_for_layers(before + 1)
-    wait(lambda: gui.is_shown(TITLE, "Result 3 of 4"), 60, "four results")
+    wait(lambda: gui.is_shown(TITLE, "Result 3 of 4"), "four results")
     gui.click(TITLE, "Result 3 of 4")
-    wait(lambda: session.layers()[0]["name"].startswith("3/4"), 30, "the third result")
+    wait(lambda: session.layers()[0]["name"].startswith("3/4"), "the third result")
     gui.shot(IMAGES / "studio-panel.png", TITLE)
 
 
@@ -62,9 +62,9 @@ def history(session: Session) -> None:
     gui.place(TITLE, 960, 0, SIZE[0], 1240)
     gui.press(TITLE, "History", "toggle button")
     words = "a yellow moon, at night"
-    wait(lambda: words in gui.group_text(TITLE, "Earlier jobs"), 30, "the history")
+    wait(lambda: words in gui.group_text(TITLE, "Earlier jobs"), "the history")
     gui.click(TITLE, words, role="list item")
-    wait(lambda: gui.is_shown(TITLE, "Use Settings"), 30, "its buttons")
+    wait(lambda: gui.is_shown(TITLE, "Use Settings"), "its buttons")
     gui.shot(IMAGES / "studio-history.png", TITLE)
     gui.press(TITLE, "History", "toggle button")
 
@@ -74,13 +74,13 @@ def live(session: Session) -> None:
     gui = session.gui
     gui.place(TITLE, 960, TOP, SIZE[0], 1000)
     gui.press(TITLE, "Live painting")
-    wait(lambda: gui.is_shown(TITLE, "Keep This"), 30, "live painting")
-    wait(lambda: gui.sensitive(TITLE, "Keep This"), 120, "a live picture")
+    wait(lambda: gui.is_shown(TITLE, "Keep This"), "live painting")
+    wait(lambda: gui.sensitive(TITLE, "Keep This"), "a live picture", 120)
     before = len(session.jobs())
     gui.python(STROKE)
-    wait(lambda: len(session.jobs()) > before, 60, "a picture of the stroke")
-    wait(lambda: session.jobs()[0]["status"] == "succeeded", 60, "its end")
-    wait(lambda: "picture" in gui.all_text(TITLE), 30, "the rate")
+    wait(lambda: len(session.jobs()) > before, "a picture of the stroke")
+    wait(lambda: session.jobs()[0]["status"] == "succeeded", "its end")
+    wait(lambda: "picture" in gui.all_text(TITLE), "the rate")
     gui.shot(IMAGES / "studio-live.png", TITLE)
     gui.press(TITLE, "Live painting")
 

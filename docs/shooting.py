@@ -55,5 +55,5 @@ def beside(shots: list[Path], file: Path) -> None:
 
 def begin(session: Session, title: str) -> None:
     """Presses Generate once it is live: after each change it waits for the server's plan."""
-    wait(lambda: session.gui.sensitive(title, "Generate"), 60, "the button")
+    wait(lambda: session.gui.sensitive(title, "Generate"), "the button")
     session.gui.press(title, "Generate")

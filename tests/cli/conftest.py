@@ -30,7 +30,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shell]:
     assert "listening on" in process.stdout.readline()
     yield shell
     end_server(shell)
-    process.communicate(timeout=30)
+    process.communicate(timeout=60)
 
 
 def end_server(shell: Shell) -> None:

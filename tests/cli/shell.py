@@ -74,7 +74,7 @@ class Shell:
         return Client(found.url, found.token)
 
 
-def until(true: Callable[[], bool], what: str, seconds: float = 30) -> None:
+def until(true: Callable[[], bool], what: str, seconds: float = 60) -> None:
     """Polls until something is so; fails with `what` when it does not become so."""
     deadline = time.monotonic() + seconds
     while not true():

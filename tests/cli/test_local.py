@@ -131,7 +131,7 @@ def test_ctrl_c_ends_the_command_and_its_engine(shell: Shell) -> None:
     log = shell.data / "logs" / "engine.log"
     until(log.exists, "no engine was started")
     process.send_signal(signal.SIGINT)
-    _, said = process.communicate(timeout=30)
+    _, said = process.communicate(timeout=60)
     assert process.returncode == 130
     assert "Cancelled" in said
     assert "Traceback" not in said

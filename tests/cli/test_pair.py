@@ -48,7 +48,7 @@ def studio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shell]:
     assert "listening on" in process.stdout.readline()
     yield shell
     end_server(shell)
-    process.communicate(timeout=30)
+    process.communicate(timeout=60)
 
 
 @pytest.fixture
@@ -251,7 +251,7 @@ class Between:
     def close(self) -> None:
         self._run(self._end())
         self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join(30)
+        self._thread.join(60)
         self._loop.close()
 
     async def _end(self) -> None:
@@ -351,6 +351,6 @@ def test_it_is_open_again_after_a_start(tmp_path, laptop):
         assert stat.S_IMODE((studio.data / "network" / "access.json").stat().st_mode) == 0o600
     finally:
         end_server(studio)
-        process.communicate(timeout=30)
+        process.communicate(timeout=60)
     for file in (studio.data / "logs").iterdir():
         assert kept["token"].encode() not in file.read_bytes()

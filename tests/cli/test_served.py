@@ -114,11 +114,11 @@ def test_ctrl_c_cancels_the_job_and_the_next_one_works(served: Shell) -> None:
     process = served.start(*SLOW)
     until(lambda: client.status()["queue"]["running"] is not None, "the job did not start")
     process.send_signal(signal.SIGINT)
-    _, said = process.communicate(timeout=30)
+    _, said = process.communicate(timeout=60)
     assert process.returncode == 130
     assert "Cancelled" in said
     assert "Traceback" not in said
-    until(lambda: client.status()["queue"]["running"] is None, "the job went on", 10)
+    until(lambda: client.status()["queue"]["running"] is None, "the job went on")
     assert served("run", "--steps", "1", "--output", "next.png").returncode == 0
 
 
@@ -128,7 +128,7 @@ def test_a_killed_command_does_not_leave_its_job_running(served: Shell) -> None:
     until(lambda: client.status()["queue"]["running"] is not None, "the job did not start")
     process.kill()
     process.communicate()
-    until(lambda: client.status()["queue"]["running"] is None, "the job went on", 20)
+    until(lambda: client.status()["queue"]["running"] is None, "the job went on")
 
 
 def test_what_the_server_refuses_is_a_sentence(served: Shell) -> None:

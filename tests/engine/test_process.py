@@ -315,7 +315,7 @@ asyncio.run(main())
         pid = int(front.stdout.readline())
         engine = psutil.Process(pid)
         front.kill()
-    gone, _ = psutil.wait_procs([engine], timeout=10)
+    gone, _ = psutil.wait_procs([engine], timeout=60)
     assert gone or engine.status() == psutil.STATUS_ZOMBIE
 
 

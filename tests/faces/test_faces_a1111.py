@@ -199,7 +199,7 @@ def long_call(front, a1111):
     until(lambda: a1111.get_progress()["state"]["sampling_step"] >= 1, 60)
     yield answer, thread
     a1111.interrupt()
-    thread.join(20)
+    thread.join(60)
 
 
 def test_progress_is_told_and_interrupt_stops(front, a1111, long_call, made):
@@ -215,7 +215,7 @@ def test_progress_is_told_and_interrupt_stops(front, a1111, long_call, made):
     assert task["live_preview"].startswith("data:image/jpeg;base64,")
 
     assert a1111.interrupt() == {}
-    thread.join(10)
+    thread.join(60)
     assert not thread.is_alive()
     assert answer["got"].status == 200
     info = json.loads(answer["got"].json["info"])

@@ -102,7 +102,7 @@ def test_prompts_and_the_token_stay_out_of_the_log(front):
 def serve(tmp_path, *options):
     command = [sys.executable, "-m", "pentimento", "serve", "--data-dir", str(tmp_path), *options]
     return subprocess.run(
-        command, env=ENVIRONMENT, capture_output=True, text=True, timeout=30, check=False
+        command, env=ENVIRONMENT, capture_output=True, text=True, timeout=60, check=False
     )
 
 

@@ -80,7 +80,7 @@ def test_memory_of_large_pictures_goes_back(tmp_path: Path) -> None:
             assert face(data, width=1000, height=750) == 200
         with ThreadPoolExecutor(3) as pool:
             assert list(pool.map(lambda _: face(deep, width=900, height=900), range(3)))
-        until(lambda: of(pid, "VmRSS") - before < 40, 20)
+        until(lambda: of(pid, "VmRSS") - before < 40)
         assert of(pid, "VmHWM") < 500
     finally:
         front.stop()
@@ -141,7 +141,7 @@ def test_no_answer_takes_the_memory_of_several_pictures(target: tuple[Target, in
     assert sides(server.call("GET", address)) == (side, side)
     assert server.call("GET", f"{address}?thumbnail=256").startswith(b"RIFF")
     assert of(pid, "VmHWM") < MOST
-    until(lambda: of(pid, "VmRSS") < MOST / 4, 30)
+    until(lambda: of(pid, "VmRSS") < MOST / 4)
 
 
 def final(answer: bytes) -> dict | None:

@@ -247,6 +247,6 @@ def test_a_cancelled_job_is_told_once_and_not_sent_again(front, client, made):
     (job,) = until(made)
     front.running(job["id"])
     front.call("DELETE", f"/v1/jobs/{job['id']}")
-    thread.join(10)
+    thread.join(60)
     assert caught["error"].code == "cancelled"
     assert len(made()) == 1

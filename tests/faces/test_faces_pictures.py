@@ -308,8 +308,8 @@ def test_long_texts_are_parsed_while_others_are_answered(front: Front, text: str
     spent = time.monotonic() - began
     done.set()
     asking.join()
-    assert spent < 5  # it was 104 s; far from what a loaded machine needs
-    assert max(waits) < 5
+    assert spent < 30  # it was 104 s; far from what a loaded machine needs
+    assert max(waits) < 30
 
 
 # F10: base64

@@ -74,7 +74,7 @@ def running(folder: Path) -> Iterator[tuple[Target, subprocess.Popen[str]]]:
         yield target, process
     finally:
         process.terminate()
-        process.wait(20)
+        process.wait(60)
 
 
 def _start(folder: Path) -> tuple[Target, subprocess.Popen[str]]:

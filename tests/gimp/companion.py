@@ -42,14 +42,14 @@ class Companion:
 
     def __exit__(self, *_exception: object) -> None:
         self.process.terminate()
-        self.process.wait(30)
+        self.process.wait(60)
         self.process.stdout.close()
 
     def fetch(self, path: str, kind: str) -> tuple[str, bytes]:
         """What is at a path, as (content type, body)."""
         headers = {"Authorization": "Bearer " + self.token, "Accept": kind}
         request = urllib.request.Request(self.url + path, headers=headers)
-        with urllib.request.urlopen(request, timeout=30) as answer:
+        with urllib.request.urlopen(request, timeout=60) as answer:
             return answer.headers["Content-Type"], answer.read()
 
     def ask(self, path: str, method: str = "GET", body: object = None) -> dict:
@@ -60,5 +60,5 @@ class Companion:
             {"Authorization": "Bearer " + self.token, "Content-Type": "application/json"},
             method=method,
         )
-        with urllib.request.urlopen(request, timeout=30) as answer:
+        with urllib.request.urlopen(request, timeout=60) as answer:
             return json.load(answer)

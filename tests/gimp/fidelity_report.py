@@ -106,7 +106,7 @@ def patch_on_the_server(case: dict, job: str, companion) -> np.ndarray:
         f"{companion.url}/v1/jobs/{job}/images/0",
         headers={"Authorization": "Bearer " + companion.token, "Accept": "application/x-pixels"},
     )
-    with urllib.request.urlopen(request, timeout=30) as answer:
+    with urllib.request.urlopen(request, timeout=60) as answer:
         kind, data = answer.headers["Content-Type"], answer.read()
     fields = dict(part.strip().split("=") for part in kind.split(";")[1:])
     depth, full = DEPTHS[fields["format"]]

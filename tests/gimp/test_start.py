@@ -51,7 +51,7 @@ def test_server_is_started_when_needed_and_stopped_on_request(installed):
     finally:
         stopped = installed.run("start_and_stop.py", "stop")
     assert stopped["stop"] == ["success", ""]
-    wait_until(lambda: not Path(f"/proc/{pid}").exists(), 20, "the server's end")
+    wait_until(lambda: not Path(f"/proc/{pid}").exists(), 60, "the server's end")
 
 
 def test_a_server_that_cannot_start_says_why(gimp):

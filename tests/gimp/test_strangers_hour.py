@@ -97,7 +97,7 @@ def hour(tmp_path_factory):
         finally:
             stopped = gimp.run("start_and_stop.py", "stop", variables=variables)
         assert stopped["stop"] == ["success", ""]
-        wait_until(lambda: not Path(f"/proc/{own.pid}").exists(), 20, "the server's end")
+        wait_until(lambda: not Path(f"/proc/{own.pid}").exists(), 60, "the server's end")
         yield found
 
 

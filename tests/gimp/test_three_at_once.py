@@ -38,7 +38,7 @@ def three(version, tmp_path):
     with suppress(OSError, ValueError):
         pid = json.loads((data / "server.json").read_text())["pid"]
         os.kill(pid, signal.SIGTERM)
-        wait_until(lambda: not Path(f"/proc/{pid}").exists(), 30, "the server's end")
+        wait_until(lambda: not Path(f"/proc/{pid}").exists(), 60, "the server's end")
 
 
 def test_s5_of_three_gimps_at_once_one_starts_the_server_and_all_work(three):

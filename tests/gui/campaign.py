@@ -138,7 +138,7 @@ class PanelCampaign:
         def is_there() -> bool:
             return any(words in layer[0] for layer in self._state(name)["results"])
 
-        wait(is_there, PATIENCE, f"the result of {words}; {self.session.news(TITLE)}")
+        wait(is_there, f"the result of {words}; {self.session.news(TITLE)}", PATIENCE)
 
     def _generate(self, name: str, steps: int = 0, more: str = "") -> str:
         gui, self.number = self.session.gui, self.number + 1
@@ -150,7 +150,7 @@ class PanelCampaign:
         gui.set_value(TITLE, "Steps", steps or self.chance.choice((3, 6, 40)))
         gui.set_value(TITLE, "Variations", 1 if steps else self.chance.choice((1, 1, 2)))
         if not more:
-            wait(self._can_begin, PATIENCE, "the button")
+            wait(self._can_begin, "the button", PATIENCE)
         self._command("generate", name)
         return words.split()[0]
 
@@ -226,7 +226,7 @@ class PanelCampaign:
         killer.join()
 
     def _kill_next_action(self, known: set[int]) -> None:
-        (pid, *_) = wait(lambda: self._plugins() - known, PATIENCE, "the action's process")
+        (pid, *_) = wait(lambda: self._plugins() - known, "the action's process", PATIENCE)
         time.sleep(self.chance.random() * MOMENT)
         with suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
@@ -235,7 +235,7 @@ class PanelCampaign:
         self._in_the_middle()
         engines = self._engines()
         self.session.kill_server()
-        wait(lambda: not self._engines() & engines, PATIENCE, "the engine's end after its server's")
+        wait(lambda: not self._engines() & engines, "the engine's end after its server's", PATIENCE)
         self._revive()
 
     def kill_engine(self) -> None:
@@ -249,7 +249,7 @@ class PanelCampaign:
         self._in_the_middle()
         panel = self._panel()
         self.session.kill_gimp()
-        wait(lambda: not _lives(panel), PATIENCE, "the panel's end after GIMP's")
+        wait(lambda: not _lives(panel), "the panel's end after GIMP's", PATIENCE)
         for name, path in places.items():
             self.session.gui.python(LOAD.format(name=name, path=path))
         self._helpers()
@@ -274,7 +274,7 @@ class PanelCampaign:
             return False
 
         self._generate(IMAGES[0], steps=3)
-        wait(is_new, PATIENCE, "a new server")
+        wait(is_new, "a new server", PATIENCE)
         self.session.adopt_server()
 
     # What must hold
@@ -282,8 +282,8 @@ class PanelCampaign:
     def settle(self) -> None:
         """Until nothing runs or waits."""
         busy = ("queued", "running")
-        wait(lambda: not [j for j in self._jobs() if j["status"] in busy], PATIENCE, "rest")
-        wait(lambda: not self.session.gui.is_shown(TITLE, "Stop"), PATIENCE, "rest in the panel")
+        wait(lambda: not [j for j in self._jobs() if j["status"] in busy], "rest", PATIENCE)
+        wait(lambda: not self.session.gui.is_shown(TITLE, "Stop"), "rest in the panel", PATIENCE)
 
     def check(self) -> None:
         self._check_results()
@@ -321,7 +321,7 @@ class PanelCampaign:
             if len(found) > 1:
                 self.wrong.append(f"{len(found)} processes of the {what}: {found}")
         with suppress(AssertionError):
-            wait(lambda: self._plugins() == {self._panel()}, 10, "one plug-in")
+            wait(lambda: self._plugins() == {self._panel()}, "one plug-in")
             return
         self.wrong.append(f"plug-ins {self._plugins()} beside the panel {self._panel()}")
 
@@ -412,7 +412,7 @@ class PanelCampaign:
         if session.read(OPEN):
             self._command("close")
             session.gui.gone(TITLE, PATIENCE)
-        wait(lambda: not self._plugins(), PATIENCE, "the end of the plug-in's processes")
+        wait(lambda: not self._plugins(), "the end of the plug-in's processes", PATIENCE)
 
 
 def left_over(data: Path) -> set[int]:
@@ -461,7 +461,7 @@ def main() -> None:
             print(json.dumps(report, indent=2, ensure_ascii=False))
     data = session.data
     with suppress(AssertionError):
-        wait(lambda: not left_over(data), 30, "the end of all processes")
+        wait(lambda: not left_over(data), "the end of all processes")
     if left_over(data):
         report["wrong"].append(f"left over: {left_over(data)}")
         print(report["wrong"][-1])

@@ -27,7 +27,6 @@ ALL = [
 PAIRWISE = ALL if turns.BOTH else CASES[:4]  # every size, every language, and both GIMPs
 PICTURES = Path(__file__).resolve().parents[1] / "out" / "gui" / "screens"
 MOST_TABS = 90
-SCROLLED = 5  # seconds
 CATALOGUE = Path(__file__).resolve().parents[2] / "server/pentimento/models/catalogue.toml"
 TITLES = re.findall(r'^title = "(.+)"$', CATALOGUE.read_text("utf-8"), re.MULTILINE)
 # What is called so in every language: programs, services, models, methods, licences, keys, files.
@@ -91,7 +90,7 @@ def check(screen, title, name):
     gui = screen.gui
     size = "x".join(map(str, screen.space))
     gui.shot(PICTURES / f"{screen.options['language'] or 'en'}-{size}-{name.replace('/', ' ')}.png")
-    wait(lambda: buttons_inside(screen, title), 15, f"the buttons of {name}")
+    wait(lambda: buttons_inside(screen, title), f"the buttons of {name}")
     keys = [key for key, _widget in gui.letters(title)]
     assert len(keys) == len(set(keys)), (name, gui.letters(title))
     assert gui.nameless(title) == [], name
@@ -134,7 +133,7 @@ def _focused(gui, title):
         return found[0] is None or found[0][2]
 
     with suppress(AssertionError):  # it stays out of sight: the test says so
-        wait(seen, SCROLLED, "the focus to be in sight")
+        wait(seen, "the focus to be in sight")
     return found[0]
 
 

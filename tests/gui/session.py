@@ -8,6 +8,7 @@ import re
 import signal
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -20,6 +21,9 @@ REPO = Path(__file__).resolve().parents[2]
 EVIDENCE = REPO / "tests" / "out" / "gui"
 WATCH = REPO / "tests" / "gui" / "watch"
 SNAPSHOT = REPO / "tests" / "gimp" / "inside" / "snapshot.py"
+# Seconds for what should come at once. What comes is never waited for longer than it takes, and a
+# machine may be ten times as busy as another one.
+PATIENCE = 60
 RESULT_SECONDS = 120  # for a job of a few steps on a busy machine, the engine's start included
 LAYER = "小明's _风景 <b>“x”</b> & 🌄"  # marks of menus and markup, quotes, letters of any script
 SCENE = """
@@ -59,7 +63,7 @@ Gimp.Selection.feather(image, 16)
 """
 
 
-def wait(condition: Callable[[], Any], seconds: float, what: str) -> Any:
+def wait(condition: Callable[[], Any], what: str, seconds: float = PATIENCE) -> Any:
     """The first true answer of `condition`; fails when none comes in time."""
     end = time.monotonic() + seconds
     while True:
@@ -123,7 +127,7 @@ class Session:
                     self.gui.gone(title, 3)
             return not others()
 
-        wait(closed, 60, "the end of all dialogs")
+        wait(closed, "the end of all dialogs")
 
     def kept(self, action: str) -> dict[str, Any]:
         """What the plug-in keeps of an action's words and settings."""
@@ -149,6 +153,14 @@ class Session:
     def held_up(self) -> list[dict[str, Any]]:
         """HTTP calls that the plug-in's main thread has made: a window would wait for each."""
         return [call for call in self.noted("http") if call["main"]]
+
+    def at_rest(self) -> bool:
+        """Whether no action is in the middle of changing an image: a layer that is there may still
+        get its mask, its name or its place."""
+        under_way: Counter[int] = Counter()
+        for change in self.noted("changes"):  # see watch/sitecustomize.py
+            under_way[change["pid"]] += change["step"]
+        return not any(n and Path(f"/proc/{pid}").exists() for pid, n in under_way.items())
 
     # The image
 
@@ -189,9 +201,9 @@ class Session:
 
     def wait_for_layers(self, count: int) -> list[dict[str, Any]]:
         return wait(
-            lambda: (found := self.layers()) and len(found) == count and found,
-            RESULT_SECONDS,
+            lambda: self.at_rest() and len(found := self.layers()) == count and found,
             f"{count} layers, or a message: {self.message()!r}",
+            RESULT_SECONDS,
         )
 
     # Dialogs
@@ -205,7 +217,7 @@ class Session:
     def status_line(self, title: str) -> str:
         return self.gui.group_text(title, "What will happen")
 
-    def wait_for_status(self, title: str, part: str, seconds: float = 30) -> str:
+    def wait_for_status(self, title: str, part: str, seconds: float = PATIENCE) -> str:
         """The status line once it contains `part`."""
 
         def look() -> str:
@@ -213,7 +225,7 @@ class Session:
             return text if part in text else ""
 
         try:
-            return wait(look, seconds, part)
+            return wait(look, part, seconds)
         except AssertionError:
             raise AssertionError(f"no {part!r} in {self.status_line(title)!r}") from None
 
@@ -226,7 +238,7 @@ class Session:
         """What a dialog says about the last run once it contains `part`."""
         try:
             return wait(
-                lambda: part in (text := self.news(title)) and text, seconds, f"news {part!r}"
+                lambda: part in (text := self.news(title)) and text, f"news {part!r}", seconds
             )
         except AssertionError as error:
             states = [(job["status"], job["progress"], job.get("error")) for job in self.jobs()]
@@ -239,9 +251,9 @@ class Session:
                 return self.gui.all_text(title)
         return ""
 
-    def wait_for_message(self, part: str, seconds: float = 30) -> str:
+    def wait_for_message(self, part: str, seconds: float = PATIENCE) -> str:
         return wait(
-            lambda: (text := self.message()) and part in text and text, seconds, f"message {part!r}"
+            lambda: (text := self.message()) and part in text and text, f"message {part!r}", seconds
         )
 
     # The server
@@ -283,11 +295,11 @@ class Session:
         """The shared server, whoever started it."""
         if self.adopted:
             os.kill(self.adopted, signal.SIGKILL)
-            wait(lambda: not Path(f"/proc/{self.adopted}/exe").exists(), 10, "the server's end")
+            wait(lambda: not Path(f"/proc/{self.adopted}/exe").exists(), "the server's end")
             self.adopted = 0
         else:
             self.server.process.kill()
-            self.server.process.wait(10)
+            self.server.process.wait(60)
 
     def let_gimp_start_servers(self) -> None:
         """Writes install.json, as install.sh does, so that the command works from inside the root:

@@ -26,6 +26,7 @@ GIMPRC = """(config-version "{version}")
 """
 BEGIN = ("Generate", "Edit")  # the button that begins the work, whatever the plan makes it say
 BEGINS = "Begins the work, as Ctrl+Return does"
+PATIENCE = 60  # seconds, as in session.py, which runs outside
 SYSTEM_PLUGINS = ("python-eval", "file-png", "file-jpeg")  # with all of them GIMP starts in 12 s
 
 
@@ -123,13 +124,13 @@ class Stage:
         code = f"exec(open('{HERE}/batch.py').read())"
         argv = ["gimp", "--no-splash", "--batch-interpreter=python-fu-eval", "-b", code]
         self.process = self.spawn(argv)
-        until(self.answers, 120, "GIMP")
+        until(self.answers, "GIMP", 120)
         return time.monotonic() - begun
 
     def kill_gimp(self):
         """Ends GIMP at once, with its plug-ins."""
         os.killpg(self.process.pid, signal.SIGKILL)
-        self.process.wait(10)
+        self.process.wait(60)
         os.unlink(self.batch)
 
     def answers(self):
@@ -179,27 +180,27 @@ class Stage:
         def look():
             return widgets.find(widgets.application("gimp"), "menu item", label, showing=False)
 
-        return until(look, 10, f"menu entry {label!r}")
+        return until(look, f"menu entry {label!r}")
 
-    def window(self, title, seconds=20):
+    def window(self, title, seconds=PATIENCE):
         """Waits for a window whose title contains this; gives the whole title."""
         return self.wait_window(title, seconds).get_name()
 
-    def wait_window(self, title, seconds=20):
+    def wait_window(self, title, seconds=PATIENCE):
         try:
-            return until(lambda: widgets.windows(title), seconds, f"window {title!r}")[-1]
+            return until(lambda: widgets.windows(title), f"window {title!r}", seconds)[-1]
         except LookupError as error:
             open_now = [window.get_name() for window in widgets.windows()]
             raise LookupError(f"{error}; open are {open_now}") from None
 
-    def gone(self, title, seconds=20):
+    def gone(self, title, seconds=PATIENCE):
         """Waits until no window of this title is left."""
-        return until(lambda: not widgets.windows(title), seconds, f"end of window {title!r}")
+        return until(lambda: not widgets.windows(title), f"end of window {title!r}", seconds)
 
     def titles(self):
         return [window.get_name() for window in widgets.windows()]
 
-    def widget(self, title, name, role=None, showing=True, seconds=10):
+    def widget(self, title, name, role=None, showing=True, seconds=PATIENCE):
         window = self.wait_window(title)
 
         def look():
@@ -207,7 +208,7 @@ class Stage:
             return found or (widgets.described(window, BEGINS) if name in BEGIN else None)
 
         try:
-            return until(look, seconds, f"{role} {name!r}")
+            return until(look, f"{role} {name!r}", seconds)
         except LookupError as error:
             raise LookupError(f"{error} in\n{widgets.dump(window)}") from None
 
@@ -252,7 +253,7 @@ class Stage:
                             return node
             return None
 
-        widgets.press(until(look, 10, name))
+        widgets.press(until(look, name))
 
     def history(self, title):
         """The prompts that can be taken back."""
@@ -304,7 +305,7 @@ class Stage:
             except widgets.GLib.Error:
                 return None
 
-        return until(look, 10, f"choices of {name!r}")[0]
+        return until(look, f"choices of {name!r}")[0]
 
     def live_choices(self, title, name):
         """Those that can be chosen."""
@@ -359,7 +360,7 @@ class Stage:
         def look():
             return widgets.find(gimp, "button|push button", "Cancel")
 
-        widgets.press(until(look, 20, "the progress bar's Cancel button"))
+        widgets.press(until(look, "the progress bar's Cancel button"))
 
     def dump(self, title):
         return widgets.dump(self.wait_window(title))
@@ -385,10 +386,10 @@ class Stage:
         def look():
             return self.xdotool("search", "--onlyvisible", "--name", title).split()
 
-        return until(look, 20, f"a window called {title}")[-1]
+        return until(look, f"a window called {title}")[-1]
 
     def xdotool(self, *argv):
-        run = subprocess.run(["xdotool", *argv], capture_output=True, text=True, timeout=20)
+        run = subprocess.run(["xdotool", *argv], capture_output=True, text=True, timeout=60)
         return run.stdout.strip()
 
     def shot(self, path, title=None):
@@ -419,8 +420,8 @@ class Stage:
             return log.read()
 
 
-def until(condition, seconds, what):
-    """Like widgets.until, but usable before there is a screen to import widgets on."""
+def until(condition, what, seconds=PATIENCE):
+    """Waits for a true answer of `condition`; the answer."""
     end = time.monotonic() + seconds
     while True:
         result = condition()

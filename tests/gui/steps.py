@@ -33,7 +33,7 @@ Gimp.displays_flush()
 def told(gimp, number=0):
     """What a result layer tells of its job, once it does: its mask is there by then."""
     found = RECORD.format(number=number)
-    wait(lambda: gimp.read(f"{found} is not None"), 30, "the layer's record")
+    wait(lambda: gimp.read(f"{found} is not None") and gimp.at_rest(), "the layer's record")
     return gimp.read(TOLD.format(found=found))["record"]
 
 
@@ -47,7 +47,7 @@ def fill_in(gimp, title, prompt, strength=None, steps=3):
     if strength is not None:
         gui.set_value(title, "Strength", STRENGTHS[strength])
     set_steps(gimp, title, steps)
-    wait(lambda: 0 < planned_steps(gimp, title) <= steps, 30, "the plan for so few steps")
+    wait(lambda: 0 < planned_steps(gimp, title) <= steps, "the plan for so few steps")
 
 
 def planned_steps(gimp, title) -> int:
@@ -70,17 +70,19 @@ def set_steps(gimp, title, steps):
 
 def undo(gimp, before):
     """One Ctrl+Z gives the image back exactly."""
+    wait(gimp.at_rest, "the action's end")
     gimp.gui.keys("GIMP", "ctrl+z")
-    wait(lambda: len(gimp.layers()) == len(before["layers"]), 10, "undo")
+    wait(lambda: len(gimp.layers()) == len(before["layers"]), "undo")
     assert gimp.differences(before) == []
 
 
 def undo_and_redo(gimp, before, layers_after):
     """One Ctrl+Z gives the image back exactly, Ctrl+Y the result."""
+    wait(gimp.at_rest, "the action's end")
     after = gimp.snapshot()
     undo(gimp, before)
     gimp.gui.keys("GIMP", "ctrl+y")
-    wait(lambda: len(gimp.layers()) == layers_after, 10, "redo")
+    wait(lambda: len(gimp.layers()) == layers_after, "redo")
     changed = [d for d in gimp.differences(after) if not d.partition(":")[0].endswith(VIEW)]
     assert changed == [], changed
 

@@ -59,14 +59,13 @@ def test_what_is_done_with_results_fits_and_works_from_the_menu(screen):
     def status(title):
         return gui.group_text(title, said("What will happen"))
 
-    before = len(screen.layers())
     seed = {"random-seed": False, "seed": 4294967280}  # as many digits as there can be
     run(screen, "regenerate-selection", prompt=words, count=2, steps=1, **seed)
-    wait(lambda: screen.read(SEEN) == [True, False], 30, "two variations")
+    wait(lambda: screen.read(SEEN) == [True, False], "two variations")
     for name in OF_A_RESULT:
         title = opened(screen, name)
         unfold_everything(screen, title)
-        wait(lambda title=title: said("Asking the server…") not in status(title), 60, "the plan")
+        wait(lambda title=title: said("Asking the server…") not in status(title), "the plan")
         assert not re.search(r"[,，、] *·", status(title)), "a comma with nothing after it"
         check(screen, title, name)
         close(screen, title)
@@ -75,12 +74,12 @@ def test_what_is_done_with_results_fits_and_works_from_the_menu(screen):
         *(("_Next Variation", [False, True]), ("_Sort Variations by Seam", [True, False])),
     ):
         gui.menu(label_of(screen, entry))
-        wait(lambda seen=seen: screen.read(SEEN) == seen, 30, entry)
+        wait(lambda seen=seen: screen.read(SEEN) == seen and screen.at_rest(), entry)
     gui.menu(label_of(screen, "_Keep Variation"))
-    # It lies outside its group before it has its name: only the name says that all is done.
-    alone = lambda: len(found := screen.layers()) == before + 1 and found[0]["name"]  # noqa: E731
-    kept = wait(lambda: (name := alone()) and "/2" not in name and name, 30, "one alone")
+    wait(lambda: not screen.read(f"{TOP}.is_group()") and screen.at_rest(), "one alone")
+    kept = screen.layers()[0]["name"]
     assert words in kept
+    assert "/2" not in kept
     gui.python(f"image.remove_layer({TOP})\nGimp.displays_flush()")
     assert complaints(screen) == []
 
@@ -90,7 +89,7 @@ def test_studio_panel_fits_at_every_width(screen):
     gui, said = screen.gui, screen.said
     title = opened(screen, "Studio Panel")
     asking, status = said("Asking the server…"), said("What will happen")
-    wait(lambda: asking not in gui.group_text(title, status), 60, "the plan")
+    wait(lambda: asking not in gui.group_text(title, status), "the plan")
     unfold_everything(screen, title)
     height = screen.space[1]
     for wide in WIDTHS:
@@ -98,7 +97,7 @@ def test_studio_panel_fits_at_every_width(screen):
         inside = lambda wide=wide: all(  # noqa: E731
             x >= 0 and x + w <= wide + FRAME for _name, x, _y, w, _h in gui.places(title)
         )
-        wait(inside, 15, f"everything within {wide} px")
+        wait(inside, f"everything within {wide} px")
         check(screen, title, f"Studio Panel {wide}")
     gui.keys(title, "ctrl+w")
     gui.gone(title)
@@ -127,10 +126,10 @@ def test_help_and_the_consent_to_a_service_speak_the_language(screen):
     close(screen, title)
     title = opened(screen, "Where to Run", "_Where to Run...")
     set_up = said("Set Up {service}").format(service=SERVICE)
-    wait(lambda: said("This computer") in gui.all_text(title), 30, "the places")
+    wait(lambda: said("This computer") in gui.all_text(title), "the places")
     gui.press(title, set_up, "button|push button", showing=False)
     gui.window(set_up)
-    wait(lambda: SERVICE.split()[0] in gui.all_text(set_up), 30, "who gets what")
+    wait(lambda: SERVICE.split()[0] in gui.all_text(set_up), "who gets what")
     check(screen, set_up, "Set Up")
     close(screen, set_up)
     close(screen, title)

@@ -24,7 +24,7 @@ def open_result(gimp, depth="U8_NON_LINEAR"):
 def taken_back(gimp, before):
     """One Ctrl+Z gives the image back exactly."""
     gimp.gui.keys("GIMP", "ctrl+z")
-    wait(lambda: gimp.differences(before) == [], 20, "undo")
+    wait(lambda: gimp.differences(before) == [], "undo")
 
 
 def test_a_result_is_opened_with_its_values_and_changed_in_one_step(gimp):
@@ -72,7 +72,7 @@ def test_a_plot_says_how_many_pictures_come_and_is_one_step(gimp):
     gimp.wait_for_status("X/Y Plot", "no value for Strength")
     gui.set_text("X/Y Plot", "Values across", "0.3, 0.7")
     gimp.wait_for_status("X/Y Plot", "2 pictures")
-    wait(lambda: gui.sensitive("X/Y Plot", "Plot", BUTTON), 10, "the button")
+    wait(lambda: gui.sensitive("X/Y Plot", "Plot", BUTTON), "the button")
     gui.press("X/Y Plot", "Plot", BUTTON)
-    wait(lambda: len(gimp.layers()) > len(before["layers"]), 60, "the group")
+    wait(lambda: len(gimp.layers()) > len(before["layers"]), "the group")
     undo(gimp, before)

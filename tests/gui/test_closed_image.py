@@ -17,11 +17,10 @@ def test_a_picture_whose_image_was_closed_meanwhile_opens_as_a_new_one(gimp):
     gimp.gui.press(title, "Generate")
     wait(
         lambda: any(job["progress"]["phase"] == "denoising" for job in gimp.jobs()),
-        60,
         "a job at work",
     )
     gimp.gui.python(CLOSE_ALL)
-    wait(lambda: gimp.read(IMAGES) == [[320, 224, 1]], RESULT_SECONDS, "an image with the result")
+    wait(lambda: gimp.read(IMAGES) == [[320, 224, 1]], "an image with the result", RESULT_SECONDS)
     gimp.wait_for_message("The image was closed before the result arrived.")
     assert "The result is open as an image of its own." in gimp.message()
     gimp.gui.python("image = Gimp.get_images()[0]")

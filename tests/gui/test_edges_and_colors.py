@@ -63,7 +63,7 @@ def test_the_result_of_an_indexed_image_can_be_a_new_image(gimp):
     gui.choose(title, TARGET, "New image")
     fill_in(gimp, title, "hills")
     gui.press(title, "Generate")
-    wait(lambda: len(gimp.read("[i.get_id() for i in Gimp.get_images()]")) == 2, RESULT_SECONDS, "")
+    wait(lambda: len(gimp.read("[i.get_id() for i in Gimp.get_images()]")) == 2, "", RESULT_SECONDS)
     assert gimp.differences(before) == []
     made = "[i for i in Gimp.get_images() if i.get_id() != image.get_id()][0]"
     assert gimp.read(f"{made}.get_base_type().value_nick") == "rgb"
@@ -91,7 +91,7 @@ def test_with_the_exact_edge_nothing_is_added_to_the_selection(gimp):
     assert gui.sensitive(title, "Feather", "spin button")
     gui.press(title, "Use the selection exactly")
     for name in ("Grow", "Feather", "Blend into surroundings"):
-        wait(lambda name=name: not gui.sensitive(title, name, "spin button"), 5, f"gray {name}")
+        wait(lambda name=name: not gui.sensitive(title, name, "spin button"), f"gray {name}")
     fill_in(gimp, title, "a boat", "Replace")
     gui.press(title, "Generate")
     gimp.wait_for_layers(2)
@@ -145,7 +145,7 @@ def test_transparency_is_offered_only_where_the_source_can_have_it(gimp):
     gui.press(title, "More options")
     gui.widget_showing(title, "Under transparency")
     gui.choose(title, "From", "Everything visible")  # has an opaque layer below
-    wait(lambda: "Under transparency" not in gui.all_text(title), 5, "end of transparency")
+    wait(lambda: "Under transparency" not in gui.all_text(title), "end of transparency")
     gui.choose(title, "From", f"“{LAYER} copy”")
     gui.widget_showing(title, "Under transparency")
 

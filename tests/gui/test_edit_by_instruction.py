@@ -45,7 +45,7 @@ def test_the_dialog_leads_to_a_model_and_edits_the_selection(gimp, editor):
     assert gui.nameless(TITLE) == []
     assert not gui.sensitive(TITLE, "Edit", BUTTON)
     gui.set_text(TITLE, "Instruction", "make it winter")
-    wait(lambda: gui.sensitive(TITLE, "Edit", BUTTON), 5, "the button")
+    wait(lambda: gui.sensitive(TITLE, "Edit", BUTTON), "the button")
     gui.press(TITLE, "Keep seed")
     gui.set_value(TITLE, "Seed value", 7)
     gui.set_value(TITLE, "Steps", 2)

@@ -26,7 +26,7 @@ def test_expand_says_how_large_the_canvas_gets_and_grows_it_in_one_step(gimp):
     gimp.wait_for_status("Expand", "words help")
     assert gui.all_text("Expand").splitlines().count("%") == 4
     gui.choose("Expand", "Grow", "By px")
-    wait(lambda: gui.all_text("Expand").splitlines().count("px") == 4, 10, "the unit")
+    wait(lambda: gui.all_text("Expand").splitlines().count("px") == 4, "the unit")
     gimp.wait_for_status("Expand", "the canvas becomes 370 × 224 px")
     gui.choose("Expand", "Grow", "By percent")
     gui.set_value("Expand", "Right", 0)
@@ -35,7 +35,7 @@ def test_expand_says_how_large_the_canvas_gets_and_grows_it_in_one_step(gimp):
     told = gimp.wait_for_status("Expand", "the canvas becomes 400 × 224 px")
     assert "words help" not in told
     gui.set_value("Expand", "Steps", 2)
-    wait(lambda: gui.sensitive("Expand", "Expand", BUTTON), 10, "the button")
+    wait(lambda: gui.sensitive("Expand", "Expand", BUTTON), "the button")
     gui.press("Expand", "Expand", BUTTON)
     gimp.wait_for_layers(2)
     assert gimp.snapshot()["size"] == [400, 224]
@@ -83,7 +83,7 @@ def test_choosing_among_variations_is_one_undo_step(gimp, action):
     run(gimp, action)
     assert gimp.differences(before) != []
     gimp.gui.keys("GIMP", "ctrl+z")
-    wait(lambda: changed(gimp, before) == [], 10, "undo")
+    wait(lambda: changed(gimp, before) == [], "undo")
 
 
 def changed(gimp, before):

@@ -30,7 +30,7 @@ def test_a_pasted_layer_gets_three_layers_in_one_step_of_undo(gimp):
     assert gimp.gui.nameless(TITLE) == []
     gimp.gui.widget_showing(TITLE, "Instruction", "text|entry")
     gimp.gui.choose(TITLE, "Way", "Computed")
-    wait(lambda: not gimp.gui.is_shown(TITLE, "Instruction", "text|entry"), 10, "no instruction")
+    wait(lambda: not gimp.gui.is_shown(TITLE, "Instruction", "text|entry"), "no instruction")
     gimp.gui.press(TITLE, "Harmonize", BUTTON)
     gimp.gui.gone(TITLE, RESULT_SECONDS)
     gimp.wait_for_layers(5)
@@ -48,7 +48,7 @@ def test_a_hidden_layer_is_told_in_the_dialog(gimp):
     before = gimp.snapshot()
     gimp.open_dialog(TITLE)
     gimp.gui.press(TITLE, "Harmonize", BUTTON)
-    wait(lambda: "The layer is hidden." in gimp.gui.all_text(TITLE), 30, "the reason")
+    wait(lambda: "The layer is hidden." in gimp.gui.all_text(TITLE), "the reason")
     gimp.gui.keys(TITLE, "Escape")
-    gimp.gui.gone(TITLE, 10)
+    gimp.gui.gone(TITLE)
     assert gimp.differences(before) == []

@@ -58,7 +58,7 @@ def test_dialogs_ask_in_threads_and_their_calls_of_libgimp_are_short(gimp):
             before = len(gimp.noted("http"))
             gui.menu(label.replace("_", ""))
             gui.window(DIALOGS[label])
-            wait(lambda n=before: len(gimp.noted("http")) > n, 30, f"a question of {label}")
+            wait(lambda n=before: len(gimp.noted("http")) > n, f"a question of {label}")
             gimp.close_windows()
     finally:
         (gimp.watch / "libgimp").unlink()

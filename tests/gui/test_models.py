@@ -50,7 +50,7 @@ def call(gimp, **values):
 
 def told(gimp, part, seconds=60):
     gui = gimp.gui
-    return wait(lambda: (t := gui.all_text(TITLE)) and part in t and t, seconds, part)
+    return wait(lambda: (t := gui.all_text(TITLE)) and part in t and t, part, seconds)
 
 
 def test_a_model_comes_is_painted_with_and_goes(gimp, hub):
@@ -81,7 +81,7 @@ def test_a_model_comes_is_painted_with_and_goes(gimp, hub):
     gui.gone(TITLE)
 
     painting = gimp.open_dialog("Text to Image")
-    wait(lambda: MODEL in gui.choices(painting, "Model"), 30, "the new model")
+    wait(lambda: MODEL in gui.choices(painting, "Model"), "the new model")
     gui.keys(painting, "Escape")
     gui.gone(painting)
 

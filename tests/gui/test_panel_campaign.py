@@ -24,4 +24,4 @@ def test_nothing_is_lost_and_nothing_left_when_processes_are_killed():
         report = short.report()
     assert report["wrong"] == [], report
     assert report["results kept"] >= 1
-    wait(lambda: not campaign.left_over(session.data), 60, "the end of all processes")
+    wait(lambda: not campaign.left_over(session.data), "the end of all processes")

@@ -55,7 +55,7 @@ def at_work(gimp):
     def at_work_now():
         return next((job for job in gimp.jobs() if is_at_work(job, earlier)), None)
 
-    return wait(at_work_now, 90, "a job at work")
+    return wait(at_work_now, "a job at work", 90)
 
 
 def is_at_work(job, earlier):
@@ -75,9 +75,9 @@ def test_words_are_there_again_after_stop_and_after_gimps_own_cancel(gimp, typed
     before = gimp.snapshot()
     job = at_work(gimp)
     gimp.gui.press(TITLE, "Stop")
-    gimp.wait_for_news(TITLE, "Stopped", 10)
+    gimp.wait_for_news(TITLE, "Stopped")
     assert shown(gimp) == typed
-    wait(lambda: gimp.status_of(job) == "cancelled", 20, "the job's end")
+    wait(lambda: gimp.status_of(job) == "cancelled", "the job's end")
     at_work(gimp)
     gimp.gui.progress_cancel()
     assert again(gimp) == typed
@@ -97,7 +97,7 @@ def test_words_are_there_again_after_a_closed_dialog_a_killed_engine_and_a_kille
     at_work(gimp)
     gimp.kill_server()
     try:
-        gimp.wait_for_news(TITLE, "can't be reached", 60)
+        gimp.wait_for_news(TITLE, "can't be reached")
         assert shown(gimp) == typed
         gimp.keep_evidence("killed-server")
     finally:
@@ -111,16 +111,16 @@ def test_words_are_there_again_where_nothing_can_be_generated(gimp, typed):
     gimp.wait_for_status(TITLE, "steps")
     gui.python("Gimp.Selection.none(image)")
     gimp.wait_for_status(TITLE, "Nothing is selected")
-    wait(lambda: not gui.sensitive(TITLE, "Generate"), 5, "a gray button")
+    wait(lambda: not gui.sensitive(TITLE, "Generate"), "a gray button")
     gui.python("image.select_rectangle(Gimp.ChannelOps.REPLACE, 40, 40, 100, 100)")
     gimp.wait_for_status(TITLE, "steps")
-    wait(lambda: gui.sensitive(TITLE, "Generate"), 5, "the button")
+    wait(lambda: gui.sensitive(TITLE, "Generate"), "the button")
     gui.press(TITLE, "Cancel")
     gui.gone(TITLE)
     gimp.set_server(gimp.server.url, "wrong")
     assert again(gimp) == typed
     gimp.wait_for_status(TITLE, "token")
-    wait(lambda: not gui.sensitive(TITLE, "Generate"), 5, "a gray button")
+    wait(lambda: not gui.sensitive(TITLE, "Generate"), "a gray button")
     gui.press(TITLE, "Cancel")
     assert again(gimp) == typed
 
@@ -130,12 +130,12 @@ def test_words_are_there_again_after_the_image_was_closed_and_after_gimp_was_kil
     at_work(gimp)
     gui.python("image.clean_all()\ndisplay.delete()")
     gimp.end_jobs()
-    gui.gone(TITLE, 60)
+    gui.gone(TITLE)
     gimp.close_windows()
     gimp.open_scene(more=FEATHERED)
     gimp.open_dialog(TITLE)
     assert shown(gimp) == typed
-    wait(lambda: gimp.kept("regenerate-selection")["typed"]["guidance"] == 3.5, 10, "the file")
+    wait(lambda: gimp.kept("regenerate-selection")["typed"]["guidance"] == 3.5, "the file")
     gimp.kill_gimp()
     gimp.open_scene(more=FEATHERED)
     gimp.open_dialog(TITLE)
@@ -151,11 +151,11 @@ def test_words_that_a_reset_took_away_can_be_taken_back(gimp):
     unfold(gimp, TITLE, "Negative prompt", "Negative prompt")
     gui.press(TITLE, "Reset")
     gui.press_in_any_window("Factory Defaults")
-    wait(lambda: gui.text(TITLE, "Prompt", "text") == "", 10, "the reset")
+    wait(lambda: gui.text(TITLE, "Prompt", "text") == "", "the reset")
     first = gui.history(TITLE)[0]
     assert first.startswith("一弯“黄色”的月亮 🌙")
     gui.take_back(TITLE, first)
-    wait(lambda: gui.text(TITLE, "Prompt", "text") == WORDS, 10, "the words")
+    wait(lambda: gui.text(TITLE, "Prompt", "text") == WORDS, "the words")
     gui.press(TITLE, "Cancel")
     gui.gone(TITLE)
     gimp.open_dialog("Image to Image")  # the last words of all actions

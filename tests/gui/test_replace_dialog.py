@@ -25,7 +25,7 @@ def test_another_background_comes_behind_the_same_subject(gimp):
     gimp.wait_for_status(title, "Describe the new background")
     assert not gui.sensitive(title, GO)
     gui.set_text(title, "Background", WORDS)
-    wait(lambda: gui.sensitive(title, GO), 30, "the words to be known")
+    wait(lambda: gui.sensitive(title, GO), "the words to be known")
     gimp.wait_for_status(title, "trained on English")
     gui.set_value(title, "Steps", 1)
     gimp.wait_for_status(title, "1 step")
@@ -33,7 +33,7 @@ def test_another_background_comes_behind_the_same_subject(gimp):
     gimp.wait_for_layers(3)
     gimp.wait_for_news(title, "Done")
     assert f"from “{scene['name']}”" in gimp.status_line(title)
-    wait(lambda: gui.sensitive(title, GO), 30, "the button")
+    wait(lambda: gui.sensitive(title, GO), "the button")
     gui.press(title, GO)
     names = [layer["name"] for layer in gimp.wait_for_layers(5)]
     assert sum("cut out" in name for name in names) == 2
@@ -42,5 +42,5 @@ def test_another_background_comes_behind_the_same_subject(gimp):
     gui.keys(title, "Escape")
     gui.gone(title)
     gui.keys("GIMP", "ctrl+z")
-    wait(lambda: len(gimp.layers()) == 3, 10, "the first undo")
+    wait(lambda: len(gimp.layers()) == 3, "the first undo")
     undo(gimp, before)

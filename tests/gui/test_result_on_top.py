@@ -90,7 +90,7 @@ def test_variations_lie_in_one_folded_group_with_one_of_them_to_be_seen(gimp):
     assert is_seen(gimp, f"{made}.get_children()[0]")
     undo(gimp, before)
     gimp.gui.keys("GIMP", "ctrl+y")
-    wait(lambda: len(gimp.layers()) == 2, 10, "redo")
+    wait(lambda: len(gimp.layers()) == 2, "redo")
     assert gimp.read(TREE) == [[WORDS, True, variations], LAYER]
     run(gimp, "generate-again", f"[{made}]")  # of a group, the one that is seen
     assert len(gimp.read(TREE)[0][2]) == 4
@@ -113,5 +113,5 @@ def test_maps_and_their_group_are_never_what_a_job_starts_from(gimp):
     assert offered == [f"“{LAYER}”", "Selected layers, merged", "Everything visible"]
     gimp.gui.python("image.remove_layer(layer)\nGimp.displays_flush()")  # the map stays
     gimp.gui.python("image.set_selected_layers([image.get_layers()[0].get_children()[0]])")
-    wait(lambda: "Edges" not in "".join(gimp.gui.choices(title, "From")), 20, "no map")
-    wait(lambda: not gimp.gui.sensitive(title, "Generate"), 20, "nothing to start from")
+    wait(lambda: "Edges" not in "".join(gimp.gui.choices(title, "From")), "no map")
+    wait(lambda: not gimp.gui.sensitive(title, "Generate"), "nothing to start from")

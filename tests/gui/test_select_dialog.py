@@ -36,7 +36,7 @@ def selected(gimp):
 
 def ready(gimp, part="% of the source is selected"):
     gimp.wait_for_status(TITLE, part)
-    wait(lambda: gimp.gui.sensitive(TITLE, "Select", BUTTON), 10, "the button")
+    wait(lambda: gimp.gui.sensitive(TITLE, "Select", BUTTON), "the button")
 
 
 def clicked(gimp, *places, **more):
@@ -67,7 +67,7 @@ def test_a_click_selects_what_it_is_on_and_undo_takes_it_back(dialog):
     before = dialog.snapshot()
     assert dialog.gui.nameless(TITLE) == []
     clicked(dialog, LEFT)
-    wait(lambda: text(dialog, "Places on it"), 10, "the place")
+    wait(lambda: text(dialog, "Places on it"), "the place")
     x, y = (float(number) for number in text(dialog, "Places on it").split(","))
     assert abs(x - LEFT[0]) <= 1
     assert abs(y - LEFT[1]) <= 1
@@ -84,10 +84,10 @@ def test_a_click_selects_what_it_is_on_and_undo_takes_it_back(dialog):
 
 def test_a_box_is_dragged_and_what_is_beside_is_shown_with_ctrl(dialog):
     clicked(dialog, (20, 70), (90, 120), (305, 175), key="shift")
-    wait(lambda: text(dialog, "Box around it"), 10, "the box")
+    wait(lambda: text(dialog, "Box around it"), "the box")
     ready(dialog, "Click where it is wrong")
     clicked(dialog, RIGHT, key="ctrl")
-    wait(lambda: text(dialog, "Places beside it"), 10, "the place")
+    wait(lambda: text(dialog, "Places beside it"), "the place")
     ready(dialog, "Click where it is wrong")
     confirm(dialog)
     assert selected(dialog) == [255, 0, 0]
@@ -96,16 +96,16 @@ def test_a_box_is_dragged_and_what_is_beside_is_shown_with_ctrl(dialog):
 def test_the_keyboard_alone_selects_takes_back_and_cuts_out(dialog):
     gui, before = dialog.gui, dialog.snapshot()
     gui.stroke(TITLE, PICTURE, [there(LEFT)])
-    wait(lambda: text(dialog, "Places on it"), 10, "the place")
+    wait(lambda: text(dialog, "Places on it"), "the place")
     gui.press(TITLE, "Take back")
-    wait(lambda: not text(dialog, "Places on it"), 10, "no place")
+    wait(lambda: not text(dialog, "Places on it"), "no place")
     ready(dialog, "For another object click on it")
     gui.keys(TITLE, *["Right"] * 16, "minus", *["Left"] * 32, "space")
-    wait(lambda: text(dialog, "Places beside it") and text(dialog, "Places on it"), 10, "places")
+    wait(lambda: text(dialog, "Places beside it") and text(dialog, "Places on it"), "places")
     assert float(text(dialog, "Places on it").split(",")[0]) < 90
     assert float(text(dialog, "Places beside it").split(",")[0]) > 230
     gui.choose(TITLE, "Result", "Cut-out layer")
-    wait(lambda: not gui.is_shown(TITLE, "Mode", "combo box"), 10, "no mode")
+    wait(lambda: not gui.is_shown(TITLE, "Mode", "combo box"), "no mode")
     ready(dialog, "Click where it is wrong")
     confirm(dialog)
     made, _scene = dialog.layers()
@@ -132,7 +132,7 @@ def test_the_subject_is_cut_out_by_one_action(gimp):
     before = gimp.snapshot()
     gimp.gui.menu("Cut Out Subject")
     gimp.wait_for_layers(2)
-    wait(lambda: not gimp.read("image.get_layers()[1].get_visible()"), 30, "the layer is hidden")
+    wait(lambda: not gimp.read("image.get_layers()[1].get_visible()"), "the layer is hidden")
     made, scene = gimp.layers()
     assert (made["name"], made["mask"]) == (f"{LAYER}, cut out", True)
     assert scene["name"] == LAYER

@@ -78,7 +78,7 @@ def choose_service(gimp, service, missing):
     before = gimp.snapshot()
     gimp.open_dialog(TITLE)
     unfold(gimp, TITLE, "More options", "Run on")
-    wait(lambda: any(service in text for text in gui.choices(TITLE, "Run on")), 30, "places")
+    wait(lambda: any(service in text for text in gui.choices(TITLE, "Run on")), "places")
     gui.choose(TITLE, "Run on", f"{service} · {missing}")
     gui.set_text(TITLE, "Prompt", "a green door")
     return before
@@ -106,7 +106,7 @@ def test_nothing_leaves_before_it_is_agreed_to(gimp, openai):
     assert "whoever runs the server at the address you entered" in told
     assert "This job: sends" in told
     gui.press(title, "Save")
-    wait(lambda: "Nothing can be sent yet" in gui.all_text(title), 20, "the refusal")
+    wait(lambda: "Nothing can be sent yet" in gui.all_text(title), "the refusal")
     gimp.keep_evidence("consent")
     gui.press(title, "Cancel")
     gui.gone(title)
@@ -179,7 +179,7 @@ def test_a_wrong_key_is_told_in_the_dialog_and_after_it(gimp, openai):
     gui.set_text(title, "Key", "wrong")
     gui.press(title, CONSENT.format(OPENAI))
     gui.press(title, "Save and Test")
-    told = wait(lambda: (text := gui.all_text(title)) and "✗" in text and text, 30, "the refusal")
+    told = wait(lambda: (text := gui.all_text(title)) and "✗" in text and text, "the refusal")
     assert "wrong" not in told.split("✗")[1]
     gimp.keep_evidence("wrong-key")
     gui.press(title, "Save")
@@ -199,7 +199,7 @@ def test_price_size_and_quality_are_set_up(gimp, openai):
     gui.set_text(title, "Price of a picture (US$)", "0,25")
     gui.set_text(title, "Best size (px)", "77777")
     gui.press(title, "Save")
-    wait(lambda: "“77777” is no size" in gui.all_text(title), 20, "the refusal")
+    wait(lambda: "“77777” is no size" in gui.all_text(title), "the refusal")
     gui.set_text(title, "Best size (px)", "768")
     gui.choose(title, "Quality", "medium")
     gui.press(title, "Takes strength, seed, steps and guidance, too")
@@ -218,9 +218,7 @@ def test_price_size_and_quality_are_set_up(gimp, openai):
 
 def test_every_place_is_told_with_what_it_costs_and_who_sees_it(gimp, a1111):
     gui, title = gimp.gui, gimp.open_dialog("Where to Run")
-    told = wait(
-        lambda: (text := gui.all_text(title)) and A1111_TITLE in text and text, 30, "places"
-    )
+    told = wait(lambda: (text := gui.all_text(title)) and A1111_TITLE in text and text, "places")
     for part in (
         "Recommended: This computer",
         "Nothing leaves this machine.",
@@ -236,12 +234,12 @@ def test_every_place_is_told_with_what_it_costs_and_who_sees_it(gimp, a1111):
     gui.press(set_up, CONSENT.format(A1111_TITLE))
     gui.press(set_up, "Save")
     gui.gone(set_up)
-    wait(lambda: f"{A1111_TITLE} · ready" in gui.all_text(title), 30, "the service as it is now")
+    wait(lambda: f"{A1111_TITLE} · ready" in gui.all_text(title), "the service as it is now")
     gui.place(title, 100, 100, 760, 360)
     guide = "A quick try, no download"
-    wait(lambda: gui.is_shown(title, guide), 20, "the top of the window")
+    wait(lambda: gui.is_shown(title, guide), "the top of the window")
     gui.keys(title, *["Page_Down"] * 4)
-    wait(lambda: not gui.is_shown(title, guide), 20, "the window scrolled")
+    wait(lambda: not gui.is_shown(title, guide), "the window scrolled")
     gimp.keep_evidence("places-scrolled")
     assert gui.is_shown(title, "Repaints"), "the table's heads stay"
     gui.press(title, "Close")
@@ -256,13 +254,13 @@ def test_a_place_is_compared_for_this_job_and_taken(gimp, a1111):
     gimp.open_dialog(TITLE)
     unfold(gimp, TITLE, "More options", "Run on")
     compare = "Compare all places…"
-    wait(lambda: compare in gui.choices(TITLE, "Run on"), 30, "places")
+    wait(lambda: compare in gui.choices(TITLE, "Run on"), "places")
     gui.set_value(TITLE, "Variations", 3)
     gimp.wait_for_status(TITLE, "3 variations")
     gui.choose(TITLE, "Run on", compare)
     places = "Where to Run"
     gui.window(places)
-    wait(lambda: A1111_TITLE in gui.all_text(places), 30, "the table")
+    wait(lambda: A1111_TITLE in gui.all_text(places), "the table")
     told = gui.all_text(places)
     assert "This job" in told
     assert "$0.12" in told  # of three pictures
@@ -282,10 +280,10 @@ def test_black_forest_labs_paints_along_the_edges_of_the_selection(gimp, labs):
     before = gimp.snapshot()
     gimp.open_dialog(TITLE)
     unfold(gimp, TITLE, "More options", "Run on")
-    wait(lambda: any(LABS in text for text in gui.choices(TITLE, "Run on")), 30, "places")
+    wait(lambda: any(LABS in text for text in gui.choices(TITLE, "Run on")), "places")
     gui.choose(TITLE, "Run on", "Compare all places…")
     gui.window(places)
-    wait(lambda: LABS in gui.all_text(places), 30, "the table")
+    wait(lambda: LABS in gui.all_text(places), "the table")
     gui.press(places, f"Use {LABS}", showing=False)
     gui.gone(places)
     gui.set_text(TITLE, "Prompt", "ein Fluss, 河 “leise” 🌊")
@@ -326,7 +324,7 @@ def test_an_edit_by_instruction_runs_at_a_service_within_the_selection(gimp, ope
     before = gimp.snapshot()
     gimp.open_dialog(EDIT)
     gimp.wait_for_status(EDIT, "choose a service under Run on")
-    wait(lambda: any(OPENAI in text for text in gui.choices(EDIT, "Run on")), 30, "places")
+    wait(lambda: any(OPENAI in text for text in gui.choices(EDIT, "Run on")), "places")
     assert not any(HORDE in text for text in gui.choices(EDIT, "Run on"))  # it cannot edit
     gui.choose(EDIT, "Run on", f"{OPENAI} · needs your consent")
     gui.set_text(EDIT, "Instruction", "mach es Winter ❄")

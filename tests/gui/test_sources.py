@@ -33,10 +33,10 @@ def test_a_selected_result_stands_for_what_it_was_made_from(gimp):
     background = gimp.read("layer.get_tattoo()")
     gui.press(TITLE, "Generate")
     gimp.wait_for_layers(2)
-    gimp.wait_for_news(TITLE, "Done: hills", 20)
+    gimp.wait_for_news(TITLE, "Done: hills")
     assert gimp.read(SOURCE) == [background]
     assert gui.choice(TITLE, "From") == f"“{LAYER}”"
-    wait(lambda: "“hills · 7”, the result" in gui.choices(TITLE, "From"), 5, "the result")
+    wait(lambda: "“hills · 7”, the result" in gui.choices(TITLE, "From"), "the result")
     gui.press(TITLE, "Close")
     gui.gone(TITLE)
     gimp.open_dialog(TITLE)  # the result is selected now
@@ -80,17 +80,15 @@ def test_maps_hide_nothing_are_known_and_are_never_a_source(gimp):
     gui, title = gimp.gui, gimp.open_dialog("Make Control Layer")
     gui.press(title, "Create")
     gimp.wait_for_layers(2)
-    wait(
-        lambda: gimp.read(TREE)[0] == ["Control maps", False, [f"Edges of {LAYER}"]], 20, "the map"
-    )
+    wait(lambda: gimp.read(TREE)[0] == ["Control maps", False, [f"Edges of {LAYER}"]], "the map")
     assert gimp.read(SELECTED) == [LAYER]
     gui.gone(title)
     gimp.open_dialog(TITLE)
     assert gui.choice(TITLE, "From") == f"“{LAYER}”"
     unfold(gimp, TITLE, "Control and LoRAs", "Control 1")
     gui.choose(TITLE, "Control layer", f"Edges of {LAYER}")
-    wait(lambda: "Drawn by Pentimento: Edges" in gui.all_text(TITLE), 5, "what it is")
-    wait(lambda: gui.checked(TITLE, "Layer already is a control map"), 5, "the mark")
+    wait(lambda: "Drawn by Pentimento: Edges" in gui.all_text(TITLE), "what it is")
+    wait(lambda: gui.checked(TITLE, "Layer already is a control map"), "the mark")
     assert gui.choice(TITLE, "Control 1") == "Edges"
     fill_in(gimp, TITLE, "hills", "Replace", steps=2)
     gui.press(TITLE, "Generate")
@@ -101,7 +99,7 @@ def test_maps_hide_nothing_are_known_and_are_never_a_source(gimp):
     gui.press(TITLE, "Close")
     gui.gone(TITLE)
     gui.keys("GIMP", "ctrl+z")
-    wait(lambda: len(gimp.layers()) == 2, 10, "undo of the result")
+    wait(lambda: len(gimp.layers()) == 2, "undo of the result")
     undo(gimp, before)
 
 

@@ -16,7 +16,7 @@ CHINESE = "一弯“黄色”的月亮 🌙"
 
 def test_from_cold_start_to_ready_there_is_no_false_alarm(gimp):
     gimp.server.process.terminate()
-    gimp.server.process.wait(20)
+    gimp.server.process.wait(60)
     gimp.let_gimp_start_servers()
     gimp.open_scene()
     gimp.open_dialog(TITLE)
@@ -28,7 +28,7 @@ def test_from_cold_start_to_ready_there_is_no_false_alarm(gimp):
             said.append(text)
         return "steps" in text
 
-    wait(ready, 60, "the plan")
+    wait(ready, "the plan")
     gimp.adopt_server()
     assert [text for text in said if any(alarm in text for alarm in ALARMS)] == []
     assert said[-1].startswith(f"320 × 224 px from “{LAYER}”")
@@ -45,7 +45,7 @@ def test_a_prompt_that_the_model_does_not_read_is_told(gimp):
     gimp.wait_for_status(TITLE, "This model was trained on English")
     assert gui.sensitive(TITLE, "Generate")
     gui.set_text(TITLE, "Prompt", "a yellow moon 🌙")
-    wait(lambda: "trained on English" not in gimp.status_line(TITLE), 20, "the notice's end")
+    wait(lambda: "trained on English" not in gimp.status_line(TITLE), "the notice's end")
 
 
 def test_an_empty_prompt_and_a_slip_of_the_hand_are_told(gimp):
@@ -55,7 +55,7 @@ def test_an_empty_prompt_and_a_slip_of_the_hand_are_told(gimp):
     gimp.wait_for_status(FILL, "without a prompt · 3 × 3 px will hardly be seen")
     gui.set_text(FILL, "Prompt", CHINESE)
     gui.python("image.select_rectangle(Gimp.ChannelOps.REPLACE, 40, 40, 90, 70)")
-    wait(lambda: "be seen" not in gimp.status_line(FILL), 20, "the larger selection")
+    wait(lambda: "be seen" not in gimp.status_line(FILL), "the larger selection")
     assert "without a prompt" not in gimp.status_line(FILL)
 
 
@@ -64,19 +64,19 @@ def test_the_plan_is_told_whole_and_names_the_button(gimp):
     gui = gimp.gui
     gimp.open_dialog(FILL)
     gui.set_value(FILL, "Strength", 1)
-    wait(lambda: gui.begins(FILL) == "Fill selection", 20, "the button")
+    wait(lambda: gui.begins(FILL) == "Fill selection", "the button")
     unfold(gimp, FILL, "Edge and colors", "Grow")
     gui.set_value(FILL, "Grow", 5)
     gui.set_value(FILL, "Feather", 7)
     gimp.wait_for_status(FILL, "the result reaches 12 px beyond the selection")
     gui.set_value(FILL, "Strength", 0.4)
-    wait(lambda: gui.begins(FILL) == "Refine at 40 %", 20, "the button")
+    wait(lambda: gui.begins(FILL) == "Refine at 40 %", "the button")
     gui.press(FILL, "Cancel")
     gui.gone(FILL)
     gui.python("image.scale(900, 630)\nlayer.set_name('a_long layer “name” 山水')")
     gimp.open_dialog(TITLE)
     gui.set_value(TITLE, "Strength", 0.4)
-    wait(lambda: gui.begins(TITLE).endswith(" at 40 %"), 20, "the strength")
+    wait(lambda: gui.begins(TITLE).endswith(" at 40 %"), "the strength")
     assert gui.begins(TITLE).startswith("Refine “a_long layer")
     gimp.wait_for_status(TITLE, "tiles")
 
@@ -86,7 +86,7 @@ def test_the_progress_goes_on_from_step_to_step_and_the_window_stays(gimp):
     gui = gimp.gui
     gimp.open_dialog(TITLE)
     fill_in(gimp, TITLE, "hills", "Replace", steps=40)
-    wait(lambda: settled(gui), 10, "a still window")
+    wait(lambda: settled(gui), "a still window")
     before = gui.geometry(TITLE)
     gui.press(TITLE, "Generate")
     said = []
@@ -97,7 +97,7 @@ def test_the_progress_goes_on_from_step_to_step_and_the_window_stays(gimp):
             said.append(text)
         return gimp.news(TITLE)
 
-    wait(done, 120, "the end")
+    wait(done, "the end", 120)
     steps = [number for number, text in enumerate(said) if text.startswith("Step ")]
     assert len(steps) >= 2, said
     assert steps == list(range(steps[0], steps[-1] + 1)), said  # nothing else between two steps

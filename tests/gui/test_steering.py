@@ -41,15 +41,15 @@ def test_a_layer_two_loras_and_a_vae_chosen_in_the_dialog_steer_the_job(gimp, pa
     gui.press(title, STEERING)
     assert not gui.sensitive(title, "Control strength", "spin button")
     gui.choose(title, "Control 1", "Edges")
-    wait(lambda: gui.sensitive(title, "Control strength", "spin button"), 5, "the weight")
+    wait(lambda: gui.sensitive(title, "Control strength", "spin button"), "the weight")
     assert gui.choices(title, "Control layer")[:2] == ["Same as source", "drawing"]
     gui.choose(title, "Control layer", "drawing")
     gui.set_value(title, "Control strength", 0.7)
-    loras = wait(lambda: gui.choices(title, "Add a LoRA")[1:], 10, "the server's LoRAs")
+    loras = wait(lambda: gui.choices(title, "Add a LoRA")[1:], "the server's LoRAs")
     for lora in loras:
         if lora != "quick":
             gui.choose(title, "Add a LoRA", lora)
-    wait(lambda: "blueprint:1, ink:1" in gui.all_text(title), 5, "both LoRAs")
+    wait(lambda: "blueprint:1, ink:1" in gui.all_text(title), "both LoRAs")
     gui.set_text(title, "LoRAs", "blueprint:0.6, ink:0.3")
     fill_in(gimp, title, "hills", "Replace")
     unfold(gimp, title, "More options", "VAE")
@@ -75,7 +75,7 @@ def test_a_map_is_made_in_the_dialog_and_a_second_control_is_chosen(gimp):
     gui, title = gimp.gui, gimp.open_dialog("Make Control Layer")
     assert gui.nameless(title) == []
     gui.choose(title, "Type", "Soft edges")
-    wait(lambda: not gui.sensitive(title, "Weak edges from", "spin button"), 5, "no thresholds")
+    wait(lambda: not gui.sensitive(title, "Weak edges from", "spin button"), "no thresholds")
     gui.choose(title, "Type", "Edges")
     gui.set_value(title, "Weak edges from", 20)
     gui.set_value(title, "Strong edges from", 40)
@@ -100,7 +100,7 @@ def test_a_map_is_made_in_the_dialog_and_a_second_control_is_chosen(gimp):
     assert not gui.sensitive(title, "Reference 1 strength", "spin button")
     gui.choose(title, "Reference 2", LAYER)
     second = "Reference 2 strength"
-    wait(lambda: gui.sensitive(title, second, "spin button"), 5, "the second reference's weight")
+    wait(lambda: gui.sensitive(title, second, "spin button"), "the second reference's weight")
     gui.choose(title, "Reference 2", "None")
     assert gui.nameless(title) == []
     fill_in(gimp, title, "hills", "Replace")

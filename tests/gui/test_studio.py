@@ -62,7 +62,7 @@ def studio(gimp):
     gimp.end_jobs()
     if gimp.read(OPEN):
         command(gimp, "close")
-    gimp.gui.gone(TITLE, 30)
+    gimp.gui.gone(TITLE)
 
 
 def ready(gimp, words=WORDS, button="Fill Selection", count=1, steps=0):
@@ -75,7 +75,7 @@ def ready(gimp, words=WORDS, button="Fill Selection", count=1, steps=0):
         gui.choose(TITLE, "Quality", "Custom")
         gui.set_value(TITLE, "Steps", steps)
     gimp.wait_for_status(TITLE, "steps")
-    wait(lambda: gui.sensitive(TITLE, button), 30, f"{button} to be pressed")
+    wait(lambda: gui.sensitive(TITLE, button), f"{button} to be pressed")
 
 
 def generate(gimp, button="Fill Selection"):
@@ -92,8 +92,8 @@ def at_work(gimp):
             ),
             None,
         ),
-        RESULT_SECONDS,
         "a job at work",
+        RESULT_SECONDS,
     )
 
 
@@ -105,9 +105,9 @@ def test_a_lasso_is_filled_with_one_click_and_one_undo_takes_it_back(studio):
     before = studio.snapshot()
     ready(studio)
     generate(studio)
-    shown = wait(lambda: studio.gui.is_shown(TITLE, "Preview"), RESULT_SECONDS, "a preview")
+    shown = wait(lambda: studio.gui.is_shown(TITLE, "Preview"), "a preview", RESULT_SECONDS)
     assert shown
-    layers = wait(lambda: (now := studio.layers())[0]["mask"] and now, RESULT_SECONDS, "a result")
+    layers = wait(lambda: (now := studio.layers())[0]["mask"] and now, "a result", RESULT_SECONDS)
     assert len(layers) == 2
     assert layers[0]["name"].startswith("一弯“黄色”的月亮")
     job = studio.jobs()[0]
@@ -118,7 +118,7 @@ def test_a_lasso_is_filled_with_one_click_and_one_undo_takes_it_back(studio):
     place = {"x": x, "y": y, "width": width, "height": height}
     zeros = {"x": 0, "y": 0}  # defaults are not written
     assert zeros | job["record"]["request"]["place"] == place
-    wait(lambda: studio.gui.is_shown(TITLE, "Result 1 of 1"), 30, "its small picture")
+    wait(lambda: studio.gui.is_shown(TITLE, "Result 1 of 1"), "its small picture")
     undo(studio)
     studio.wait_for_layers(1)
     assert studio.differences(before) == []
@@ -130,8 +130,8 @@ def test_stopping_changes_nothing_and_stop_and_keep_places_what_there_is(studio)
     generate(studio)
     job = at_work(studio)
     studio.gui.press(TITLE, "Stop")
-    studio.wait_for_news(TITLE, "Stopped", 30)
-    wait(lambda: studio.status_of(job) == "cancelled", 20, "the job's end")
+    studio.wait_for_news(TITLE, "Stopped")
+    wait(lambda: studio.status_of(job) == "cancelled", "the job's end")
     assert studio.differences(before) == []
     generate(studio)
     at_work(studio)
@@ -148,11 +148,11 @@ def test_two_images_have_jobs_at_once_and_each_gets_its_own(studio):
     at_work(studio)
     studio.open_scene(width=256, height=192, more=FEATHERED)
     command(studio, "aim", "image")
-    wait(lambda: "192" in studio.status_line(TITLE), 30, "the plan of the other image")
+    wait(lambda: "192" in studio.status_line(TITLE), "the plan of the other image")
     ready(studio, words="second", steps=3)
     generate(studio)
     count = "[len(i.get_layers()) for i in (first, image)]"
-    wait(lambda: studio.read(count) == [2, 2], RESULT_SECONDS, "a result in both images")
+    wait(lambda: studio.read(count) == [2, 2], "a result in both images", RESULT_SECONDS)
     names = studio.read("[i.get_layers()[0].get_name() for i in (first, image)]")
     assert names[0].startswith("first")
     assert names[1].startswith("second")
@@ -166,11 +166,10 @@ def test_a_waiting_job_can_be_taken_back(studio):
     generate(studio)
     waiting = wait(
         lambda: next((job for job in studio.jobs() if job["status"] == "queued"), None),
-        30,
         "a waiting job",
     )
     studio.gui.press_last(TITLE, "Stop")
-    wait(lambda: studio.status_of(waiting) == "cancelled", 20, "its end")
+    wait(lambda: studio.status_of(waiting) == "cancelled", "its end")
     layers = studio.wait_for_layers(2)
     assert layers[0]["name"].startswith("first")
 
@@ -181,17 +180,17 @@ def test_the_image_is_closed_while_its_job_runs(studio):
     at_work(studio)
     studio.gui.python("image.clean_all()\ndisplay.delete()")
     names = "[l.get_name() for i in Gimp.get_images() for l in i.get_layers()]"
-    (name,) = wait(lambda: studio.read(names), RESULT_SECONDS, "a new image")
+    (name,) = wait(lambda: studio.read(names), "a new image", RESULT_SECONDS)
     assert name.startswith("一弯")
     studio.wait_for_message("open as an image of its own")
 
 
 def test_without_a_selection_a_layer_is_refined_or_a_picture_is_new(studio):
     studio.gui.python("Gimp.Selection.none(image)")
-    wait(lambda: studio.gui.is_shown(TITLE, "Paint a New Picture"), 20, "the button's words")
+    wait(lambda: studio.gui.is_shown(TITLE, "Paint a New Picture"), "the button's words")
     studio.gui.set_value(TITLE, "Strength", 0.4)
     words = "Refine everything visible at 40 %"
-    wait(lambda: studio.gui.is_shown(TITLE, words), 20, "the button's words")
+    wait(lambda: studio.gui.is_shown(TITLE, words), "the button's words")
     ready(studio, button=words)
     generate(studio, words)
     studio.wait_for_layers(2)
@@ -203,7 +202,7 @@ def test_a_second_call_aims_the_open_panel_and_closing_gives_everything_back(gim
     ready(gimp, words="kept words")
     gimp.open_scene(width=200, height=100)
     gimp.gui.menu("Studio Panel...")
-    wait(lambda: "200 × 100" in gimp.status_line(TITLE), 30, "the plan of the other image")
+    wait(lambda: "200 × 100" in gimp.status_line(TITLE), "the plan of the other image")
     assert len([title for title in gimp.gui.titles() if title.startswith(TITLE)]) == 1
     gimp.gui.keys(TITLE, "ctrl+w")
     gimp.gui.gone(TITLE)
@@ -226,7 +225,7 @@ def test_images_that_come_and_go_leave_the_panel_as_it_was(studio):
         studio.gui.python(ANOTHER.format(width=40 + number))
         if number % 2:
             command(studio, "aim", "other")
-            wait(lambda: studio.gui.choice(TITLE, "Image") != "", 30, "an image in the chooser")
+            wait(lambda: studio.gui.choice(TITLE, "Image") != "", "an image in the chooser")
         studio.gui.dump(TITLE)
         studio.gui.python("other_display.delete()")
         studio.gui.dump(TITLE)
@@ -239,12 +238,12 @@ def test_names_are_completed_with_the_words_that_go_along(studio):
     gui = studio.gui
     ready(studio, words="a cat, ")
     gui.type_text(TITLE, "Prompt", "<lora:ink")
-    wait(lambda: gui.is_shown(TITLE, "inky-lines · LoRA"), 30, "the LoRA")
+    wait(lambda: gui.is_shown(TITLE, "inky-lines · LoRA"), "the LoRA")
     studio.keep_evidence("studio-suggestions")
     gui.keys(TITLE, "Tab")
     assert gui.text(TITLE, "Prompt", "text") == "a cat, <lora:inky-lines:1>"
     gui.type_text(TITLE, "Prompt", ", water")
-    wait(lambda: gui.is_shown(TITLE, "Watercolor · Style"), 30, "the style")
+    wait(lambda: gui.is_shown(TITLE, "Watercolor · Style"), "the style")
     gui.press(TITLE, "Watercolor · Style")
     assert gui.text(TITLE, "Prompt", "text") == "a cat, <lora:inky-lines:1>, "
     assert "Watercolor" in gui.choice(TITLE, "Style")
@@ -269,5 +268,5 @@ def test_closing_asks_where_a_job_would_be_lost(studio):
     studio.gui.window(QUESTION)
     studio.gui.press(QUESTION, "Stop and Close")
     studio.gui.gone(TITLE)
-    wait(lambda: studio.status_of(job) == "cancelled", 30, "the job's end")
+    wait(lambda: studio.status_of(job) == "cancelled", "the job's end")
     assert len(studio.layers()) == 2

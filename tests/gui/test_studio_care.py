@@ -20,7 +20,7 @@ def test_tokens_are_counted_beside_the_prompt(studio):  # noqa: F811
     """The starter model reads 46 tokens at a time."""
     gui = studio.gui
     ready(studio)
-    counted = lambda text: wait(lambda: gui.is_shown(TITLE, text), 30, text)  # noqa: E731
+    counted = lambda text: wait(lambda: gui.is_shown(TITLE, text), text)  # noqa: E731
     gui.set_text(TITLE, "Prompt", "a yellow moon")
     counted("3 of 46 tokens")
     gui.set_text(TITLE, "Prompt", "a (yellow:1.3) moon <lora:ink:0.5>")
@@ -31,7 +31,7 @@ def test_tokens_are_counted_beside_the_prompt(studio):  # noqa: F811
     gui.set_text(TITLE, "Prompt", WORDS)
     counted("52 tokens in 2 parts")  # Chinese, Arabic and emoji byte by byte
     gui.set_text(TITLE, "Prompt", "")
-    wait(lambda: "tokens" not in gui.all_text(TITLE), 30, "nothing to count")
+    wait(lambda: "tokens" not in gui.all_text(TITLE), "nothing to count")
     assert "yellow" not in (studio.data / "logs" / "server.log").read_text()
 
 
@@ -41,10 +41,10 @@ def test_a_try_fits_a_low_screen_and_nothing_moves(studio):  # noqa: F811
     gui.press(TITLE, "More options", "toggle button")
     gui.place(TITLE, 900, 0, USUAL, LOW)
     generate(studio)
-    wait(lambda: gui.is_shown(TITLE, "Stop"), 30, "the job")
+    wait(lambda: gui.is_shown(TITLE, "Stop"), "the job")
     before = place_of(studio, "Stop")[:3]  # GTK may still share out its height
     at_work(studio)
-    wait(lambda: gui.is_shown(TITLE, "Preview"), RESULT_SECONDS, "a preview")
+    wait(lambda: gui.is_shown(TITLE, "Preview"), "a preview", RESULT_SECONDS)
     assert place_of(studio, "Stop")[:3] == before, "the preview's place was kept free"
     studio.keep_evidence("studio-low-working")
     for name in ("Prompt", "Strength", "Fill Selection", "Progress", "Stop", "Stop and Keep"):
@@ -55,7 +55,7 @@ def test_a_try_fits_a_low_screen_and_nothing_moves(studio):  # noqa: F811
     gui.place(TITLE, 900, 0, USUAL, 1240)
     ready(studio, count=4, steps=2)
     generate(studio)
-    wait(lambda: gui.is_shown(TITLE, "Result 4 of 4"), RESULT_SECONDS, "four results")
+    wait(lambda: gui.is_shown(TITLE, "Result 4 of 4"), "four results", RESULT_SECONDS)
     ready(studio, words="seen while the strip is full", count=1, steps=200)
     gui.press(TITLE, "More options", "toggle button")
     gui.place(TITLE, 900, 0, USUAL, LOW)
@@ -65,7 +65,7 @@ def test_a_try_fits_a_low_screen_and_nothing_moves(studio):  # noqa: F811
     for name in ("Prompt", "Strength", "Stop", "Keep", "Result 4 of 4"):
         assert gui.is_shown(TITLE, name), name
     gui.place(TITLE, 900, 0, NARROW, LOW)
-    wait(lambda: gui.cut(TITLE) == [], 20, "everything within the narrow column")
+    wait(lambda: gui.cut(TITLE) == [], "everything within the narrow column")
     studio.keep_evidence("studio-low-narrow")
     gui.press(TITLE, "Stop")
-    studio.wait_for_news(TITLE, "Stopped", 30)
+    studio.wait_for_news(TITLE, "Stopped")

@@ -20,10 +20,10 @@ class Hand:
     def press(self, name):
         """And waits for the result that comes of it."""
         gui, before = self.gimp.gui, self.gimp.read(TOP)
-        wait(lambda: gui.sensitive(TITLE, name), 30, f"{name} to be pressed")
+        wait(lambda: gui.sensitive(TITLE, name), f"{name} to be pressed")
         gui.press(TITLE, name)
         self.clicks += 1
-        wait(lambda: self.gimp.read(TOP) != before, RESULT_SECONDS, "the result")
+        wait(lambda: self.gimp.read(TOP) != before, "the result", RESULT_SECONDS)
 
     def click(self, name):
         self.gimp.gui.click(TITLE, name)
@@ -52,12 +52,12 @@ def test_clicks_from_a_lasso(studio):  # noqa: F811
     ready(studio, words="a yellow moon", count=4)
     hand.press("Fill Selection")
     hand.taken()
-    wait(lambda: gui.is_shown(TITLE, "Result 4 of 4"), 60, "four small pictures")
+    wait(lambda: gui.is_shown(TITLE, "Result 4 of 4"), "four small pictures")
     hand.click("Result 3 of 4")
     name = "image.get_layers()[0].get_name()"
-    wait(lambda: studio.read(name).startswith("3/4"), 30, "the third result")
+    wait(lambda: studio.read(name).startswith("3/4"), "the third result")
     gui.keys(TITLE, "Return")
-    wait(lambda: not gui.sensitive(TITLE, "Keep"), 20, "nothing on trial")
+    wait(lambda: not gui.sensitive(TITLE, "Keep"), "nothing on trial")
     assert hand.taken() == 1, "one of four, and Return"
     ready(studio, words="a yellow moon", count=1)
     for strength in (0.4, 0.6, 0.8):

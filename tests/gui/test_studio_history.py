@@ -31,7 +31,7 @@ def closing(gimp):
     gimp.end_jobs()
     if gimp.read(OPEN):
         command(gimp, "close")
-    gimp.gui.gone(TITLE, 30)
+    gimp.gui.gone(TITLE)
 
 
 def rows(gimp):
@@ -65,11 +65,11 @@ def test_history_outlives_gimp_and_is_used_again(closing):
     gui.place(TITLE, 900, 0, 420, 1240)
     gui.set_text(TITLE, "Prompt", "other words")
     find(gimp, "月亮 🌙", here=True)
-    wait(lambda: LINE in rows(gimp), 30, "the job in the history")
+    wait(lambda: LINE in rows(gimp), "the job in the history")
     facts = re.compile(r"\b20\d\d-\d\d-\d\d \d\d:\d\d · 1\.00 · 2 × · Starter model")
-    wait(lambda: facts.search(rows(gimp)), 30, "the model's title, once the server has told it")
+    wait(lambda: facts.search(rows(gimp)), "the model's title, once the server has told it")
     gui.press(TITLE, "Star")
-    wait(lambda: gimp.jobs()[0]["starred"], 20, "the star")
+    wait(lambda: gimp.jobs()[0]["starred"], "the star")
     gui.click(TITLE, LINE)
     gui.widget_showing(TITLE, "Show")
     gimp.keep_evidence("studio-history")
@@ -77,13 +77,13 @@ def test_history_outlives_gimp_and_is_used_again(closing):
     gui.press(TITLE, "Show")
     assert gimp.wait_for_layers(3)[0]["box"] == box
     assert gimp.layers()[0]["mask"]
-    wait(lambda: gui.is_shown(TITLE, "Result 2 of 2"), 30, "both small pictures")
+    wait(lambda: gui.is_shown(TITLE, "Result 2 of 2"), "both small pictures")
     gui.press(TITLE, "Use Settings")
     assert gui.text(TITLE, "Prompt", "text") == WORDS
     seed = made["images"][0]["seed"]
-    wait(lambda: gui.is_shown(TITLE, f"The seed is kept: {seed}"), 20, "what is said of the seed")
+    wait(lambda: gui.is_shown(TITLE, f"The seed is kept: {seed}"), "what is said of the seed")
     gui.press(TITLE, "New Seed")
-    wait(lambda: not gui.is_shown(TITLE, "New Seed"), 20, "seeds that are drawn again")
+    wait(lambda: not gui.is_shown(TITLE, "New Seed"), "seeds that are drawn again")
     gui.press(TITLE, "Keep")
     gui.press(TITLE, "Again")
     gimp.wait_for_layers(4)
@@ -98,7 +98,7 @@ def test_history_outlives_gimp_and_is_used_again(closing):
     assert (varied["strength"], varied["mask"]) == (0.5, asked["mask"])
     assert varied["source"] != asked["source"]
     find(gimp, "nobody wrote this", here=True)
-    wait(lambda: gui.is_shown(TITLE, "Nothing is found."), 30, "an empty history")
+    wait(lambda: gui.is_shown(TITLE, "Nothing is found."), "an empty history")
 
 
 def test_record_is_shown_and_a_new_image_has_no_history(closing):
@@ -108,17 +108,17 @@ def test_record_is_shown_and_a_new_image_has_no_history(closing):
     generate(gimp)
     gimp.wait_for_layers(2)
     find(gimp, "for the record")
-    wait(lambda: "for the record" in rows(gimp), 30, "the job in the history")
+    wait(lambda: "for the record" in rows(gimp), "the job in the history")
     gui.click(TITLE, "for the record", role="list item")
     gui.press(TITLE, "Record…")
-    shown = wait(lambda: gui.text("Record", "Record", "text"), RESULT_SECONDS, "the record")
+    shown = wait(lambda: gui.text("Record", "Record", "text"), "the record", RESULT_SECONDS)
     assert '"prompt": "for the record"' in shown
     gui.keys("^Record$", "Escape")
     gui.gone("Record")
     gimp.open_scene(width=128, height=96)
     command(gimp, "aim", "image")
     find(gimp, "", here=True)
-    wait(lambda: gui.is_shown(TITLE, "Nothing is found."), 30, "an empty history")
+    wait(lambda: gui.is_shown(TITLE, "Nothing is found."), "an empty history")
     assert gui.nameless(TITLE) == []
 
 
@@ -130,10 +130,10 @@ def test_nothing_is_kept_of_what_is_private(closing):
     ready(gimp, words="nobody may know this", steps=3)
     generate(gimp)
     gimp.wait_for_layers(2)
-    wait(lambda: gui.is_shown(TITLE, "Result 1 of 1"), 30, "its small picture")
+    wait(lambda: gui.is_shown(TITLE, "Result 1 of 1"), "its small picture")
     asked = lambda job: job["record"]["request"].get("prompt", "")  # noqa: E731
-    wait(lambda: not [job for job in gimp.jobs() if "nobody" in asked(job)], 30, "nothing kept")
+    wait(lambda: not [job for job in gimp.jobs() if "nobody" in asked(job)], "nothing kept")
     command(gimp, "close")
-    gui.gone(TITLE, 30)
+    gui.gone(TITLE)
     kept = (gui.work / "gimp" / "plug-in-settings").glob("*")
     assert [file.name for file in kept if "nobody" in file.read_text("utf-8")] == []

@@ -35,11 +35,11 @@ def test_strokes_are_repainted_while_it_is_on(studio):  # noqa: F811
     gui = studio.gui
     ready(studio, words="a red flower", steps=3)
     gui.press(TITLE, "Live painting")
-    wait(lambda: done(studio), RESULT_SECONDS, "the first live picture")
-    wait(lambda: gui.sensitive(TITLE, "Keep This"), 30, "a picture in the panel")
+    wait(lambda: done(studio), "the first live picture", RESULT_SECONDS)
+    wait(lambda: gui.sensitive(TITLE, "Keep This"), "a picture in the panel")
     before = len(done(studio))
     studio.gui.python(STROKE.format(x=110))
-    wait(lambda: len(done(studio)) > before, RESULT_SECONDS, "a picture of the stroke")
+    wait(lambda: len(done(studio)) > before, "a picture of the stroke", RESULT_SECONDS)
     newest, oldest = (done(studio)[place]["record"]["request"] for place in (0, -1))
     assert newest["source"] != oldest["source"]
     assert newest["seed"] == oldest["seed"]
@@ -47,14 +47,14 @@ def test_strokes_are_repainted_while_it_is_on(studio):  # noqa: F811
     assert newest["loras"] == [{"id": "quick", "weight": 1.0}]
     assert (newest["steps"], newest["guidance"]) == (4, 1.0)
     assert len(studio.layers()) == 1, "nothing is on the canvas"
-    wait(lambda: gui.sensitive(TITLE, "Keep This"), 30, "the picture of the stroke")
+    wait(lambda: gui.sensitive(TITLE, "Keep This"), "the picture of the stroke")
     studio.keep_evidence("studio-live")
     gui.set_value(TITLE, "Live strength", 0.55)
     asked = lambda: done(studio)[0]["record"]["request"]["strength"]  # noqa: E731
-    wait(lambda: asked() == 0.55, RESULT_SECONDS, "a picture of that strength")
+    wait(lambda: asked() == 0.55, "a picture of that strength", RESULT_SECONDS)
     command(studio, "live")
-    wait(lambda: not gui.is_shown(TITLE, "Live picture"), 30, "live painting off")
-    wait(lambda: not [job for job in live_jobs(studio) if job["status"] == "running"], 60, "rest")
+    wait(lambda: not gui.is_shown(TITLE, "Live picture"), "live painting off")
+    wait(lambda: not [job for job in live_jobs(studio) if job["status"] == "running"], "rest")
     count = len(live_jobs(studio))
     studio.gui.python(STROKE.format(x=160))
     ready(studio, words="afterwards", steps=3)
@@ -67,8 +67,8 @@ def test_a_live_picture_becomes_a_layer_when_it_is_kept(studio):  # noqa: F811
     gui = studio.gui
     ready(studio, words="a red flower", steps=3)
     command(studio, "live")
-    wait(lambda: gui.is_shown(TITLE, "Keep This"), 30, "live painting on")
-    wait(lambda: gui.sensitive(TITLE, "Keep This"), RESULT_SECONDS, "a picture in the panel")
+    wait(lambda: gui.is_shown(TITLE, "Keep This"), "live painting on")
+    wait(lambda: gui.sensitive(TITLE, "Keep This"), "a picture in the panel", RESULT_SECONDS)
     gui.press(TITLE, "Keep This")
     assert studio.wait_for_layers(2)[0]["mask"]
     command(studio, "live")

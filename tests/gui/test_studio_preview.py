@@ -78,12 +78,12 @@ BOX = "Previews on the canvas"
 
 def shown(gimp):
     """The one preview layer, once it is there."""
-    wait(lambda: gimp.read(COUNT), RESULT_SECONDS, "a preview layer")
+    wait(lambda: gimp.read(COUNT), "a preview layer", RESULT_SECONDS)
     return gimp.read(SEEN)[0]
 
 
 def gone(gimp):
-    wait(lambda: not gimp.read(COUNT), 30, "the end of the preview layer")
+    wait(lambda: not gimp.read(COUNT), "the end of the preview layer")
 
 
 def begin(gimp):
@@ -96,7 +96,7 @@ def seen_and_stopped(gimp):
     begin(gimp)
     gimp.gui.press(TITLE, "Stop")
     gone(gimp)
-    wait(lambda: not gimp.gui.is_shown(TITLE, "Stop"), 30, "its end")
+    wait(lambda: not gimp.gui.is_shown(TITLE, "Stop"), "its end")
 
 
 def left_over(gimp, before, *but):
@@ -112,10 +112,10 @@ def two_at_once(gimp, between=""):
         gimp.gui.python(between)
         gimp.wait_for_status(TITLE, GROUP)
     generate(gimp)
-    wait(lambda: gimp.jobs()[0]["id"] != first["id"], 30, "the second job")
+    wait(lambda: gimp.jobs()[0]["id"] != first["id"], "the second job")
     sources = [job["record"]["request"]["source"]["blob"] for job in gimp.jobs()[:2]]
     gimp.gui.press(TITLE, "Stop All")
-    wait(lambda: not gimp.gui.is_shown(TITLE, "Stop"), 30, "the end of both")
+    wait(lambda: not gimp.gui.is_shown(TITLE, "Stop"), "the end of both")
     gone(gimp)
     assert sources[0] == sources[1]
     return place
@@ -130,7 +130,7 @@ def canvas(gimp):
     gimp.end_jobs()
     if gimp.read(OPEN):
         command(gimp, "close")
-    gimp.gui.gone(TITLE, 30)
+    gimp.gui.gone(TITLE)
 
 
 def test_previews_on_the_canvas_leave_nothing(canvas):
@@ -142,14 +142,14 @@ def test_previews_on_the_canvas_leave_nothing(canvas):
 
     generate(gimp)
     at_work(gimp)
-    wait(lambda: gui.is_shown(TITLE, "Preview"), RESULT_SECONDS, "a preview in the panel")
+    wait(lambda: gui.is_shown(TITLE, "Preview"), "a preview in the panel", RESULT_SECONDS)
     assert gimp.read(COUNT) == 0
     gui.press(TITLE, BOX)
     name, _box, parent, place, first, mask = shown(gimp)
     assert name.startswith("Preview: vista “前” & <b>x</b> _y 🌄")
     assert (parent, place) == (None, 0)
     assert mask is not None
-    wait(lambda: gimp.read(SEEN)[0][4] != first, RESULT_SECONDS, "a newer picture in it")
+    wait(lambda: gimp.read(SEEN)[0][4] != first, "a newer picture in it", RESULT_SECONDS)
     gimp.keep_evidence("studio-preview-layer")
     now = gimp.snapshot()
     kept = ("dirty", "selection", "selected_layers", "selected_channels")
@@ -161,7 +161,7 @@ def test_previews_on_the_canvas_leave_nothing(canvas):
     gui.press(TITLE, BOX)
     shown(gimp)
     gui.press(TITLE, "Stop")
-    gimp.wait_for_news(TITLE, "Stopped", 30)
+    gimp.wait_for_news(TITLE, "Stopped")
     gone(gimp)
     assert gimp.differences(before) == []
 
@@ -169,13 +169,13 @@ def test_previews_on_the_canvas_leave_nothing(canvas):
     gui.python(STROKE + "\nstroked = checksum(layer)")
     seen_and_stopped(gimp)
     undo(gimp)
-    wait(lambda: not gimp.read("checksum(layer) == stroked"), 20, "the stroke's undo")
+    wait(lambda: not gimp.read("checksum(layer) == stroked"), "the stroke's undo")
     assert left_over(gimp, before, "dirty") == []
     seen_and_stopped(gimp)
     gui.keys("[0-9]x[0-9].*GIMP", "ctrl+y")
-    wait(lambda: gimp.read("checksum(layer) == stroked"), 20, "the stroke's redo")
+    wait(lambda: gimp.read("checksum(layer) == stroked"), "the stroke's redo")
     undo(gimp)
-    wait(lambda: not gimp.read("checksum(layer) == stroked"), 20, "the stroke's undo")
+    wait(lambda: not gimp.read("checksum(layer) == stroked"), "the stroke's undo")
     assert left_over(gimp, before, "dirty") == []
     gui.python("image.clean_all()")
 
@@ -185,16 +185,16 @@ def test_previews_on_the_canvas_leave_nothing(canvas):
     gui.python("image.remove_layer(previews(image)[0])")  # by hand
     assert gimp.read("image.is_dirty()")
     gui.press(TITLE, "Stop")
-    gimp.wait_for_news(TITLE, "Stopped", 30)
+    gimp.wait_for_news(TITLE, "Stopped")
     assert gimp.read(COUNT) == 0
     undo(gimp)  # the deletion by hand
-    wait(lambda: gimp.read(COUNT), 20, "what was deleted by hand")
+    wait(lambda: gimp.read(COUNT), "what was deleted by hand")
     undo(gimp)  # the stroke
     generate(gimp)  # the next action takes away what is left
     at_work(gimp)
-    wait(lambda: gimp.read(COUNT) == 1, 30, "the one of the new job")
+    wait(lambda: gimp.read(COUNT) == 1, "the one of the new job")
     gui.press(TITLE, "Stop")
-    gimp.wait_for_news(TITLE, "Stopped", 30)
+    gimp.wait_for_news(TITLE, "Stopped")
     gone(gimp)
     assert left_over(gimp, before, "dirty", "selected_layers") == []  # undo selects as well
 
@@ -215,7 +215,7 @@ def test_previews_on_the_canvas_leave_nothing(canvas):
     begin(gimp)
     gui.press(TITLE, "Stop and Keep")
     name = "image.get_layers()[0].get_name()"
-    wait(lambda: gimp.read(name).startswith("vista"), RESULT_SECONDS, "the result")
+    wait(lambda: gimp.read(name).startswith("vista"), "the result", RESULT_SECONDS)
     assert gimp.read(COUNT) == 0
     undo(gimp)
     gimp.wait_for_layers(2)
@@ -228,14 +228,14 @@ def test_previews_on_the_canvas_leave_nothing(canvas):
     assert gimp.read(COUNT) == 2
     path = str(gui.work / "画 “x” & 🌄.xcf")
     gimp.open_dialog("Image to Image")
-    wait(lambda: gimp.read(COUNT) == 1, 30, "the action's work")
+    wait(lambda: gimp.read(COUNT) == 1, "the action's work")
     assert gimp.read("copy in image.get_layers()"), "a copy that a person made is theirs"
     gimp.close_windows()
     gui.python("image.remove_layer(copy)\n" + LEFT.replace("{path!r}", repr(path)))
     assert gimp.read(BOTH) == [1, 1]
     gui.menu("Doctor...")
     gui.window("Pentimento Doctor")
-    wait(lambda: gimp.read(BOTH) == [0, 0], 30, "Doctor's work")
+    wait(lambda: gimp.read(BOTH) == [0, 0], "Doctor's work")
     gui.python("saved.delete()")
     gimp.close_windows()
     gimp.end_jobs()
@@ -260,5 +260,5 @@ def kill_panel(gimp):
     """Without a word; it leaves the sign that it is open."""
     sign = "Gimp.get_parasite('pentimento-studio-panel')"
     os.kill(gimp.read(TOLD.format(found=sign)), signal.SIGKILL)
-    gimp.gui.gone(TITLE, 30)
+    gimp.gui.gone(TITLE)
     gimp.gui.python("Gimp.detach_parasite('pentimento-studio-panel')")

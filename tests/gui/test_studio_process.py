@@ -27,7 +27,7 @@ def in_the_panel(gimp, settings):
     layers = len(gimp.layers())
     generate(gimp, button)
     gimp.wait_for_layers(layers + 1)
-    wait(lambda: gui.sensitive(TITLE, "Keep"), RESULT_SECONDS, "the result on trial")
+    wait(lambda: gui.sensitive(TITLE, "Keep"), "the result on trial", RESULT_SECONDS)
     return gimp.read(TOP)
 
 
@@ -58,13 +58,13 @@ def worked(session):
         session.open_scene(width=256, height=192, more=FEATHERED)
         gui.python("second = image")
         command(session, "aim", "image")
-        wait(lambda: "192" in session.status_line(TITLE), 30, "the plan of the other image")
+        wait(lambda: "192" in session.status_line(TITLE), "the plan of the other image")
         together.append(in_the_panel(session, HILLS))
         gui.press(TITLE, "Live painting")
-        wait(lambda: gui.sensitive(TITLE, "Keep This"), RESULT_SECONDS, "a live picture")
+        wait(lambda: gui.sensitive(TITLE, "Keep This"), "a live picture", RESULT_SECONDS)
         session.keep_evidence("studio-process")
         command(session, "close")
-        gui.gone(TITLE, 30)
+        gui.gone(TITLE)
         (session.watch / "libgimp").unlink()
         calls = {kind: session.noted(kind)[begun:] for kind, begun in before.items()}
         gui.python(CHECKSUM)
@@ -77,7 +77,7 @@ def worked(session):
         session.end_jobs()
         if session.read(OPEN):
             command(session, "close")
-            gui.gone(TITLE, 30)
+            gui.gone(TITLE)
         session.tidy()
     return {"together": together, "apart": apart, **calls}
 

@@ -27,20 +27,20 @@ def test_jobs_are_reordered_and_all_stopped(studio):  # noqa: F811
     for words in ("one", "two", "three"):
         ready(studio, words=words)
         generate(studio)
-        wait(lambda words=words: words in waiting(studio), 30, f"{words} in the queue")
+        wait(lambda words=words: words in waiting(studio), f"{words} in the queue")
     assert waiting(studio) == ["one", "two", "three"]
     gui.press_last(TITLE, "Earlier")
-    wait(lambda: waiting(studio) == ["one", "three", "two"], 20, "three before two")
+    wait(lambda: waiting(studio) == ["one", "three", "two"], "three before two")
     gui.press_last(TITLE, "Next")
-    wait(lambda: waiting(studio) == ["two", "one", "three"], 20, "two first")
+    wait(lambda: waiting(studio) == ["two", "one", "three"], "two first")
     studio.keep_evidence("studio-queue")
     gui.press(TITLE, "Stop All")
     wait(
         lambda: all(job["status"] == "cancelled" for job in studio.jobs()[:4]),
-        RESULT_SECONDS,
         "the end of all",
+        RESULT_SECONDS,
     )
-    wait(lambda: not gui.is_shown(TITLE, "Stop"), 30, "an empty queue")
+    wait(lambda: not gui.is_shown(TITLE, "Stop"), "an empty queue")
     assert len(studio.layers()) == 1
 
 
@@ -49,10 +49,10 @@ def test_commands_come_from_the_menu(studio):  # noqa: F811
     ready(studio, count=2, steps=3)
     gui.menu("Generate")
     studio.wait_for_layers(2)
-    wait(lambda: gui.is_shown(TITLE, "Result 2 of 2"), 60, "two small pictures")
+    wait(lambda: gui.is_shown(TITLE, "Result 2 of 2"), "two small pictures")
     name = "image.get_layers()[0].get_name()"
     gui.menu("Next")
-    wait(lambda: studio.read(name).startswith("2/2"), 30, "the second result")
+    wait(lambda: studio.read(name).startswith("2/2"), "the second result")
     gui.menu("Discard")
     studio.wait_for_layers(1)
 
@@ -73,7 +73,7 @@ def test_commands_that_come_all_at_once_are_taken(studio):  # noqa: F811
     studio.wait_for_layers(2)
     for _round in range(3):
         studio.gui.python(MANY)
-        wait(lambda: not studio.read(LEFT), 60, "all commands")
+        wait(lambda: not studio.read(LEFT), "all commands")
     assert studio.read("image.get_layers()[0].get_visible()")
     assert studio.gui.window(TITLE)
     assert "g_irepository" not in studio.gui.log()

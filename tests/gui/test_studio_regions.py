@@ -54,10 +54,10 @@ def look(gimp, change):
 
 def kept(gimp, before, place):
     gimp.gui.press(TITLE, KEEP)
-    wait(lambda: gimp.read(PLACE) == place, 30, f"the result at {place}")
-    wait(lambda: not gimp.gui.is_shown(TITLE, KEEP), 30, "nothing on trial")
+    wait(lambda: gimp.read(PLACE) == place, f"the result at {place}")
+    wait(lambda: not gimp.gui.is_shown(TITLE, KEEP), "nothing on trial")
     undo(gimp)
-    wait(lambda: gimp.read(PLACE) == before["place"], 30, "its place from before")
+    wait(lambda: gimp.read(PLACE) == before["place"], "its place from before")
     seen = ("dirty", "selected_layers")
     left = gimp.differences(before["image"])
     assert [what for what in left if not any(one in what for one in seen)] == []
@@ -68,8 +68,8 @@ def made(gimp):
     gimp.gui.python(f"image.remove_layer({RESULT})" if gimp.read(HAS) else "")
     gimp.gui.python("image.set_selected_layers([layer])")
     generate(gimp)
-    wait(lambda: gimp.read(HAS), 120, "a result")
-    wait(lambda: gimp.gui.sensitive(TITLE, "Keep"), 60, "the result on trial")
+    wait(lambda: gimp.read(HAS), "a result", 120)
+    wait(lambda: gimp.gui.sensitive(TITLE, "Keep"), "the result on trial")
     return {"image": gimp.snapshot(), "place": gimp.read(PLACE)}
 
 
@@ -79,19 +79,19 @@ def test_a_result_is_kept_at_the_layer_of_its_region(studio):  # noqa: F811
     ready(studio, WORDS, steps=2)
     before = made(studio)
     assert before["place"] == [False, 0], "on top of all"
-    wait(lambda: gui.is_shown(TITLE, KEEP), 30, "the way to keep it there")
+    wait(lambda: gui.is_shown(TITLE, KEEP), "the way to keep it there")
     assert f"Directly above “{REGION}”, in the group “{GROUP}”." in words(studio)
     studio.keep_evidence("studio-region")
     kept(studio, before, [True, 0])
 
     look(studio, "group.set_name('region: 山')")
     before = made(studio)
-    wait(lambda: gui.is_shown(TITLE, KEEP), 30, "the way to keep it there")
+    wait(lambda: gui.is_shown(TITLE, KEEP), "the way to keep it there")
     assert "Directly above the group “region: 山”: inside, it would change" in words(studio)
     kept(studio, before, [False, 1])
 
     before = made(studio)
     names = "group.set_name('no more')\nhere.set_name('nor this')"
     look(studio, names + "\nimage.reorder_item(there, None, 3)")
-    wait(lambda: not gui.is_shown(TITLE, KEEP), 30, "no region for the larger part")
+    wait(lambda: not gui.is_shown(TITLE, KEEP), "no region for the larger part")
     command(studio, "keep", "image")

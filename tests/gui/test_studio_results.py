@@ -19,7 +19,7 @@ def four(studio):  # noqa: F811
     ready(studio, count=4, steps=3)
     generate(studio)
     studio.wait_for_layers(2)
-    wait(lambda: studio.gui.is_shown(TITLE, "Result 4 of 4"), 60, "four small pictures")
+    wait(lambda: studio.gui.is_shown(TITLE, "Result 4 of 4"), "four small pictures")
     return studio
 
 
@@ -30,7 +30,7 @@ def top(gimp):
 def switched(gimp, to, press=None):
     """After a command: the name comes last, so the pixels are there when it is."""
     command(gimp, press or "next", "image")
-    return wait(lambda: (now := top(gimp))[0].startswith(to) and now, 30, f"result {to}")
+    return wait(lambda: (now := top(gimp))[0].startswith(to) and now, f"result {to}")
 
 
 def test_four_results_are_switched_in_one_layer_and_one_undo_takes_all_back(four):
@@ -47,9 +47,9 @@ def test_four_results_are_switched_in_one_layer_and_one_undo_takes_all_back(four
 
 def test_a_click_chooses_and_return_keeps(four):
     four.gui.click(TITLE, "Result 3 of 4")
-    third = wait(lambda: (now := top(four))[0].startswith("3/4") and now, 30, "the third result")
+    third = wait(lambda: (now := top(four))[0].startswith("3/4") and now, "the third result")
     four.gui.keys(TITLE, "Return")
-    wait(lambda: not four.gui.sensitive(TITLE, "Keep"), 20, "nothing on trial")
+    wait(lambda: not four.gui.sensitive(TITLE, "Keep"), "nothing on trial")
     command(four, "next", "image")  # a further one is a layer of its own now
     four.wait_for_layers(3)
     assert four.read("[image.get_layers()[1].get_name(), checksum(image.get_layers()[1])]") == third
@@ -59,7 +59,7 @@ def test_discarding_and_undoing_that(four):
     first = top(four)
     four.gui.press(TITLE, "Discard")
     four.wait_for_layers(1)
-    wait(lambda: four.gui.is_shown(TITLE, "Result 1 of 4, discarded"), 20, "the mark")
+    wait(lambda: four.gui.is_shown(TITLE, "Result 1 of 4, discarded"), "the mark")
     four.keep_evidence("studio-discarded")
     undo(four)
     four.wait_for_layers(2)
@@ -69,9 +69,9 @@ def test_discarding_and_undoing_that(four):
 def test_comparing_hides_the_result_and_is_nothing_to_undo(four):
     visible = "image.get_layers()[0].get_visible()"
     command(four, "compare", "image")
-    wait(lambda: not four.read(visible), 20, "the original")
+    wait(lambda: not four.read(visible), "the original")
     command(four, "compare", "image")
-    wait(lambda: four.read(visible), 20, "the result")
+    wait(lambda: four.read(visible), "the result")
     undo(four)
     four.wait_for_layers(1)
     left = four.differences(four.before)  # GIMP's mark for changes counts the looks as well
@@ -82,21 +82,21 @@ def test_all_tries_at_a_place_are_one_step_to_undo(four):
     first, before = top(four), four.jobs()[0]["id"]
     ready(four, words="other “words” 🌙", count=2, steps=4)
     generate(four)
-    now = wait(lambda: (job := four.read(JOB)) != before and job, 120, "the next try")
+    now = wait(lambda: (job := four.read(JOB)) != before and job, "the next try", 120)
     assert now == four.jobs()[0]["id"]
     assert len(four.layers()) == 2
     assert top(four) != first
     sources = {job["record"]["request"]["source"]["blob"] for job in four.jobs()[:2]}
     assert len(sources) == 1, "both start from the same picture"
-    wait(lambda: four.gui.is_shown(TITLE, "Result 2 of 2"), 60, "both small pictures")
+    wait(lambda: four.gui.is_shown(TITLE, "Result 2 of 2"), "both small pictures")
     switched(four, "2/2")
     four.gui.press(TITLE, "Keep")
-    wait(lambda: four.gui.is_shown(TITLE, "Result 2 of 2, kept"), 20, "the mark")
+    wait(lambda: four.gui.is_shown(TITLE, "Result 2 of 2, kept"), "the mark")
     undo(four)
     four.wait_for_layers(1)
     left = four.differences(four.before)
     assert [what for what in left if "dirty" not in what] == []
-    wait(lambda: four.gui.is_shown(TITLE, "Result 2 of 2"), 20, "no mark any more")
+    wait(lambda: four.gui.is_shown(TITLE, "Result 2 of 2"), "no mark any more")
     four.gui.keys("[0-9]x[0-9].*GIMP", "ctrl+y")
     four.wait_for_layers(2)
     assert top(four)[0].startswith("2/2"), "the one that was kept"
@@ -113,7 +113,7 @@ def test_a_try_of_another_size_takes_over_the_layer(studio):  # noqa: F811
     studio.gui.set_value(TITLE, "Strength", 0.3)
     ready(studio, button=weak, steps=8)
     generate(studio, weak)
-    wait(lambda: studio.read(JOB) != job, 120, "the next try")
+    wait(lambda: studio.read(JOB) != job, "the next try", 120)
     second = studio.layers()[0]["box"]
     assert second != first
     mask = "(lambda m: [*list(m.get_offsets())[1:], m.get_width(), m.get_height()])"
@@ -151,7 +151,7 @@ def test_a_later_try_is_kept_in_place_of_the_kept_one(four):
     """Where that lies by then, in its group, blended as it is."""
     gui, names = four.gui, "[l.get_name() for l in image.get_layers()]"
     gui.press(TITLE, "Keep")
-    wait(lambda: gui.is_shown(TITLE, "Result 1 of 4, kept"), 20, "the mark")
+    wait(lambda: gui.is_shown(TITLE, "Result 1 of 4, kept"), "the mark")
     assert not gui.is_shown(TITLE, "Keep in Place")
     four.gui.python(
         "kept = image.get_layers()[0]\n"
@@ -166,21 +166,21 @@ def test_a_later_try_is_kept_in_place_of_the_kept_one(four):
     box = four.read("[x, y]")
     ready(four, words="in “its” place 月", count=1, steps=3)
     generate(four)
-    wait(lambda: any("its" in name for name in four.read(names)), 120, "the later try")
-    wait(lambda: gui.is_shown(TITLE, "Keep in Place"), 30, "the way to keep it in place")
+    wait(lambda: any("its" in name for name in four.read(names)), "the later try", 120)
+    wait(lambda: gui.is_shown(TITLE, "Keep in Place"), "the way to keep it in place")
     before = four.snapshot()
     gui.press(TITLE, "Keep in Place")
     inside = (
         "[[l.get_name(), l.get_opacity(), *list(l.get_offsets())[1:]]"
         " for l in group.get_children()]"
     )
-    wait(lambda: "its" in four.read(inside)[0][0], 30, "the try in the group")
+    wait(lambda: "its" in four.read(inside)[0][0], "the try in the group")
     [found] = four.read(inside)
     assert found[1:] == [60, box[0] + 7, box[1] - 3]
     assert len(four.layers()) == 2
     four.keep_evidence("studio-in-place")
     undo(four)
-    wait(lambda: len(four.layers()) == 3, 20, "both again")
+    wait(lambda: len(four.layers()) == 3, "both again")
     seen = ("dirty", "selected_layers")  # GIMP selects a layer that undo brings back
     left = [what for what in four.differences(before) if not any(one in what for one in seen)]
     assert left == []
@@ -189,7 +189,7 @@ def test_a_later_try_is_kept_in_place_of_the_kept_one(four):
 def test_elsewhere_the_next_result_leaves_this_one(four):
     first = top(four)
     four.gui.python("image.select_ellipse(Gimp.ChannelOps.REPLACE, 10, 10, 60, 60)")
-    wait(lambda: four.gui.sensitive(TITLE, "Fill Selection"), 30, "the button")
+    wait(lambda: four.gui.sensitive(TITLE, "Fill Selection"), "the button")
     ready(four, count=1)
     generate(four)
     four.wait_for_layers(3)

@@ -37,12 +37,12 @@ def test_three_strengths_of_one_layer_take_six_clicks_at_most(gimp):
     mouse.click("Generate")
     finished(gimp, 2, 0.21)
     mouse.click("Strength", "slider")
-    wait(lambda: gui.value(TITLE, "Strength") > 0.4, 5, "the slider")
+    wait(lambda: gui.value(TITLE, "Strength") > 0.4, "the slider")
     mouse.click("Generate")
     strength = finished(gimp, 3)
     assert 0.4 < strength < 0.6
     gui.keys(TITLE, "alt+3")
-    wait(lambda: gui.value(TITLE, "Strength") == pytest.approx(0.81), 5, "the key")
+    wait(lambda: gui.value(TITLE, "Strength") == pytest.approx(0.81), "the key")
     gui.keys(TITLE, "ctrl+Return")
     finished(gimp, 4, 0.81)
     assert gimp.read(SOURCES) == [background] * 3
@@ -55,7 +55,7 @@ def finished(gimp, layers, strength=None):
     """Waits for a result on top; the strength that it was made with."""
     gimp.wait_for_layers(layers)
     made = told(gimp)["request"]["strength"]
-    gimp.wait_for_news(TITLE, "Done", 20)
+    gimp.wait_for_news(TITLE, "Done")
     gimp.wait_for_status(TITLE, "steps")
     if strength is not None:
         assert made == pytest.approx(strength)
@@ -73,14 +73,14 @@ def klein(gimp, tmp_path):
 
 
 def shows(gimp, strength, what, title=TITLE):
-    wait(lambda: gimp.gui.value(title, "Strength") == pytest.approx(strength), 10, what)
+    wait(lambda: gimp.gui.value(title, "Strength") == pytest.approx(strength), what)
 
 
 def test_words_keep_and_their_numbers_move_with_the_model_but_typed_numbers_stay(gimp, klein):
     gimp.open_scene()
     gui = gimp.gui
     gimp.open_dialog(TITLE)
-    wait(lambda: "klein" in gui.choices(TITLE, "Model"), 30, "the models")
+    wait(lambda: "klein" in gui.choices(TITLE, "Model"), "the models")
     for key, strength in {"alt+1": 0.21, "alt+2": 0.5, "alt+4": 1.0, "alt+3": 0.81}.items():
         gui.keys(TITLE, key)
         shows(gimp, strength, key)
@@ -110,7 +110,7 @@ def test_the_panel_and_change_result_have_the_words_of_the_model_too(gimp, klein
     run(gimp, "img2img", "[layer]", steps=1, strength=0.4)
     gui.python("image.set_selected_layers(image.get_layers()[:1])\nGimp.displays_flush()")
     gimp.open_dialog(change)
-    wait(lambda: "klein" in gui.choices(change, "Model"), 30, "the models")
+    wait(lambda: "klein" in gui.choices(change, "Model"), "the models")
     assert gui.value(change, "Strength") == pytest.approx(0.4)
     gui.keys(change, "alt+2")
     shows(gimp, 0.5, "alt+2", change)
@@ -121,11 +121,11 @@ def test_the_panel_and_change_result_have_the_words_of_the_model_too(gimp, klein
     gui.menu(panel + "...")
     gui.window(panel)
     gui.place(panel, 900, 0, 420, 1240)
-    wait(lambda: "klein" in gui.choices(panel, "Model"), 30, "the models")
+    wait(lambda: "klein" in gui.choices(panel, "Model"), "the models")
     gui.click(panel, "Strength", role="slider")
     shows(gimp, 0.5, "the slider stops at the word in its middle", panel)
     gui.choose(panel, "Model", "klein")
 
     shows(gimp, klein["alt+2"], "klein's", panel)
     gui.keys(panel, "alt+F4")
-    gui.gone(panel, 30)
+    gui.gone(panel)

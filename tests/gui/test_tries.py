@@ -54,7 +54,7 @@ def test_a_click_on_stop_that_comes_too_late_hits_nothing(gimp):
     gui = gimp.gui
     begin(gimp, 30)
     gui.press(TITLE, "Generate")
-    wait(lambda: gui.is_shown(TITLE, "Stop"), 30, "Stop")
+    wait(lambda: gui.is_shown(TITLE, "Stop"), "Stop")
     assert not gui.sensitive(TITLE, "Cancel")
     (place,) = [box for name, *box in gui.places(TITLE) if name == "Stop"]
     x, y = place[0] + place[2] // 2, place[1] + place[3] // 2
@@ -69,7 +69,7 @@ def test_a_click_on_stop_that_comes_too_late_hits_nothing(gimp):
     begun = len(gimp.jobs())
     gui.click(TITLE, "Prompt", role="text")
     gui.keys(TITLE, "z")  # events come in order: after it the click has been felt
-    wait(lambda: "z" in gui.text(TITLE, "Prompt", "text"), 10, "the key")
+    wait(lambda: "z" in gui.text(TITLE, "Prompt", "text"), "the key")
     assert len(gimp.jobs()) == begun
     assert gui.sensitive(TITLE, "Close")
 
@@ -101,11 +101,11 @@ def test_the_map_that_was_made_is_the_control_layer_once_its_kind_is_chosen(gimp
     gui = gimp.gui
     gimp.open_dialog("Make Control Layer")
     gui.choose("Make Control Layer", "Type", "Edges")
-    wait(lambda: gui.sensitive("Make Control Layer", "Create"), 30, "Create")
+    wait(lambda: gui.sensitive("Make Control Layer", "Create"), "Create")
     gui.press("Make Control Layer", "Create")
-    gui.gone("Make Control Layer", 60)
+    gui.gone("Make Control Layer")
     gimp.open_dialog(TITLE)
     gui.press(TITLE, "Control and LoRAs")
     gui.choose(TITLE, "Control 1", "Edges")
-    wait(lambda: gui.choice(TITLE, "Control layer") == f"Edges of {LAYER}", 10, "the map")
+    wait(lambda: gui.choice(TITLE, "Control layer") == f"Edges of {LAYER}", "the map")
     assert gui.checked(TITLE, "Layer already is a control map")

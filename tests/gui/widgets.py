@@ -1,7 +1,6 @@
 """Finds and drives the widgets of GIMP and of its plug-ins through AT-SPI, as a screen reader does.
 Runs inside the GIMP root. A plug-in is an application of its own on the accessibility bus."""
 
-import time
 from contextlib import suppress
 
 import gi
@@ -89,18 +88,6 @@ def described(root, description):
 def last(root, role, name):
     """The last showing one of several that are called alike."""
     return [node for node in walk(root) if matches(node, role, name, True)][-1]
-
-
-def until(condition, seconds, what):
-    """Waits for a true answer of `condition`; the answer."""
-    end = time.monotonic() + seconds
-    while True:
-        result = condition()
-        if result:
-            return result
-        if time.monotonic() > end:
-            raise LookupError(f"{what} did not come within {seconds} s")
-        time.sleep(0.05)
 
 
 def press(node):

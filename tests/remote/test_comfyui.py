@@ -150,7 +150,7 @@ def test_only_the_own_order_is_stopped(setup: Setup, comfyui: ComfyUI, running: 
     seen = "ComfyUI is painting" if running else "Waiting for its turn"
     until(lambda: setup.front.job(job)["progress"]["message"] == seen)
     setup.front.call("DELETE", f"/v1/jobs/{job}")
-    assert comfyui.taken_back.wait(10)
+    assert comfyui.taken_back.wait(60)
     assert setup.front.finished(job, 10)["status"] == "cancelled"
     until(lambda: comfyui.interrupted == (["0"] if running else []))
     assert comfyui.withdrawn == ["0"]
@@ -171,7 +171,7 @@ def test_steps_are_told_as_they_are_done(setup: Setup, comfyui: ComfyUI) -> None
         until(lambda: setup.front.job(job)["progress"]["fraction"] == 0.75)
         for _ in range(2):
             comfyui.looked.clear()
-            assert comfyui.looked.wait(10)
+            assert comfyui.looked.wait(60)
         comfyui.waiting = False
         events = [one for one in stream.rest() if one.name == "loading"]
     shares = [one.data["progress"] for one in events]

@@ -66,7 +66,7 @@ class Conversation:
             method,
             self._stand_in.origin + (path or address),
             headers=self._headers,
-            timeout=10,
+            timeout=60,
             **body,
         )
         assert answer.status_code == status, answer.text
@@ -151,7 +151,7 @@ def test_what_is_told_over_the_websocket(stand_in: ComfyUI, say: Conversation) -
     with say.listen() as socket:
         say.order(prompt=FILL)
         stand_in.tell_steps(1, 3)
-        heard = [json.loads(socket.recv(timeout=10)) for _ in range(3)]
+        heard = [json.loads(socket.recv(timeout=60)) for _ in range(3)]
     assert [one["type"] for one in heard] == ["status", "progress_state", "progress"]
     for one in heard:
         assert list(differences(one["data"], MESSAGES[one["type"]], one["type"])) == []

@@ -210,9 +210,9 @@ def test_a_cancelled_job_is_taken_back(setup: Setup, name: str) -> None:
     assert isinstance(stand_in, Queue)
     stand_in.waiting = True
     job = setup.front.start(service.request("txt2img"))
-    assert stand_in.looked.wait(10)
+    assert stand_in.looked.wait(60)
     setup.front.call("DELETE", f"/v1/jobs/{job}")
-    assert stand_in.taken_back.wait(10)
+    assert stand_in.taken_back.wait(60)
     assert setup.front.finished(job, 10)["status"] == "cancelled"
     assert stand_in.accepted == 1
 

@@ -24,7 +24,7 @@ ENVIRONMENT = {**os.environ, "PYTHONPATH": str(REPO / "server"), "OMP_WAIT_POLIC
 FINAL = ("succeeded", "failed", "cancelled")
 
 
-def until(look: Callable[[], T], seconds: float = 15) -> T:
+def until(look: Callable[[], T], seconds: float = 60) -> T:
     """The first true answer of `look`; fails after `seconds`."""
     deadline = time.monotonic() + seconds
     while True:
@@ -143,7 +143,7 @@ class Front:
         self, method: str, path: str, body: Any = None, headers: dict[str, str] | None = None
     ) -> Answer:
         """One call with just these headers."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
         try:
             with suppress(BrokenPipeError, ConnectionResetError):  # it may answer early
                 connection.request(method, path, body, headers or {})
@@ -172,7 +172,7 @@ class Front:
         assert answer.status == 200, answer.body
         return answer.json
 
-    def finished(self, job_id: str, seconds: float = 15) -> dict[str, Any]:
+    def finished(self, job_id: str, seconds: float = 60) -> dict[str, Any]:
         """The snapshot of a job that has come to an end."""
         return until(lambda: (job := self.job(job_id))["status"] in FINAL and job, seconds)
 
@@ -186,7 +186,7 @@ class Front:
 
     @contextmanager
     def events(self, job_id: str, last_id: int | None = None) -> Iterator[Stream]:
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
         headers = {"Authorization": f"Bearer {self.token}"}
         if last_id is not None:
             headers["Last-Event-ID"] = str(last_id)
@@ -204,13 +204,13 @@ class Front:
         self._collect()
 
     def stop(self, number: int = signal.SIGTERM) -> tuple[int, str]:
-        """Exit code and stderr after a polite end."""
+        """Exit code and stderr after a polite end, which takes no minute however busy all is."""
         if self.process.poll() is None:
             self.process.send_signal(number)
         return self._collect()
 
     def _collect(self) -> tuple[int, str]:
-        _, errors = self.process.communicate(timeout=20)
+        _, errors = self.process.communicate(timeout=60)
         return self.process.returncode, errors
 
     def log(self) -> str:

@@ -29,13 +29,13 @@ def serve(*arguments, **options):
     """The real command, which is expected to refuse."""
     command = [sys.executable, "-m", "pentimento", "serve", "--port", "0", *map(str, arguments)]
     return subprocess.run(
-        command, env=ENVIRONMENT, capture_output=True, text=True, timeout=20, **options
+        command, env=ENVIRONMENT, capture_output=True, text=True, timeout=60, **options
     )
 
 
 def repair(data):
     command = [sys.executable, "-m", "pentimento", "repair", "--data-dir", str(data)]
-    return subprocess.run(command, env=ENVIRONMENT, capture_output=True, text=True, timeout=20)
+    return subprocess.run(command, env=ENVIRONMENT, capture_output=True, text=True, timeout=60)
 
 
 def pictures(front: Front, job_id: str) -> list[bytes]:

@@ -1,8 +1,9 @@
-"""Where the time of a test run goes: per file, on the clock and of the processor.
+"""Where the time of a test run goes: per file, on the clock and of the processor; and what failed.
 
 `pytest -p tests.support.times --times out.json ...` writes what a run took; `python -m
-tests.support.times out.json ...` prints tables of such files, as CI does at its end. The
-processor's time includes that of all processes that a test has started, ended or not.
+tests.support.times out.json ...` prints tables of such files, as CI does at its end, and below them
+why each test failed, since the end is what is seen of a long output. The processor's time includes
+that of all processes that a test has started, ended or not.
 """
 
 from __future__ import annotations
@@ -17,6 +18,8 @@ from typing import Any
 
 import psutil
 import pytest
+
+REASON = 600  # characters of it
 
 
 def processor() -> float:
@@ -43,6 +46,7 @@ class Clock:
         self.begun = time.monotonic()
         self.collected = 0.0
         self.used = 0.0
+        self.failed: list[list[str]] = []  # id, reason
         self.files: dict[str, dict[str, Any]] = defaultdict(
             lambda: {"tests": 0, "clock": 0.0, "processor": 0.0, "slowest": ["", 0.0]}
         )
@@ -67,9 +71,16 @@ class Clock:
             self.used = now
         return result
 
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        if report.failed:
+            crash = getattr(report.longrepr, "reprcrash", None)
+            reason = f"line {crash.lineno}: {crash.message}" if crash else report.longreprtext
+            self.failed.append([f"{report.nodeid} ({report.when})", reason[:REASON]])
+
     def pytest_sessionfinish(self) -> None:
         total = {"clock": time.monotonic() - self.begun, "processor": processor()}
         whole = {"collection": self.collected, "total": total, "files": self.files}
+        whole["failed"] = self.failed
         self.out.parent.mkdir(parents=True, exist_ok=True)
         self.out.write_text(json.dumps(whole, indent=1))
 
@@ -106,16 +117,20 @@ def table(files: dict[str, dict[str, Any]], slowest: int) -> str:
 
 
 def main() -> None:
-    """Prints the table of all given files together."""
+    """Prints the table of all given files together, and their failed tests."""
     files: dict[str, dict[str, Any]] = {}
+    failed: list[list[str]] = []
     for path in sys.argv[1:]:
         run = json.loads(Path(path).read_text())
         files |= run["files"]
+        failed += run["failed"]
         clock, used = run["total"]["clock"], run["total"]["processor"]
         print(
             f"{path}: {clock:.0f} s, processor {used:.0f} s, collection {run['collection']:.0f} s"
         )
     print(table(files, slowest=25))
+    for name, reason in failed:
+        print(f"\nFAILED {name}\n{reason}")
 
 
 if __name__ == "__main__":

@@ -4,8 +4,9 @@ what the main thread does that could hold up a window; nothing of it is in the p
 PENTIMENTO_WATCH names a folder. `http.jsonl` gets a line for every HTTP call: its method, its path,
 whether the main thread made it, and from where. Where the folder has a file `libgimp`,
 `libgimp.jsonl` gets one for every call of libgimp: its name and its processor time in seconds, of
-this process and of GIMP's main thread, which does what was asked for. Where the process crashes,
-GIMP's log gets the Python stacks of all its threads.
+this process and of GIMP's main thread, which does what was asked for. `changes.jsonl` gets a line
+where a change of an image begins and where it ends: an undo group, or what is outside of the undo
+history. Where the process crashes, GIMP's log gets the Python stacks of all its threads.
 """
 
 import os
@@ -38,6 +39,33 @@ def watch_crashes():
         return original(self)
 
     threading.Thread.start = start
+
+
+def watch_changes():
+    import gi
+
+    gi.require_version("Gimp", "3.0")
+    from gi.repository import Gimp
+
+    begin, end = ("undo_group_start", "undo_freeze"), ("undo_group_end", "undo_thaw")
+    for name in begin + end:
+        call = vars(Gimp.Image)[name]
+        setattr(Gimp.Image, name, noted_change(call, 1 if name in begin else -1))
+
+
+def noted_change(function, step):
+    """Notes a beginning before it and an end after it."""
+
+    def call(*args):
+        if step > 0:
+            note("changes", {"pid": os.getpid(), "step": step})
+        try:
+            return function(*args)
+        finally:
+            if step < 0:
+                note("changes", {"pid": os.getpid(), "step": step})
+
+    return call
 
 
 def watch_libgimp():
@@ -101,5 +129,6 @@ def note(name, line):
 if FOLDER and any(one.endswith("/pentimento.py") for one in sys.orig_argv):
     watch_http()
     watch_crashes()
+    watch_changes()
     if os.path.exists(os.path.join(FOLDER, "libgimp")):
         watch_libgimp()

@@ -78,6 +78,7 @@ class StandIn:
     hiccup: str = ""
     key: str = "right-key"
     accepted: int = 0
+    sent: int = 0  # bytes of a huge answer
     calls: list[Call] = field(default_factory=list)
     asked: list[Asked] = field(default_factory=list)
     released: threading.Event = field(default_factory=threading.Event)
@@ -255,6 +256,7 @@ def _huge(stand_in: StandIn, handler: BaseHTTPRequestHandler, call: Call) -> Non
     try:
         for _ in range(HUGE // 2**20):
             handler.wfile.write(bytes(2**20))
+            stand_in.sent += 2**20
     except OSError:
         handler.close_connection = True
 

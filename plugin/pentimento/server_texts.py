@@ -194,6 +194,8 @@ MODELS = (
     N_("Varied styles, photographic and drawn, in 8 steps."),
     N_("What LoRAs for Krea 2 are trained on; more variety than Turbo, and slower."),
     N_("Photographic pictures with Chinese writing, from a model of moderate size."),
+    N_("Posters and logos with writing, English and Chinese."),
+    N_("A small model for long prompts, in many languages."),
     N_("Changes a picture by instruction."),
     N_("Draws the maps for depth and normals from a picture."),
     N_("Finds the people whose pose is drawn; needs ViTPose as well."),

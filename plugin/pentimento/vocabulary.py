@@ -71,4 +71,6 @@ ARCHITECTURES = (
     "ernie-image",
     "krea2",
     "longcat-image",
+    "ovis-image",
+    "lumina2",
 )

@@ -64,6 +64,8 @@ ROWS = {
     "ernie-image": Row("ernie-image", two_of("ernie-image")),
     "krea2": Row("krea2", two_of("krea2")),
     "longcat-image": Row("longcat-image", two_of("longcat-image")),
+    "ovis-image": Row("ovis-image", two_of("ovis-image")),
+    "lumina2": Row("lumina2", two_of("lumina2")),
 }
 every = pytest.mark.parametrize("model", ROWS)
 

@@ -20,6 +20,7 @@ from unittest import mock
 import numpy as np
 import torch
 from diffusers import ErnieImagePipeline, QwenImagePipeline
+from diffusers.models.transformers.transformer_lumina2 import Lumina2RotaryPosEmbed
 from safetensors import safe_open
 from safetensors.torch import load_file
 from tests.rehearsal import true_size
@@ -47,6 +48,7 @@ PRODUCTS = {
 NORMS = {ATEN.native_layer_norm.default, ATEN.native_group_norm.default}
 ALIKE = PRODUCTS | NORMS
 TENSOR = torch.tensor
+LUMINA2_PLACES = Lumina2RotaryPosEmbed.forward
 NUMBERS = (ATEN._local_scalar_dense.default, ATEN.item.default, ATEN.is_nonzero.default)
 
 
@@ -227,6 +229,7 @@ class Stage:
                 (torch, "tensor", _tensor),
                 (QwenImagePipeline, "_extract_masked_hidden", _all_words),
                 (ErnieImagePipeline, "_pad_text", staticmethod(_padded)),
+                (Lumina2RotaryPosEmbed, "forward", _places),
                 (torch.inference_mode, "__enter__", lambda _: None),
                 (torch.inference_mode, "__exit__", lambda *_: None),
                 (nn.functional, "scaled_dot_product_attention", _attention),
@@ -267,6 +270,24 @@ def _padded(
         for words in text_hiddens
     ]
     return torch.stack(rows), torch.tensor(lengths, device=device)
+
+
+@dataclass
+class _Whole:
+    """A mask of which nothing but its sum is asked, of prompts as long as their padding."""
+
+    shape: torch.Size
+
+    def sum(self, dim: int) -> _Whole:
+        return self
+
+    def tolist(self) -> list[int]:
+        return [self.shape[1]] * self.shape[0]
+
+
+def _places(rope: Any, hidden: torch.Tensor, mask: torch.Tensor) -> Any:
+    same_place(hidden, mask)
+    return LUMINA2_PLACES(rope, hidden, _Whole(mask.shape))
 
 
 class _Opened:

@@ -20,7 +20,12 @@ import diffusers
 import torch
 import transformers
 from safetensors.torch import save_file
-from tests.support.tiny_flow_models import _qwen_tokenizer, _t5_tokenizer, any_tokenizer
+from tests.support.tiny_flow_models import (
+    _qwen_tokenizer,
+    _t5_tokenizer,
+    any_tokenizer,
+    gemma_tokenizer,
+)
 from tests.support.tiny_models import clip_tokenizer
 from torch import nn
 from torch.utils._python_dispatch import _disable_current_modes
@@ -94,6 +99,21 @@ MINISTRAL_3B: Config = {  # of baidu/ERNIE-Image; what is left out as its classe
     },
     "vision_config": {"model_type": "pixtral"},
 }
+QWEN3_2B: Config = QWEN3_4B | {  # Ovis 2.5's language model
+    "hidden_size": 2048,
+    "intermediate_size": 6144,
+    "num_hidden_layers": 28,
+    "num_attention_heads": 16,
+}
+GEMMA2_2B: Config = {"model_type": "gemma2"} | {  # of Google's gemma-2-2b
+    "hidden_size": 2304,
+    "intermediate_size": 9216,
+    "num_hidden_layers": 26,
+    "num_attention_heads": 8,
+    "num_key_value_heads": 4,
+    "head_dim": 256,
+    "vocab_size": 256000,
+}
 QWEN3_VL_4B: Config = {  # of Qwen/Qwen3-VL-4B-Instruct
     "text_config": {
         "hidden_size": 2560,
@@ -125,6 +145,7 @@ TOKENIZERS: dict[str, Callable[[], Any]] = {
     "T5Tokenizer": _t5_tokenizer,
     "Qwen2Tokenizer": _qwen_tokenizer,
     "TokenizersBackend": any_tokenizer,
+    "GemmaTokenizer": gemma_tokenizer,
 }
 
 
@@ -300,6 +321,28 @@ MODELS: dict[str, Model] = {
         },
         {"tokenizer": "Qwen2Tokenizer"},
         SHIFTING,
+    ),
+    "ovis-image": Model(
+        "ovis-image",
+        "OvisImagePipeline",
+        {
+            "transformer": ("OvisImageTransformer2DModel", {}),  # true size by default
+            "vae": ("AutoencoderKL", FLUX_VAE),
+            "text_encoder": ("Qwen3Model", QWEN3_2B),
+        },
+        {"tokenizer": "Qwen2Tokenizer"},
+        SHIFTING,
+    ),
+    "lumina-image-2": Model(
+        "lumina2",
+        "Lumina2Pipeline",
+        {
+            "transformer": ("Lumina2Transformer2DModel", {"cap_feat_dim": 2304}),
+            "vae": ("AutoencoderKL", FLUX_VAE),
+            "text_encoder": ("Gemma2Model", GEMMA2_2B),
+        },
+        {"tokenizer": "GemmaTokenizer"},
+        {"shift": 6.0},
     ),
     "krea2-raw": Model(
         "krea2",

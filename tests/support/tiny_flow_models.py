@@ -293,6 +293,65 @@ def write_longcat_image(folder: Path) -> Path:
     return save(pipe, folder)
 
 
+def write_ovis_image(folder: Path) -> Path:
+    import diffusers
+    from transformers import Qwen3Model
+
+    transformer = diffusers.OvisImageTransformer2DModel(
+        in_channels=64,
+        out_channels=64,
+        num_layers=1,
+        num_single_layers=1,
+        attention_head_dim=16,
+        num_attention_heads=2,
+        joint_attention_dim=16,
+        axes_dims_rope=(4, 4, 8),
+    )
+    pipe = diffusers.OvisImagePipeline(
+        transformer=transformer,
+        scheduler=diffusers.FlowMatchEulerDiscreteScheduler(**SHIFTING),
+        vae=_flow_vae(16),
+        text_encoder=Qwen3Model(_qwen3(layers=2)),
+        tokenizer=_qwen_tokenizer(),
+    )
+    return save(pipe, folder)
+
+
+def write_lumina2(folder: Path) -> Path:
+    import diffusers
+    from transformers import Gemma2Config, Gemma2Model
+
+    transformer = diffusers.Lumina2Transformer2DModel(
+        in_channels=16,
+        hidden_size=32,
+        num_layers=2,
+        num_refiner_layers=1,
+        num_attention_heads=2,
+        num_kv_heads=1,
+        multiple_of=16,
+        axes_dim_rope=(8, 4, 4),
+        axes_lens=(300, 64, 64),
+        cap_feat_dim=16,
+    )
+    config = Gemma2Config(
+        hidden_size=16,
+        intermediate_size=16,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        num_key_value_heads=1,
+        head_dim=8,
+        vocab_size=300,
+    )
+    pipe = diffusers.Lumina2Pipeline(
+        transformer=transformer,
+        scheduler=diffusers.FlowMatchEulerDiscreteScheduler(shift=6.0),
+        vae=_flow_vae(16),
+        text_encoder=Gemma2Model(config),
+        tokenizer=gemma_tokenizer(),
+    )
+    return save(pipe, folder)
+
+
 WRITERS: dict[str, Callable[[Path], Path]] = {
     "sd3": write_sd3,
     "flux": write_flux,
@@ -303,6 +362,8 @@ WRITERS: dict[str, Callable[[Path], Path]] = {
     "ernie-image": write_ernie_image,
     "krea2": write_krea2,
     "longcat-image": write_longcat_image,
+    "ovis-image": write_ovis_image,
+    "lumina2": write_lumina2,
 }
 VARIANTS: dict[str, Callable[[Path], Path]] = {  # of families that are there already
     "flux-schnell": partial(write_flux, guided=False),
@@ -380,6 +441,15 @@ def _qwen_tokenizer() -> Any:
         "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
     )
     return tokenizer
+
+
+def gemma_tokenizer() -> Any:
+    from transformers import GemmaTokenizer
+
+    letters = [chr(number) for number in range(33, 127)]
+    words = {"<pad>": 0, "<eos>": 1, "<bos>": 2, "<unk>": 3, "<mask>": 4, "\u2581": 5}
+    words |= {letter: number for number, letter in enumerate(letters, len(words))}
+    return GemmaTokenizer(vocab=words, merges=[], model_max_length=512)
 
 
 def any_tokenizer() -> Any:

@@ -82,6 +82,8 @@ class Architecture(StrEnum):
     ERNIE_IMAGE = "ernie-image"
     KREA2 = "krea2"
     LONGCAT_IMAGE = "longcat-image"
+    OVIS_IMAGE = "ovis-image"
+    LUMINA2 = "lumina2"
 
 
 SAMPLERS = tuple(Sampler)

@@ -28,5 +28,7 @@ FAMILIES: dict[str, FamilyAdapter] = {
         Piped(rows.ERNIE_IMAGE, piped.ERNIE_IMAGE),
         Piped(rows.KREA2, piped.KREA2),
         LongCatImage(rows.LONGCAT_IMAGE, longcat_image.FORM),
+        Piped(rows.OVIS_IMAGE, piped.OVIS_IMAGE),
+        Piped(rows.LUMINA2, piped.LUMINA2),
     )
 }

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from diffusers import ErnieImagePipeline, Krea2Pipeline
+from diffusers import ErnieImagePipeline, Krea2Pipeline, Lumina2Pipeline, OvisImagePipeline
 from torch import Tensor
 
 from pentimento.engine.architectures.base import (
@@ -25,12 +25,13 @@ from pentimento.models.tables.architectures import Family
 @dataclass(frozen=True, slots=True)
 class PipelineRow:
     """How a pipeline is called. `absent` are its parts, `gives` names what its `encode_prompt`
-    answers for one prompt, in order, as its call takes it."""
+    answers, in order, as its call takes it: for one prompt, or where `together` for both."""
 
     pipeline: type[Any]
     absent: tuple[str, ...] = ("vae", "text_encoder", "tokenizer", "transformer", "scheduler")
     gives: tuple[str, ...] = ("prompt_embeds",)
     patched: bool = False  # its steps have tokens of 2 x 2 latents, else latents
+    together: bool = False  # it reads the negative prompt in another way, beside the prompt
     listed: bool = False  # what it reads are lists with an entry a picture, of any length
     guidance: str = "guidance_scale"
     unguided: float = 1.0  # the guidance at which it follows the prompt alone
@@ -45,6 +46,15 @@ class PipelineRow:
         if self.listed:
             found = (found[0],)
         found = found if isinstance(found, tuple) else (found,)
+        return self._named(prefix, found)
+
+    def read_together(self, pipe: Any, words: tuple[str, str], guided: bool, on: Any) -> Embeddings:
+        """What it makes of both prompts at once, on the device `on`."""
+        prompt, negative = words
+        told = {"negative_prompt": negative, "do_classifier_free_guidance": guided}
+        return self._named("", pipe.encode_prompt(prompt, device=on, **told))
+
+    def _named(self, prefix: str, found: tuple[Any, ...]) -> Embeddings:
         named = zip(self.gives, found, strict=False)
         return {f"{prefix}{name}": value for name, value in named if isinstance(value, Tensor)}
 
@@ -58,6 +68,8 @@ class Piped(FamilyAdapter):
         encoder = part("text_encoder")
         read = {name: part(name) for name in self.tokenizers}
         pipe = self._form.pipe(text_encoder=encoder, **read)
+        if self._form.together:
+            return self._form.read_together(pipe, (prompt, negative), guided, encoder.device)
         found: Embeddings = {}
         for prefix, words in by_prefix(prompt, negative, guided):
             found |= self._form.read(pipe, words, prefix, encoder.device)
@@ -87,17 +99,39 @@ class Piped(FamilyAdapter):
 PATCHES = Patched()
 
 
-class _Ernie(ErnieImagePipeline):
-    """Brings latents to the device and the number type of its transformer, as all others do."""
+class _Brought:
+    """For pipelines that do not bring latents to the device and the number type of their
+    transformer, as all others do."""
 
-    def __call__(self, latents: Tensor, prompt_embeds: list[Tensor], **call: Any) -> Any:
+    def __call__(self, latents: Tensor, prompt_embeds: list[Tensor] | Tensor, **call: Any) -> Any:
         own: Any = self
         pipeline: Any = super()
         ready = latents.to(prompt_embeds[0].device, own.transformer.dtype)
         return pipeline.__call__(latents=ready, prompt_embeds=prompt_embeds, **call)
 
 
+class _Ernie(_Brought, ErnieImagePipeline): ...
+
+
+class _Lumina2(_Brought, Lumina2Pipeline): ...
+
+
 ERNIE_IMAGE = PipelineRow(_Ernie, listed=True)
 KREA2 = PipelineRow(
     Krea2Pipeline, gives=("prompt_embeds", "prompt_embeds_mask"), patched=True, unguided=0.0
+)
+OVIS_IMAGE = PipelineRow(
+    OvisImagePipeline,
+    gives=("prompt_embeds", "negative_prompt_embeds"),
+    together=True,
+    patched=True,
+    options={"negative_prompt": None},  # else an empty one
+)
+LUMINA2 = PipelineRow(
+    _Lumina2,
+    gives=(
+        *("prompt_embeds", "prompt_attention_mask"),
+        *("negative_prompt_embeds", "negative_prompt_attention_mask"),
+    ),
+    together=True,  # what its prompts begin with belongs to no negative one
 )

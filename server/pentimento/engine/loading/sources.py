@@ -54,6 +54,8 @@ CLASSES: dict[str, type[Any]] = {
     "ErnieImageTransformer2DModel": diffusers.ErnieImageTransformer2DModel,
     "Krea2Transformer2DModel": diffusers.Krea2Transformer2DModel,
     "LongCatImageTransformer2DModel": diffusers.LongCatImageTransformer2DModel,
+    "OvisImageTransformer2DModel": diffusers.OvisImageTransformer2DModel,
+    "Lumina2Transformer2DModel": diffusers.Lumina2Transformer2DModel,
     "AutoencoderKLFlux2": diffusers.AutoencoderKLFlux2,
     "AutoencoderKLQwenImage": diffusers.AutoencoderKLQwenImage,
     "T5EncoderModel": transformers.T5EncoderModel,
@@ -67,14 +69,18 @@ CLASSES: dict[str, type[Any]] = {
     "Qwen2_5_VLForConditionalGeneration": transformers.Qwen2_5_VLForConditionalGeneration,
     "Qwen3VLModel": transformers.Qwen3VLModel,
     "Mistral3Model": transformers.Mistral3Model,
+    "Gemma2Model": transformers.Gemma2Model,
+    "GemmaTokenizer": transformers.GemmaTokenizer,
+    "GemmaTokenizerFast": transformers.GemmaTokenizer,
     "TokenizersBackend": transformers.TokenizersBackend,  # any that its tokenizer.json describes
 }
 
-# Files of it have diffusers' own names, which diffusers 0.42 reads for others only.
-SINGLE_FILE_LOADABLE_CLASSES.setdefault(
-    "LongCatImageTransformer2DModel",
-    {"checkpoint_mapping_fn": lambda weights, **_: weights, "default_subfolder": "transformer"},
-)
+# Files of these have diffusers' own names, which diffusers 0.42 reads for others only.
+for _name in ("LongCatImageTransformer2DModel", "OvisImageTransformer2DModel"):
+    SINGLE_FILE_LOADABLE_CLASSES.setdefault(
+        _name,
+        {"checkpoint_mapping_fn": lambda weights, **_: weights, "default_subfolder": "transformer"},
+    )
 
 
 class ModelFolder:

@@ -265,12 +265,35 @@ LONGCAT_IMAGE = Family(
         ),
     ),
 )
+OVIS_IMAGE = Family(
+    Architecture.OVIS_IMAGE,
+    ("OvisImagePipeline",),
+    ("text_encoder",),
+    ("tokenizer",),
+    50,
+    5.0,
+    native_size=1024,
+    patch=2,
+    shift="linear",
+    multilingual=True,
+)
+LUMINA2 = Family(
+    Architecture.LUMINA2,
+    ("Lumina2Pipeline", "Lumina2Text2ImgPipeline"),
+    ("text_encoder",),
+    ("tokenizer",),
+    50,
+    4.0,
+    native_size=1024,
+    shift="linear",
+    multilingual=True,
+)
 
 FAMILIES = {
     family.name: family
     for family in (
         *(SD15, SDXL, SD3, FLUX, FLUX2_KLEIN, Z_IMAGE, QWEN_IMAGE, CHROMA),
-        *(ERNIE_IMAGE, KREA2, LONGCAT_IMAGE),
+        *(ERNIE_IMAGE, KREA2, LONGCAT_IMAGE, OVIS_IMAGE, LUMINA2),
     )
 }
 

@@ -90,6 +90,13 @@ ROWS = {
         "text_hidden_dim",
     ),
     "longcat-image": LayoutRow(DOUBLE | SINGLE, TOKENS, WORDS, "joint_attention_dim"),
+    "ovis-image": LayoutRow(DOUBLE | SINGLE, TOKENS, WORDS, "joint_attention_dim"),
+    "lumina2": LayoutRow(
+        {"num_layers": ("layers.",)},
+        Side(("x_embedder.weight",), 1, times=4),  # 2 x 2 px patches
+        Side(("cap_embedder.1.weight", "time_caption_embed.caption_embedder.1.weight"), 1),
+        "cap_feat_dim",
+    ),
     "sd3": LayoutRow(
         {"num_layers": ("joint_blocks.", "transformer_blocks.")},
         Side(("x_embedder.proj.weight", "pos_embed.proj.weight"), 1),

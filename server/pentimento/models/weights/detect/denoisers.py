@@ -192,7 +192,29 @@ def _longcat_image(weights: Weights) -> Found | None:
     return Found(ModelRole.DENOISER, ("longcat-image",), "", "diffusers", in_channels=taken)
 
 
+def _ovis_image(weights: Weights) -> Found | None:
+    """Its authors and diffusers use the same names."""
+    if not weights.has(
+        "context_embedder_norm.weight",
+        "timestep_embedder.linear_1.weight",
+        "single_transformer_blocks.0.attn.to_q.weight",
+    ):
+        return None
+    taken = weights.side("x_embedder.weight", 1)
+    return Found(ModelRole.DENOISER, ("ovis-image",), "", "diffusers", in_channels=taken)
+
+
+def _lumina2(weights: Weights) -> Found | None:
+    original = weights.has("cap_embedder.0.weight", "noise_refiner.0.adaLN_modulation.1.weight")
+    if not original and "time_caption_embed.caption_embedder.0.weight" not in weights:
+        return None
+    if weights.starts("ref_image_patch_embedder."):  # OmniGen 2, which is built of it
+        return None
+    layout = "original" if original else "diffusers"
+    return Found(ModelRole.DENOISER, ("lumina2",), "", layout)
+
+
 DENOISERS = (
     *(_svdquant, _chroma, _flux2, _flux, _qwen_image, _z_image, _sd3),
-    *(_ernie_image, _krea2, _longcat_image, _unet, stranger),
+    *(_ernie_image, _krea2, _longcat_image, _ovis_image, _lumina2, _unet, stranger),
 )

@@ -22,6 +22,7 @@ NAMES = (  # the first that is found in any name decides; the names are those of
     (r"blocks[._]\d+[._](attn[._](w[qkvo]|gate)|mlp[._](gate|up|down))", (architectures.KREA2,)),
     (r"txtfusion", (architectures.KREA2,)),
     (r"layers[._]\d+[._](self_attention|mlp[._]linear_fc2)", (architectures.ERNIE_IMAGE,)),
+    (r"(layers|refiner)[._]\d+[._]attn[._]to_", (architectures.LUMINA2,)),
     (r"(layers|refiner)[._]\d+[._](attention|feed_forward)", (architectures.Z_IMAGE,)),
     # HunyuanVideo and AuraFlow, whose other names are those of FLUX.1
     (r"(img|txt)_mlp[._]fc\d|(img|txt)_mod[._]linear|individual_token_refiner", ()),
@@ -33,7 +34,12 @@ NAMES = (  # the first that is found in any name decides; the names are those of
     (r"transformer_blocks[._]\d+[._](img|txt)_(mlp|mod)_", (architectures.QWEN_IMAGE,)),
     (
         r"single_transformer_blocks[._]\d+[._](attn[._]to_[qkv]\b|proj_mlp|proj_out|norm)",
-        (architectures.FLUX, architectures.CHROMA, architectures.LONGCAT_IMAGE),
+        (
+            architectures.FLUX,
+            architectures.CHROMA,
+            architectures.LONGCAT_IMAGE,
+            architectures.OVIS_IMAGE,
+        ),
     ),
     (
         r"single_transformer_blocks|(single|double)_blocks",
@@ -49,6 +55,7 @@ NAMES = (  # the first that is found in any name decides; the names are those of
             architectures.FLUX2_KLEIN,
             architectures.KREA2,
             architectures.LONGCAT_IMAGE,
+            architectures.OVIS_IMAGE,
         ),
     ),
 )

@@ -46,7 +46,7 @@ def row(service: Service) -> str:
         ", ".join(sorted(able.control)) or "none",
         "yes" if able.seed else "no",
         service.price.text,
-        service.checked,
+        service.checked.isoformat(),
     )
     return "| " + " | ".join(cells) + " |\n"
 

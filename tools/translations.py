@@ -27,7 +27,13 @@ REPO = Path(__file__).resolve().parents[1]
 PLUGIN = REPO / "plugin" / "pentimento"
 COMMAND = REPO / "server" / "pentimento" / "cli"
 COMMAND_LOCALE = COMMAND.parent / "locale"
-OF_SERVER = ("dialogs/notices.py", "server_texts.py", "failure_words.py", "start_words.py")
+OF_SERVER = (
+    "dialogs/notices.py",
+    "dialogs/remark_words.py",
+    "server_texts.py",
+    "failure_words.py",
+    "start_words.py",
+)
 OF_COMMAND = "cli/"  # how the places of the command's texts begin
 FOR_AGENTS = "agents"
 LOCALE = PLUGIN / "locale"

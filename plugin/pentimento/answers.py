@@ -150,6 +150,7 @@ class Caps(TypedDict, total=False):
 class Checked(TypedDict):
     ok: bool
     models: List[str]
+    remarks: List[Remark]
 
 
 class ChosenNumbers(TypedDict):
@@ -459,6 +460,12 @@ class Region(TypedDict, total=False):
     mask: BlobRef
     prompt: str
     weight: float
+
+
+class Remark(TypedDict):
+    code: str
+    params: Dict[str, str]
+    sentence: str
 
 
 class Route(TypedDict):

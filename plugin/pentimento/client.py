@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from answers import (
         Available,
         BackendEntry,
+        Checked,
         ErrorParts,
         JobRequest,
         Jobs,
@@ -106,9 +107,9 @@ class Client(Transport):
     def forget_key(self, backend: str) -> BackendEntry:
         return self._json("DELETE", f"/v1/backends/{backend}/key")
 
-    def check_backend(self, backend: str) -> list:
-        """The models of a service whose address and key work; raises what is wrong with them."""
-        return self._json("POST", f"/v1/backends/{backend}/check", {})["models"]
+    def check_backend(self, backend: str) -> Checked:
+        """What a service offers whose address and key work; raises what is wrong with them."""
+        return self._json("POST", f"/v1/backends/{backend}/check", {})
 
     def warm(self, model: str) -> None:
         """Lets the engine start and read a model, so that the first job need not wait for that."""

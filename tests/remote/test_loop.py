@@ -105,4 +105,4 @@ def test_cancelling_ends_the_job_there_too(painter: Front, asking: Setup) -> Non
 def test_check_tells_the_models(asking: Setup) -> None:
     for service in PATHS:
         answer = asking.front.call("POST", f"/v1/backends/{service}/check")
-        assert answer.json == {"ok": True, "models": ["starter"]}
+        assert answer.json == {"ok": True, "models": ["starter"], "remarks": []}

@@ -85,7 +85,7 @@ def test_models_are_listed(setup: Setup, name: str) -> None:
     stand_in = COMPATIBLE[name]()
     setup.use(name, stand_in)
     answer = setup.front.call("POST", f"/v1/backends/{name}/check", {})
-    assert answer.json["models"] == list(stand_in.names)
+    assert answer.json["models"] == list(stand_in.painters)
 
 
 def test_prices_are_those_of_the_model(setup: Setup) -> None:

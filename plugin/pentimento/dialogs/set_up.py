@@ -10,6 +10,7 @@ from gi.repository import Gtk
 import dialogs.native as native
 import dialogs.place_words as place_words
 import dialogs.plan_words as plan_words
+import dialogs.remark_words as remark_words
 import server
 from choices import N_
 from dialogs.background import Background
@@ -18,7 +19,7 @@ from i18n import _
 from server_texts import told
 
 if TYPE_CHECKING:
-    from answers import BackendEntry, Caps, Route, ServiceChange
+    from answers import BackendEntry, Caps, Checked, Route, ServiceChange
 
 WIDTH = 560
 TEST, SAVED = 1, 2
@@ -248,11 +249,15 @@ class SetUp:
             lambda: server.connect().check_backend(service), self._works, self._failed
         )
 
-    def _works(self, models: Any) -> None:
+    def _works(self, told: Checked) -> None:
         self._allow(True)
+        models = told["models"]
         names = ", ".join(models[:6]) + (" …" if len(models) > 6 else "")
-        text = _("✓ Address and key work.")
-        self._say(text + ("\n" + _("Models: {names}").format(names=names) if names else ""))
+        lines = [_("✓ Address and key work.")]
+        if names:
+            lines.append(_("Models: {names}").format(names=names))
+        lines += [remark_words.text_of(one, _) for one in told["remarks"]]
+        self._say("\n".join(lines))
 
     def _forget(self) -> None:
         service = self.place["id"]

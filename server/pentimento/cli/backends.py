@@ -123,9 +123,12 @@ def agree(
 
 @command.command()
 def check(service: Service, data: DataDir = None) -> None:
-    """Try address and key, without cost."""
-    models = _client(data).check_backend(service)
+    """Try address and key, without cost, and hold what is offered there against what is known."""
+    told = _client(data).check_backend(service)
+    models = told["models"]
     say("Address and key work." + (f" Models: {', '.join(models)}" if models else ""))
+    for remark in told["remarks"]:
+        say(remark["sentence"])
 
 
 def _client(data: Path | None) -> Client:

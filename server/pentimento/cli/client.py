@@ -115,9 +115,9 @@ class Client:
     def agree(self, service: str, *, agreed: bool) -> dict[str, Any]:
         return self._json("POST", f"/v1/backends/{service}/consent", json={"agreed": agreed})
 
-    def check_backend(self, service: str) -> list[str]:
-        """The models of a service whose address and key work."""
-        return list(self._json("POST", f"/v1/backends/{service}/check", json={})["models"])
+    def check_backend(self, service: str) -> dict[str, Any]:
+        """The `models` of a service whose address and key work, and `remarks` on its record."""
+        return self._json("POST", f"/v1/backends/{service}/check", json={})
 
     def send_picture(self, data: bytes, content_type: str) -> str:
         """Sends a picture and answers its blob id."""

@@ -333,9 +333,19 @@ class BackendEntries(Strict):
     backends: list[BackendEntry]
 
 
+class Remark(Strict):
+    """What a person should know of a service's record; `sentence` is `code` with `params` in
+    English."""
+
+    code: str
+    params: dict[str, str]
+    sentence: str
+
+
 class Checked(Strict):
     ok: bool
     models: list[str]
+    remarks: list[Remark]
 
 
 class WorkflowAnswer(Strict):

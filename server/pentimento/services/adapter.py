@@ -79,7 +79,9 @@ class ImageResult:
 class Adapter(Protocol):
     """The functions of a module in `adapters/`. They run in a thread of their own and may block in
     calls of `line` only. One more, `observe(line) -> (model, maps)`, is for servers of one's own
-    that differ: the model they paint with by themselves, and whether they take maps.
+    that differ: the model they paint with by themselves, and whether they take maps. And
+    `offers(line, names) -> {name: last day}` is for services that tell what they have: those of
+    `names` that can be asked for, with the day on which it ends as in 2026-10-23, or nothing.
     """
 
     def auth(self, key: str) -> dict[str, str]:

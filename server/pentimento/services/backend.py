@@ -13,14 +13,16 @@ import time
 import traceback
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import date
 from typing import TYPE_CHECKING, Any
 
 from pentimento.core.errors import BadInput, Cancelled, PentimentoError
-from pentimento.schema.answers import EngineState
+from pentimento.schema.answers import Checked, EngineState
 from pentimento.schema.task import Emit, Event, Loading, Result, Task
 from pentimento.services import adapter as adapters
 from pentimento.services.adapter import Adapter, ImageRequest, ImageResult
 from pentimento.services.problems import RemoteProblem, problem
+from pentimento.services.record_check import in_use, remarks
 from pentimento.services.routing import route
 from pentimento.services.terms import Remotes, Terms
 
@@ -238,9 +240,9 @@ class _Run:
         return problem(code, self._terms.id, self._terms.title)
 
 
-def check(remotes: Remotes, terms: Terms, seconds: float) -> list[str]:
-    """Whether address and key work, without cost; the models that the service lists. Raises
-    RemoteProblem, whatever the service answers."""
+def check(remotes: Remotes, terms: Terms, seconds: float) -> Checked:
+    """Whether address and key work, without cost; the models that the service lists, and where it
+    differs from its record. Raises RemoteProblem, whatever the service answers."""
     adapter = adapters.load(terms.id)
     line = open_line(remotes, terms, adapter, seconds)
     try:
@@ -248,7 +250,11 @@ def check(remotes: Remotes, terms: Terms, seconds: float) -> list[str]:
         if observe := getattr(adapter, "observe", None):
             remotes.settings.note(terms.service, *observe(line))
         own = remotes.models_of(terms) if terms.service.own_workflows else []
-        return [name[:LONGEST_NAME] for name in [*own, *adapter.models(line)][:MOST_MODELS]]
+        listed = [name[:LONGEST_NAME] for name in [*own, *adapter.models(line)][:MOST_MODELS]]
+        asked = in_use(terms)
+        offers = getattr(adapter, "offers", None)
+        offered = offers(line, asked) if offers and asked else None
+        return Checked(ok=True, models=listed, remarks=remarks(terms, offered, date.today()))
     except Exception as raised:
         raise as_told(raised, terms) from None
     finally:

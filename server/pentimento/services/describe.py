@@ -235,7 +235,7 @@ def _remote(remotes: Remotes, terms: Terms, advice: Advice, wanted: JobWanted) -
         spent_today=remotes.spending.today(service.id),
         recommended=recommended,
         why=advice.why if recommended else "",
-        checked=service.checked,
+        checked=service.checked.isoformat(),
         verified=service.verified,
     )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tomllib
+from datetime import date
 from enum import StrEnum
 from functools import cache
 from pathlib import Path
@@ -94,7 +95,7 @@ class Retired(ServiceData):
     """A model that the service has shut down, or will."""
 
     model: str
-    date: str  # the last day, as in 2026-10-23
+    last_day: date
     successor: str
     source: str  # where that stands
 
@@ -164,7 +165,9 @@ class Service(ServiceData):
     privacy: str
     quality: str
     speed: str
-    checked: str  # date of what this record says
+    checked: date  # of what this record says
+    source: str  # where that stands
+    good_for: Annotated[int, Field(gt=0)] = 6  # months; then the record counts as old
     verified: str  # what it was really run against
     price: Price
     caps: Caps = Caps(per_job=1.0, per_day=5.0)

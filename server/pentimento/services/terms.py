@@ -109,9 +109,9 @@ class Terms:
         name may be another model."""
         if self.elsewhere:
             return None
-        today = date.today().isoformat()
+        today = date.today()
         named = (one for one in self.service.retired if one.model == (model or self.model))
-        return next((one for one in named if one.date <= today), None)
+        return next((one for one in named if one.last_day <= today), None)
 
     @property
     def elsewhere(self) -> bool:

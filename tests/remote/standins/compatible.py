@@ -29,6 +29,10 @@ class Compatible(OpenAI):
     names: tuple[str, ...] = ("some-model",)
     edits = False
 
+    @property
+    def painters(self) -> tuple[str, ...]:
+        return self.names
+
     def authorized(self, call: Call) -> bool:
         """A server of one's own does not ask who it is."""
         return True
@@ -108,7 +112,15 @@ class Together(Compatible):
         return call.headers.get("authorization") == f"Bearer {self.key}"
 
     def listed(self) -> Any:
-        return [{"id": name, "type": "image"} for name in self.names]
+        """docs.together.ai, "List all models": a list by itself, each with its `type`."""
+        return [
+            {"id": name, "type": "image" if name in self.painters else "chat"}
+            for name in self.names
+        ]
+
+    @property
+    def painters(self) -> tuple[str, ...]:
+        return self.names[:1]
 
     def paint(self, order: dict[str, Any], *shown: Any) -> Reply:
         if order.get("response_format") not in ("base64", "url", None):

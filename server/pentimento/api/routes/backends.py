@@ -82,11 +82,11 @@ async def delete_key(request: Request) -> Answer[BackendEntry]:
 
 
 async def check(request: Request) -> Answer[Checked]:
-    """Whether address and key work, without cost; the models that the service lists."""
+    """Whether address and key work, without cost; what the service lists, and what is different
+    from its record."""
     server = services.of(request)
     terms = await _terms(request, server)
-    models = await asyncio.to_thread(remote.check, server.remotes, terms, CHECK_SECONDS)
-    return Answer(Checked(ok=True, models=models))
+    return Answer(await asyncio.to_thread(remote.check, server.remotes, terms, CHECK_SECONDS))
 
 
 async def _terms(request: Request, server: Services) -> Terms:

@@ -47,6 +47,10 @@ def check(line: ServiceSession) -> None:
     line.look("models", params={"pageSize": "1"})
 
 
+def offers(line: ServiceSession, names: list[str]) -> dict[str, str]:
+    return dict.fromkeys(set(names) & set(models(line)), "")
+
+
 def models(line: ServiceSession) -> list[str]:
     """Those that answer with pictures, by their names; the list does not say it otherwise."""
     listed = line.look("models", params={"pageSize": "1000"}).find("models")

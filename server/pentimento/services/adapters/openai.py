@@ -40,13 +40,28 @@ def check(line: ServiceSession) -> None:
 
 
 def models(line: ServiceSession) -> list[str]:
-    """Those that make pictures, by their names; all where no name says so."""
+    """Those that make pictures, by their kind where that is told, as at Together, or else by their
+    names; all where nothing says so."""
+    listed = _listed(line)
+    painters = [name for name, one in listed.items() if one.get("type") == "image"]
+    return painters or [name for name in listed if "image" in name.lower()] or list(listed)
+
+
+def offers(line: ServiceSession, names: list[str]) -> dict[str, str]:
+    """`shutdown_date` is OpenAI's (openai 3.57.0, types/model.py). Ollama lists a name without a
+    tag as `latest`."""
+    listed = _listed(line)
+    found = {name: listed.get(name, listed.get(f"{name}:latest")) for name in names}
+    return {name: str(one.get("shutdown_date") or "") for name, one in found.items() if one}
+
+
+def _listed(line: ServiceSession) -> dict[str, dict[str, Any]]:
     told = line.look("models")
     listed = told.json()
     if not isinstance(listed, list):  # Together's is a list by itself
         listed = told.find("data")
-    named = [str(one["id"]) for one in listed if isinstance(one, dict) and "id" in one]
-    return [name for name in named if "image" in name.lower()] or named
+    entries = listed if isinstance(listed, list) else []
+    return {str(one["id"]): one for one in entries if isinstance(one, dict) and "id" in one}
 
 
 def meaning(answer: ServiceAnswer) -> str | None:

@@ -31,6 +31,10 @@ def check(line: ServiceSession) -> None:
     line.look("key")
 
 
+def offers(line: ServiceSession, names: list[str]) -> dict[str, str]:
+    return dict.fromkeys(set(names) & set(models(line)), "")
+
+
 def models(line: ServiceSession) -> list[str]:
     listed = line.look("images/models").find("data")
     found = listed if isinstance(listed, list) else []

@@ -10,6 +10,7 @@ from pentimento.core.geometry import Size
 from pentimento.services.adapter import ImageRequest, ImageResult
 from pentimento.services.convert import data_uri
 from pentimento.services.model_inputs import inputs
+from pentimento.services.problems import RemoteProblem
 from pentimento.services.records import Operation, service
 from pentimento.services.session import ServiceAnswer, ServiceSession, collect
 
@@ -33,6 +34,7 @@ STEPS = 50  # the most of the other models
 MOST_GUIDANCE = {MODELS[Operation.INPAINT]: 100.0, STEERED: 100.0}
 GUIDANCE = 10.0  # the most of the other models
 FILTERED = "nsfw"  # in the error of a prediction
+NOT_KNOWN = 404
 FAILED = ("failed", "canceled", "aborted")
 
 
@@ -69,6 +71,21 @@ def check(line: ServiceSession) -> None:
 
 def models(line: ServiceSession) -> list[str]:
     return []  # the record has them: the service has thousands of all kinds
+
+
+def offers(line: ServiceSession, names: list[str]) -> dict[str, str]:
+    """Each is asked for by its name."""
+    return dict.fromkeys((name for name in names if _has(name, line)), "")
+
+
+def _has(model: str, line: ServiceSession) -> bool:
+    try:
+        line.look(f"models/{model}")
+    except RemoteProblem as error:
+        if error.details.get("status") != NOT_KNOWN:
+            raise
+        return False
+    return True
 
 
 def meaning(answer: ServiceAnswer) -> str | None:

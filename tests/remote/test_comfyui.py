@@ -132,7 +132,7 @@ def test_a_checkpoint_that_is_gone_is_told_so(setup: Setup, comfyui: ComfyUI) ->
     [
         ("execution_error", "out_of_memory_there"),
         ("execution_interrupted", "interrupted_there"),
-        ("something_new", "service_error"),
+        ("something_new", "failed_there"),
     ],
 )
 def test_how_an_order_ended_is_told(

@@ -30,16 +30,9 @@ FORBIDDEN = {  # what a 403 of the stand-in means; else the key
 OWN_WORDS = {  # of refusals that mean something else at one service
     ("fal", "422"): "moderated",
     ("a1111", "404"): "no_such_call",
-    ("a1111", "422"): "bad_values",
-    ("bfl", "404"): "model_gone",
-    ("bfl", "422"): "bad_values",
     ("comfyui", "404"): "no_such_call",
-    ("gemini", "404"): "model_gone",
-    ("openrouter", "404"): "model_gone",
-    ("openrouter", "413"): "too_large_there",
-    ("openrouter", "422"): "bad_values",
-    ("huggingface", "404"): "model_gone",
-    ("huggingface", "422"): "bad_values",
+    ("horde", "404"): "order_lost",
+    ("openai", "404"): "no_such_call",
 }
 PROMPT = "a secret garden, 猫 “quoted” 🎨"
 ASK = ImageRequest(Operation.TXT2IMG, PROMPT, Size(1024, 1024), seed=1)
@@ -102,12 +95,12 @@ REFUSED = {
     "401": "key_refused",
     "402": "payment_required",
     "403": "key_refused",
-    "404": "service_error",
-    "413": "service_error",
-    "422": "service_error",
+    "404": "model_gone",
+    "413": "too_large_there",
+    "422": "bad_values",
     "429": "rate_limited",
     "429 late": "rate_limited",
-    "500": "service_error",
+    "500": "failed_there",
     "503": "service_unavailable",
 }
 

@@ -138,6 +138,36 @@ PROBLEMS = {  # code -> sentence, remedy, HTTP status outside of jobs
         "Ask for a smaller picture, or load a smaller model there.",
         502,
     ),
+    "failed_there": (
+        "{title} met an error of its own.",
+        "Try again in a while. If it stays, choose another model there, or run the job elsewhere.",
+        502,
+    ),
+    "timed_out_there": (
+        "{title} took longer than it allows itself.",
+        "Try again, or ask for a smaller picture or fewer steps. It may have cost its price.",
+        502,
+    ),
+    "order_lost": (
+        "{title} no longer knows the job that it had taken. It may cost its price.",
+        "Look into your account there before you repeat it.",
+        502,
+    ),
+    "english_only": (
+        "{title} reads English words only.",
+        "Say it in English, or run the job elsewhere.",
+        502,
+    ),
+    "picture_refused": (
+        "{title} cannot use the picture that was sent.",
+        "Select another or a larger area, or run the job elsewhere.",
+        502,
+    ),
+    "nobody_free": (
+        "Nobody at {title} can do this at the moment.",
+        "Choose another model there, ask for a smaller picture, or try again later.",
+        502,
+    ),
     "service_error": (
         "{title} could not do this.",
         "Try again, choose another model there, or run the job elsewhere.",

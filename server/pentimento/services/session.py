@@ -29,6 +29,7 @@ from pentimento.core.net import origin
 from pentimento.core.public_http import NotPublic, public_session
 from pentimento.services.problems import RemoteProblem, problem
 from pentimento.services.records import Dialect, TokenPrices
+from pentimento.services.refusals import by_status
 
 FIRST_PAUSE, LONGEST_PAUSE, GROWTH = 0.5, 3.0, 1.5  # s between two looks
 
@@ -67,14 +68,7 @@ PAUSES = (0.5, 1.0, 2.0)  # s before the second, third and fourth try
 LONGEST_WAIT = 20.0  # s; a service that asks for a longer one is told of instead
 HOPS = 3  # redirects of a result's address
 WITHDRAW_SECONDS = 5.0
-MEANINGS = {
-    401: "key_refused",
-    402: "payment_required",
-    403: "key_refused",
-    429: "rate_limited",
-    502: "service_unavailable",
-    503: "service_unavailable",
-}
+GONE = (404, 410)
 
 
 class _NotDelivered(Exception):
@@ -401,7 +395,9 @@ class ServiceSession:
         return True
 
     def _refusal(self, answer: ServiceAnswer) -> RemoteProblem:
-        code = self._meaning(answer) or MEANINGS.get(answer.status, "service_error")
+        code = self._meaning(answer) or by_status(answer.status)
+        if self.accepted and answer.status in GONE:
+            code = "order_lost"
         if answer.status >= 500 and answer.status != 503:
             self.uncertain = True
         return self.problem(code, status=answer.status, retry_after=answer.retry_after)

@@ -75,6 +75,6 @@ class Horde(Queue):
 
     def refusal(self, status: int) -> Reply:
         code = {401: "InvalidAPIKey", 403: "KudosUpfront", 404: "RequestNotFound"}.get(
-            status, "ImageValidationFailed"
+            status, "BadRequest"
         )
         return json_reply(status, {"message": f"no, {self.key}", "rc": code})

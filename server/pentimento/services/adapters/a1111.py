@@ -10,10 +10,18 @@ from pentimento.services.adapter import ControlMap, ImageRequest, ImageResult
 from pentimento.services.convert import base64_of, from_base64
 from pentimento.services.problems import RemoteProblem
 from pentimento.services.records import Operation
+from pentimento.services.refusals import by_words, text_of
 from pentimento.services.session import ServiceAnswer, ServiceSession
 
 KARRAS = " Karras"
 INTERRUPT = ("POST", "sdapi/v1/interrupt")
+WORDS = {  # AUTOMATIC1111, modules/api/api.py
+    "outofmemoryerror": "out_of_memory_there",
+    "out of memory": "out_of_memory_there",
+    "invalid encoded image": "picture_refused",
+    "sampler not found": "bad_values",
+    "script not found": "no_maps_there",
+}
 ORIGINAL = 1  # inpainting_fill: begin with what is there
 
 
@@ -63,15 +71,7 @@ def models(line: ServiceSession) -> list[str]:
 
 
 def meaning(answer: ServiceAnswer) -> str | None:
-    if answer.status == 404:
-        return "no_such_call"
-    if answer.status == 422:
-        return "bad_values"
-    try:
-        kind = str(answer.json().get("error"))
-    except Exception:  # any body may come with a refusal
-        return None
-    return "out_of_memory_there" if kind == "OutOfMemoryError" else None
+    return by_words(text_of(answer), WORDS) or ("no_such_call" if answer.status == 404 else None)
 
 
 def _progress(line: ServiceSession) -> None:

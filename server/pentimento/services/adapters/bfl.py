@@ -39,7 +39,7 @@ def paint(ask: ImageRequest, line: ServiceSession) -> ImageResult:
         if state in WITHHELD:
             raise line.problem("moderated")
         if state not in WAITING:
-            raise line.problem("service_error")
+            raise line.problem("failed_there")
         line.say("Waiting for its turn")
         return None
 
@@ -57,7 +57,7 @@ def models(line: ServiceSession) -> list[str]:
 
 
 def meaning(answer: ServiceAnswer) -> str | None:
-    return {404: "model_gone", 422: "bad_values"}.get(answer.status)
+    return None  # its refusals mean what their status says
 
 
 def _model(ask: ImageRequest) -> str:

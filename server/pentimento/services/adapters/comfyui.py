@@ -241,7 +241,7 @@ def _failure(messages: Any) -> str:
                 return "interrupted_there"
             case ["execution_error", {"exception_type": str(kind)}] if "OutOfMemory" in kind:
                 return "out_of_memory_there"
-    return "service_error"
+    return "failed_there"
 
 
 def _forget(number: str, line: ServiceSession) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import partial
 from typing import Any
 
@@ -10,6 +11,7 @@ from pentimento.services.convert import data_uri
 from pentimento.services.model_inputs import inputs
 from pentimento.services.problems import RemoteProblem
 from pentimento.services.records import Operation, service
+from pentimento.services.refusals import by_words
 from pentimento.services.session import ServiceAnswer, ServiceSession, collect
 
 MODELS = {
@@ -28,6 +30,34 @@ PRIVATE = {  # inputs and results are not kept longer than it takes to load them
     "X-Fal-Store-IO": "0",
     "X-Fal-Object-Lifecycle-Preference": '{"expiration_duration_seconds": 3600}',
 }
+LOCKED = {"balance": "payment_required", "top_up": "payment_required"}
+KINDS = {  # fal.ai/docs/errors and request-errors; HuggingFace passes them on
+    "content_policy_violation": "moderated",
+    "no_media_generated": "no_picture",
+    "generation_timeout": "timed_out_there",
+    "request_timeout": "timed_out_there",
+    "startup_timeout": "timed_out_there",
+    "internal_server_error": "failed_there",
+    "internal_error": "failed_there",
+    "downstream_service_error": "failed_there",
+    "downstream_service_unavailable": "service_unavailable",
+    "runner_scheduling_failure": "service_unavailable",
+    "runner_connection_timeout": "service_unavailable",
+    "runner_connection_refused": "service_unavailable",
+    "runner_connection_error": "service_unavailable",
+    "runner_disconnected": "failed_there",
+    "runner_incomplete_response": "failed_there",
+    "runner_server_error": "failed_there",
+    "client_cancelled": "interrupted_there",
+    "image_too_large": "too_large_there",
+    "file_too_large": "too_large_there",
+    "image_too_small": "picture_refused",
+    "image_load_error": "picture_refused",
+    "file_download_error": "picture_refused",
+    "unsupported_image_format": "picture_refused",
+    "face_detection_error": "picture_refused",
+    "feature_not_supported": "bad_values",
+}
 DONE = "COMPLETED"
 NOT_KNOWN = 404
 
@@ -41,7 +71,10 @@ def paint(ask: ImageRequest, line: ServiceSession) -> ImageResult:
     status, result = str(taken.find("status_url")), str(taken.find("response_url"))
 
     def look() -> ServiceAnswer | None:
-        if line.look(status).find("status") == DONE:
+        told = line.look(status)
+        if told.find("status") == DONE:
+            if told.json().get("error"):
+                raise line.problem(meant_by([told.json().get("error_type")]) or "failed_there")
             return line.look(result)
         line.say("Waiting for its turn")
         return None
@@ -68,15 +101,22 @@ def models(line: ServiceSession) -> list[str]:
 
 def meaning(answer: ServiceAnswer) -> str | None:
     """A locked account is told with the status of a wrong key, filtered content as wrong input."""
+    kinds: list[Any] = [answer.headers.get("x-fal-error-type")]
     try:
-        detail = answer.json()["detail"]
+        told = answer.json()
+        kinds.append(told.get("error_type"))
+        detail = told["detail"]
         if isinstance(detail, str):
-            text = detail.lower()
-            return "payment_required" if "balance" in text or "top_up" in text else None
-        kinds = {one.get("type") for one in detail}
+            return by_words(detail.lower(), LOCKED) or meant_by(kinds)
+        kinds += [one.get("type") for one in detail]
     except Exception:  # any body may come with a refusal
-        return None
-    return "moderated" if "content_policy_violation" in kinds else None
+        return meant_by(kinds)
+    return meant_by(kinds)
+
+
+def meant_by(kinds: Iterable[Any]) -> str | None:
+    """The code of the first kind of error that is known."""
+    return next((KINDS[kind] for kind in kinds if isinstance(kind, str) and kind in KINDS), None)
 
 
 def _model(ask: ImageRequest) -> str:

@@ -26,12 +26,32 @@ SAMPLERS: dict[str, str] = {
     Sampler.DPM_SDE_KARRAS: "k_dpmpp_sde",
 }
 CONTROLS = {"softedge": "hed"}  # ours -> theirs, where the names differ
-MEANINGS = {
+MEANINGS = {  # horde_sdk, ai_horde_api/consts.py
     "KudosUpfront": "upfront_only",
     "CorruptPrompt": "moderated",
     "TimeoutIP": "rate_limited",
     "TooManyPrompts": "rate_limited",
     "ControlNetMismatch": "model_gone",
+    "UnexpectedModelName": "model_gone",
+    "UnsupportedModel": "model_gone",
+    "AnonForbidden": "upfront_only",
+    "BetaAnonForbidden": "upfront_only",
+    "NotTrusted": "upfront_only",
+    "SharedKeyEmpty": "payment_required",
+    "SharedKeyExpired": "payment_required",
+    "SharedKeyInsufficientKudos": "payment_required",
+    "TooManySameIPs": "rate_limited",
+    "TooManyNewIPs": "rate_limited",
+    "UnsafeIP": "not_there",
+    "UntrustedUnsafeIP": "not_there",
+    "SourceImageResolutionExceeded": "too_large_there",
+    "SourceImageSizeExceeded": "too_large_there",
+    "SourceImageUnreadable": "picture_refused",
+    "ImageValidationFailed": "picture_refused",
+    "NoValidWorkers": "nobody_free",
+    "MaintenanceMode": "service_unavailable",
+    "RequestNotFound": "order_lost",
+    "RequestExpired": "order_lost",
 }
 MOST_STEPS_STEERED = 20  # with a map, for users without kudos
 CLIENT = f"pentimento:{__version__}:https://pypi.org/project/pentimento"  # name:version:contact
@@ -117,8 +137,10 @@ def _made(order: str, line: ServiceSession) -> dict[str, Any] | None:
             raise _bad(line)
         return made
     told = state.json()
-    if told.get("faulted") or told.get("is_possible") is False:
-        raise line.problem("service_error")
+    if told.get("faulted"):
+        raise line.problem("failed_there")
+    if told.get("is_possible") is False:
+        raise line.problem("nobody_free")
     line.say("Waiting for its turn")
     return None
 

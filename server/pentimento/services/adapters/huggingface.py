@@ -13,8 +13,10 @@ from typing import Any
 from urllib.parse import urljoin, urlsplit
 
 from pentimento.services.adapter import ImageRequest, ImageResult
+from pentimento.services.adapters import fal
 from pentimento.services.convert import base64_of, data_uri
 from pentimento.services.records import Operation
+from pentimento.services.refusals import by_words, text_of
 from pentimento.services.session import ServiceAnswer, ServiceSession, collect
 
 MODELS = {
@@ -30,6 +32,7 @@ TASKS = {
 FAL, OWN = "fal-ai", "hf-inference"
 PROVIDERS = (FAL, OWN)  # best first
 QUEUED = "_subdomain=queue"
+WORDS = {"model not supported": "model_gone"}
 DONE = "COMPLETED"
 MAPPING = "inferenceProviderMapping"
 
@@ -63,7 +66,7 @@ def models(line: ServiceSession) -> list[str]:
 
 
 def meaning(answer: ServiceAnswer) -> str | None:
-    return {404: "model_gone", 422: "bad_values"}.get(answer.status)
+    return fal.meaning(answer) or by_words(text_of(answer), WORDS)
 
 
 def _model(ask: ImageRequest) -> str:

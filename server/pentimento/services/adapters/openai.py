@@ -7,11 +7,29 @@ from typing import Any
 from pentimento.services.adapter import ImageRequest, ImageResult
 from pentimento.services.convert import from_base64, transparent_where_white
 from pentimento.services.records import Dialect, Operation
+from pentimento.services.refusals import by_words, text_of
 from pentimento.services.session import ServiceAnswer, ServiceSession
 from pentimento.services.told_costs import of_tokens
 
 MODERATED = ("moderation_blocked", "content_policy_violation", "image_generation_user_error")
 GONE = ("model_not_found", "model_not_available", "deprecated_model")
+WORDS = {  # of servers that tell no code as well: Together, DeepInfra, LocalAI, Ollama
+    "must be verified": "not_verified",
+    "unsupported_country": "not_there",
+    "insufficient credit": "payment_required",
+    "nsfw": "moderated",
+    "safety system": "moderated",
+    "image_too_large": "too_large_there",
+    "image_too_small": "picture_refused",
+    "invalid_image": "picture_refused",
+    "image_parse_error": "picture_refused",
+    "unsupported_image": "picture_refused",
+    "model not found": "model_gone",
+    "model does not exist": "model_gone",
+    "model not available": "model_gone",
+    "could not load model": "model_gone",
+    "out of memory": "out_of_memory_there",
+}
 UNPAID = ("insufficient_quota", "billing_hard_limit_reached", "billing_not_active")
 
 
@@ -70,9 +88,9 @@ def meaning(answer: ServiceAnswer) -> str | None:
         return "moderated"
     if code in GONE:
         return "model_gone"
-    if answer.status == 403 and "verif" in _error_message(answer):
-        return "not_verified"
-    return "payment_required" if code in UNPAID else None
+    if code in UNPAID:
+        return "payment_required"
+    return by_words(text_of(answer), WORDS) or ("no_such_call" if answer.status == 404 else None)
 
 
 def _fields(ask: ImageRequest, *, extras: bool) -> dict[str, Any]:
@@ -132,14 +150,6 @@ def _files(ask: ImageRequest) -> list[tuple[str, tuple[str, bytes, str]]]:
     if ask.mask:
         files.append(("mask", ("mask.png", transparent_where_white(ask.mask), "image/png")))
     return files
-
-
-def _error_message(answer: ServiceAnswer) -> str:
-    """In lower case, to be looked through and never shown."""
-    try:
-        return str(answer.json()["error"]["message"]).lower()
-    except Exception:  # any body may come with a refusal
-        return ""
 
 
 def _error_code(answer: ServiceAnswer) -> Any:

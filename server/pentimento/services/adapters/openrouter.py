@@ -49,13 +49,12 @@ def meaning(answer: ServiceAnswer) -> str | None:
         metadata = error.get("metadata") or {}
         filtered = bool(metadata.get("reasons")) or "moderation" in message
     except Exception:  # any body may come with a refusal
-        return {529: "rate_limited"}.get(answer.status)
+        return None
     if answer.status == 403 and filtered:
         return "moderated"
     if answer.status == 404 or NO_ENDPOINT in message or "not a valid model" in message:
         return "model_gone"
-    known = {400: "bad_values", 413: "too_large_there", 422: "bad_values", 529: "rate_limited"}
-    return known.get(answer.status)
+    return None
 
 
 def _body(ask: ImageRequest, quality: str) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from pentimento.services.convert import data_uri
 from pentimento.services.model_inputs import inputs
 from pentimento.services.problems import RemoteProblem
 from pentimento.services.records import Operation, service
+from pentimento.services.refusals import by_words, text_of
 from pentimento.services.session import ServiceAnswer, ServiceSession, collect
 
 MODELS = {
@@ -33,9 +34,20 @@ MOST_STEPS = {"black-forest-labs/flux-schnell": 4}
 STEPS = 50  # the most of the other models
 MOST_GUIDANCE = {MODELS[Operation.INPAINT]: 100.0, STEERED: 100.0}
 GUIDANCE = 10.0  # the most of the other models
-FILTERED = "nsfw"  # in the error of a prediction
+FAILURES = {  # words in the error of a prediction
+    "nsfw": "moderated",
+    "flagged sensitive": "moderated",
+    "(e005)": "moderated",
+    "out of memory": "out_of_memory_there",
+    "(e1001)": "out_of_memory_there",
+    "interrupted": "interrupted_there",
+    "timed out": "timed_out_there",
+    "timeout": "timed_out_there",
+}
+WORDS = {"invalid version": "model_gone", "version not exist": "model_gone"}  # of a refusal
+STOPPED = ("canceled", "aborted")
 NOT_KNOWN = 404
-FAILED = ("failed", "canceled", "aborted")
+FAILED = ("failed", *STOPPED)
 
 
 def auth(key: str) -> dict[str, str]:
@@ -55,8 +67,7 @@ def paint(ask: ImageRequest, line: ServiceSession) -> ImageResult:
         if state == "succeeded":
             return answer
         if state in FAILED:
-            filtered = FILTERED in str(answer.json().get("error")).lower()
-            raise line.problem("moderated" if filtered else "service_error")
+            raise line.problem(_failure(str(state), str(answer.json().get("error")).lower()))
         line.say("Waiting for its turn")
         return None
 
@@ -89,7 +100,12 @@ def _has(model: str, line: ServiceSession) -> bool:
 
 
 def meaning(answer: ServiceAnswer) -> str | None:
-    return None
+    return by_words(text_of(answer), WORDS)
+
+
+def _failure(state: str, error: str) -> str:
+    stopped = "interrupted_there" if state in STOPPED else "failed_there"
+    return by_words(error, FAILURES) or stopped
 
 
 def _model(ask: ImageRequest) -> str:

@@ -9,10 +9,17 @@ from pentimento.core.geometry import Size
 from pentimento.services.adapter import ImageRequest, ImageResult
 from pentimento.services.convert import from_base64
 from pentimento.services.records import Operation
+from pentimento.services.refusals import by_words, text_of
 from pentimento.services.session import ServiceAnswer, ServiceSession
 
 SEEDS = 2**32 - 2  # 1..this; 0 stands for a random one there
 FILTERED = "CONTENT_FILTERED"
+NAMES = {  # of errors; platform.stability.ai/docs/api-reference
+    "content_moderation": "moderated",
+    "invalid_language": "english_only",
+    "payload_too_large": "too_large_there",
+    "invalid_image": "picture_refused",
+}
 ASPECTS = {  # of the sizes in the record
     Size(1024, 1024): "1:1",
     Size(1344, 768): "16:9",
@@ -54,11 +61,7 @@ def models(line: ServiceSession) -> list[str]:
 
 
 def meaning(answer: ServiceAnswer) -> str | None:
-    try:
-        name = answer.json().get("name")
-    except Exception:  # any body may come with a refusal
-        return None
-    return "moderated" if name == "content_moderation" else None
+    return by_words(text_of(answer), NAMES)
 
 
 def _fields(ask: ImageRequest) -> dict[str, Any]:

@@ -50,6 +50,10 @@ def test_a_large_fill_has_two_passes_and_is_exact_outside(bench: Bench, model: s
     whole = [step.step for step in made.steps if step.share == 0]
     assert whole[-1] == made.steps[-1].steps
     assert second["tiles"] > 1 or whole == list(range(1, steps + 1))
+    assert len({step.steps for step in made.steps}) == 1, "known before the second pass begins"
+    shares = [step.worked for step in made.steps]
+    assert shares == sorted(shares)
+    assert 0 < shares[0] < shares[-1] < 1, "its decode is left"
 
 
 def test_the_second_pass_adds_detail(bench: Bench) -> None:

@@ -88,6 +88,27 @@ def test_slow_first_steps_and_a_slower_second_pass_are_no_measure(shares):
     assert paced([7, 2], shares)[1] == pytest.approx(2), "of few steps something is learned, too"
 
 
+@pytest.mark.parametrize("images", [1, 3])
+def test_before_a_second_pass_its_dearer_steps_and_the_decodes_count(images):
+    """Passes of 6 steps and of 4, each of which costs as much as 5 of the others; between them, and
+    at the end of each picture, is as much work as two steps of the pass before and after."""
+    clock, told, left = Clock(), [], []
+    pace = Pace(clock)
+    costs = [1 + 1] + [1] * 5 + [1 + 5 + 5] + [5] * 3
+    whole = sum(costs) + 5  # the last decode
+    for image in range(images):
+        clock.now += 5 if image else 0
+        worked = 0
+        for step, cost in enumerate(costs, start=1):
+            clock.now += cost
+            worked += cost
+            done, share = image * 10 + step, image + worked / whole
+            told.append(pace.remaining(done, 10 * images, 10 * share))
+            left.append(whole * (images - share))
+    assert told[2:] == pytest.approx(left[2:], abs=0.01)
+    assert told[-1] == 5, "the decode"
+
+
 def test_a_job_that_begins_again_is_measured_anew():
     clock = Clock()
     pace = Pace(clock)

@@ -145,6 +145,9 @@ class Box:
         return Box.from_edges(left, top, right, bottom)
 
 
+BEFORE_STEPS, AFTER_STEPS = 1, 1  # encoding and decoding cost about as much as so many steps
+
+
 @dataclass(frozen=True, slots=True)
 class Work:
     """How one pass works on a picture. The model paints `size` px and sees at most `tile` of them
@@ -172,6 +175,10 @@ class Work:
     def seen(self) -> int:
         """Pixels that the model sees in one step."""
         return len(self.tiles) * self.tile.pixels
+
+    def cost(self, steps: int) -> int:
+        """Pixels that the model sees in so many steps, with what goes before and after them."""
+        return self.seen * (steps + BEFORE_STEPS + AFTER_STEPS)
 
 
 def cover(size: Size, tile: Size, step: int) -> list[Box]:

@@ -165,6 +165,11 @@ class Canvas:
         assert inside is not None, "a tile shows some of the picture"
         return self.part(inside, Work(box.size, inside.size, box.size, 1))
 
+    def painted_tiles(self) -> list[int]:
+        """The numbers of the tiles of its work in which something is painted."""
+        parts = map(self.tile, self.work.tiles)
+        return [n for n, one in enumerate(parts) if one.mask is None or one.mask.any()]
+
     def _part_of(self, picture: np.ndarray) -> np.ndarray:
         """What of a picture of the whole job lies in the window, whatever its size."""
         if self.window is None or self.whole is None:

@@ -104,7 +104,8 @@ class Job:
         progress.step, progress.steps = event.step, event.steps
         progress.image, progress.images = event.image, event.images
         progress.fraction = min(1.0, done / total)
-        progress.eta_seconds = self.pace.remaining(done, total)
+        worked = done if event.worked is None else event.steps * (event.image + event.worked)
+        progress.eta_seconds = self.pace.remaining(done, total, worked)
         told = StepEvent.model_fields
         self._tell("step", StepEvent(**{name: getattr(progress, name) for name in told}))
 
@@ -187,41 +188,44 @@ class Job:
 class Pace:
     """How fast steps follow each other. The first one includes preparations, the second one the
     first preview, which is made after the first: neither counts once there is a third. What is left
-    goes on as the last few steps went, for a second pass works at another size."""
+    goes on as the last few steps went: by the work that was done in them where that is known, since
+    a second pass works at another size."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock  # seconds
-        self._ends: deque[tuple[float, float]] = deque(maxlen=RECENT_STEPS + 1)  # (s, steps done)
-        self._start: tuple[float, float] | None = None  # where measuring began
+        self._ends: deque[tuple[float, float, float]] = deque(maxlen=RECENT_STEPS + 1)
+        """s, steps and work that were done by then"""
+        self._start: tuple[float, float] | None = None  # s and steps, where measuring began
         self._settled = False
         self.seconds_per_step: float | None = None  # over all of them
         self.left: float | None = None  # s for the rest of the steps
 
-    def remaining(self, done: float, total: int) -> float | None:
-        """Seconds for the steps that are left after `done` of `total`; None before the third has
-        ended."""
+    def remaining(self, done: float, total: int, worked: float | None = None) -> float | None:
+        """Seconds for what is left after `done` steps of `total`; None before the third has ended.
+        `worked` is the part of `total` that they are of all the work; None: steps are alike."""
+        worked = done if worked is None else worked
         now = self._clock()
         if self._ends and done < self._ends[-1][1]:  # begun again, with less memory
             self._ends.clear()
             self._settled = False
         if done < 1 or (self._ends and done - self._ends[-1][1] < 1):
-            return self._left(now, done, total)
-        self._ends.append((now, done))
+            return self._left(now, worked, total)
+        self._ends.append((now, done, worked))
         if len(self._ends) == UNEVEN_STEPS + 1 and not self._settled:
             while len(self._ends) > 2:
                 self._ends.popleft()
             self._settled = True
         if len(self._ends) <= 2:
-            self._start = self._ends[0]
+            self._start = self._ends[0][:2]
         if self._start is not None and done > self._start[1]:
             self.seconds_per_step = (now - self._start[0]) / (done - self._start[1])
-        return self._left(now, done, total)
+        return self._left(now, worked, total)
 
-    def _left(self, now: float, done: float, total: int) -> float | None:
+    def _left(self, now: float, worked: float, total: int) -> float | None:
         if not self._settled:
             return None
-        begun, before = self._ends[0]
-        self.left = round((now - begun) / (done - before) * (total - done), 2)
+        begun, _steps, before = self._ends[0]
+        self.left = round((now - begun) / (worked - before) * (total - worked), 2)
         return self.left
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pentimento.core.geometry import Size
+from pentimento.core.geometry import AFTER_STEPS, BEFORE_STEPS, Size
 from pentimento.jobs.job import JobState
 from pentimento.jobs.resolve import timed_as
 from pentimento.jobs.store import Store
@@ -12,7 +12,7 @@ from pentimento.schema.job import Mode
 
 FIRST_GUESS = 10.0  # s for a job, before one was measured
 SMOOTHING = 0.3
-EXTRA_STEPS = 2  # reading, encoding and decoding cost about as much as these
+EXTRA_STEPS = BEFORE_STEPS + AFTER_STEPS
 
 
 class Timings:

@@ -94,13 +94,15 @@ class Loading:
 @dataclass(frozen=True, slots=True)
 class Step:
     """`step` of `steps` finished (1-based) for picture `image` of `images` (0-based), and of the
-    next one a share 0..1 where it works tile by tile."""
+    next one a share 0..1 where it works tile by tile. `worked` is the share 0..1 of the picture's
+    work that is done by then, with all passes and decodes; None where all steps are alike."""
 
     step: int
     steps: int
     image: int = 0
     images: int = 1
     share: float = 0.0
+    worked: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,7 +41,7 @@ class Onlooker:
     ) -> None:
         self._plan, self._image, self._differential = plan, image, differential
         self._emit, self._stop, self._observer = emit, stop, observer
-        self._done = plan.before  # steps
+        self._done = plan.before.steps
         self._pace = PreviewPace()
         self._looks = 0  # tiles that were seen in this step
 
@@ -54,15 +54,14 @@ class Onlooker:
         self._looks += 1
         plan = self._plan
         looks = tiles * (1 + len(plan.areas)) * (2 if plan.sampler.twice else 1)
-        share = min(self._looks / looks, 1.0)
-        self._emit(Step(self._done, plan.steps, self._image, plan.images, share))
+        self._tell(min(self._looks / looks, 1.0))
 
     def after(self, step: int, estimate: Callable[[], Tensor], found: Tensor) -> Tensor:
-        self._looks, self._done = 0, self._plan.before + step + 1
+        self._looks, self._done = 0, self._plan.before.steps + step + 1
         steps, done = self._plan.steps, self._done
         if self._differential:
             found = self._differential.apply(step, found)
-        self._emit(Step(done, steps, self._image, self._plan.images))
+        self._tell()
         if self._plan.viewer and self._pace.due(done, steps):
             picture, size = self._small(self._shown(step, estimate)), self._plan.work.content
             self._emit(Preview(preview.jpeg(picture, size.width, size.height), done, self._image))
@@ -74,6 +73,12 @@ class Onlooker:
         if ending and ending.is_due(done, steps, self._image) and not self._is_last(step):
             raise Enough(self._shown(step, estimate))
         return found
+
+    def _tell(self, share: float = 0.0) -> None:
+        """The steps that are done, and so much of the next one."""
+        plan, done = self._plan, self._done
+        worked = plan.worked(done - plan.before.steps + share)
+        self._emit(Step(done, plan.steps, self._image, plan.images, share, worked))
 
     def _is_last(self, step: int) -> bool:
         """Of this pass, after which there is no estimate better than what was found."""

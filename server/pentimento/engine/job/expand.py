@@ -140,7 +140,9 @@ class Expansion(ComposedJob):
         number, count, image = before
         match event:
             case Step():
-                steps = event.steps
+                steps, worked = event.steps, event.worked
+                if worked is not None:
+                    worked = (number + worked) / count
                 self._emit(
                     Step(
                         number * steps + event.step,
@@ -148,6 +150,7 @@ class Expansion(ComposedJob):
                         image,
                         self._job.task.request.count,
                         event.share,
+                        worked,
                     )
                 )
             case Result(kind="image"):

@@ -20,7 +20,7 @@ from pentimento.engine.job import observe, preprocess, preview, text
 from pentimento.engine.job.autoencoding import Autoencoding, Loss, check_finite
 from pentimento.engine.job.denoise import denoise
 from pentimento.engine.job.observe import Observer
-from pentimento.engine.job.recipe import Recipe
+from pentimento.engine.job.recipe import Effort, Recipe
 from pentimento.engine.job.stop_and_keep import Ending
 from pentimento.engine.job.stopwatch import Stopwatch
 from pentimento.engine.job.text import Reading
@@ -290,8 +290,9 @@ class Generation:
         model.use_loras(read.loras)
         plan = replace(plan, embeddings=read.embeddings, areas=read.areas)
         second = self._second_canvas(canvas)
-        again = self._second_levels(model, second)[1] if second else 0
-        plan = replace(plan, after=again)
+        if second:
+            levels = self._second_levels(model, second)[1]
+            plan = replace(plan, after=Effort.of_pass(second, levels, self._apart(model, second)))
         first = prefilled or canvas
         made, corrections = self._made(model, first, plan, image, seed, self._loss, observer)
         picture, passes = list(made.values())[-1], [_pass_facts(canvas, plan)]
@@ -381,7 +382,8 @@ class Generation:
             plan = replace(
                 self._plan(model, second, strength),
                 embeddings=read.embeddings,
-                before=plan.before + len(plan.levels),
+                before=plan.before
+                + Effort.of_pass(canvas, len(plan.levels), self._apart(model, canvas)),
                 areas=text.areas_of(model, self._job, image, second),
             )
             loss = self._coder.loss(second, plan.source, plan.strength)
@@ -445,7 +447,7 @@ class Generation:
         noise = latents.pure_noise((1, model.channels, size.height, size.width), generator)
         mosaic = Mosaic(work.tiles, work.size)
         parts = [canvas.tile(box) for box in work.tiles]
-        painted = [n for n, part in enumerate(parts) if part.mask is None or part.mask.any()]
+        painted = canvas.painted_tiles()
         facts: dict[str, float] = {}
         growing = preview.Growing(canvas, work) if self._request.preview else None
         for number, (box, part) in enumerate(zip(work.tiles, parts, strict=True)):
@@ -453,8 +455,9 @@ class Generation:
             if seen is not None:
                 mosaic.add(number, seen)
                 continue
-            before = plan.before + painted.index(number) * len(plan.levels)
-            after = (len(painted) - 1) * len(plan.levels) - (before - plan.before) + plan.after
+            at, each = painted.index(number), (part.work, len(plan.levels))
+            before = plan.before + Effort.of(*each, at)
+            after = Effort.of(*each, len(painted) - 1 - at) + plan.after
             where = tiling.Tile(latents.scaled_down(box, factor), torch.ones(1))
             with self._clock.phase("encode"):
                 cut = [replace(one, hint=where.cut(one.hint, size)) for one in plan.controls]
@@ -472,7 +475,7 @@ class Generation:
             for name, value in corrections.items():
                 facts[name] = facts.get(name, 0.0) + value / len(painted)
             if growing:
-                step = before + len(plan.levels)
+                step = before.steps + len(plan.levels)
                 self._emit(Preview(growing.with_tile(box, picture), step, image))
         facts = {name: round(value, 5) for name, value in facts.items()}
         return {"decode": mosaic.picture}, facts

@@ -151,7 +151,7 @@ def test_only_the_own_order_is_stopped(setup: Setup, comfyui: ComfyUI, running: 
     until(lambda: setup.front.job(job)["progress"]["message"] == seen)
     setup.front.call("DELETE", f"/v1/jobs/{job}")
     assert comfyui.taken_back.wait(60)
-    assert setup.front.finished(job, 10)["status"] == "cancelled"
+    assert setup.front.finished(job)["status"] == "cancelled"
     until(lambda: comfyui.interrupted == (["0"] if running else []))
     assert comfyui.withdrawn == ["0"]
 
@@ -188,7 +188,7 @@ def test_without_a_websocket_it_is_asked(setup: Setup, comfyui: ComfyUI, end: st
     if end == "it breaks":
         comfyui.sockets[comfyui.client].send(b"", 0x8)
     comfyui.waiting = False
-    assert setup.front.finished(job, 20)["status"] == "succeeded"
+    assert setup.front.finished(job)["status"] == "succeeded"
 
 
 @pytest.mark.parametrize("running", [False, True])

@@ -213,7 +213,7 @@ def test_a_cancelled_job_is_taken_back(setup: Setup, name: str) -> None:
     assert stand_in.looked.wait(60)
     setup.front.call("DELETE", f"/v1/jobs/{job}")
     assert stand_in.taken_back.wait(60)
-    assert setup.front.finished(job, 10)["status"] == "cancelled"
+    assert setup.front.finished(job)["status"] == "cancelled"
     assert stand_in.accepted == 1
 
 

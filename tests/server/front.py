@@ -88,6 +88,13 @@ class Stream:
                 return event
         return None
 
+    def comment(self, count: int) -> None:
+        """Waits for so many comments, which keep the line alive, while no event comes."""
+        while self.comments < count:
+            line = self.response.readline()
+            assert line.strip() == b"" or line.startswith(b":"), line
+            self.comments += line.startswith(b":")
+
     def rest(self) -> list[Event]:
         """All further events up to the end."""
         events = []

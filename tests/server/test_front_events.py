@@ -11,7 +11,7 @@ from tests.server.front import Front, until
 from pentimento.jobs.job import Pace
 from pentimento.schema import snapshot
 
-LEASE = 0.8  # s
+LEASE = 3  # s: time enough between two calls of a busy test
 
 
 @pytest.fixture(scope="module")
@@ -153,16 +153,15 @@ def test_the_snapshot_comes_again_when_too_much_was_missed(front):
 def test_waiting_jobs_tell_their_place_and_the_line_stays_alive(impatient):
     front = impatient
     running = front.start({"prompt": "slow", "steps": 200})
+    front.running(running)
     waiting = [front.start({"steps": 1}) for _ in range(2)]
     with front.events(waiting[1]) as stream:
         assert stream.next().data["queue_position"] == 2
         front.call("DELETE", f"/v1/jobs/{waiting[0]}")
         assert stream.until("queued").data == {"queue_position": 1}
-        started = time.monotonic()
-        until(lambda: time.monotonic() - started > 1)
+        stream.comment(3)
         front.call("DELETE", f"/v1/jobs/{running}")
         assert stream.until("succeeded")
-    assert stream.comments >= 3
 
 
 def cancelled(front):
@@ -195,11 +194,12 @@ def test_jobs_of_others_go_on_when_a_client_vanishes(front):
 
 
 def test_a_followed_interactive_job_runs_to_its_end(impatient):
+    """Which takes longer than the lease."""
     front = impatient
-    job_id = front.start({"prompt": "slow", "steps": 30, "interactive": True})
+    job_id = front.start({"prompt": "slow", "steps": 80, "interactive": True})
     with front.events(job_id) as stream:
         assert stream.rest()[-1].name == "succeeded"
-    polled = front.start({"prompt": "slow", "steps": 30, "interactive": True})
+    polled = front.start({"prompt": "slow", "steps": 80, "interactive": True})
     job = {"rev": 0, "status": "queued"}
     while job["status"] in ("queued", "running"):
         job = front.call("GET", f"/v1/jobs/{polled}?wait=10&since={job['rev'] + 10}").json

@@ -33,12 +33,16 @@ def run(*argv: str) -> subprocess.CompletedProcess[str]:
 
 def test_the_end_of_the_output_says_why_tests_failed(tmp_path: Path) -> None:
     (tmp_path / "test_some.py").write_text(TESTS)
+    (tmp_path / "test_unread.py").write_text("# " + "y" * 5000 + "\nimport nowhere_at_all\n")
     told = tmp_path / "times.json"
     plain = ("-p", "no:cacheprovider", "-p", "tests.support.times", "--rootdir", str(tmp_path))
+    plain += ("--continue-on-collection-errors",)
     ended = run("pytest", *plain, "--times", str(told), str(tmp_path))
     assert ended.returncode == 1, ended.stderr
     said = run("tests.support.times", str(told)).stdout
-    first, second = said.split("FAILED ")[1:]
+    unread, first, second = said.split("FAILED ")[1:]
+    assert unread.startswith("test_unread.py (collection)")
+    assert "No module named 'nowhere_at_all'" in unread
     assert first.startswith("test_some.py::test_red")
     assert "a long story" in first
     assert len(first) < 1000

@@ -72,10 +72,18 @@ class Clock:
         return result
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        self._keep(report, report.when)
+
+    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
+        self._keep(report, "collection")
+
+    def _keep(self, report: pytest.TestReport | pytest.CollectReport, when: str) -> None:
+        """A file that can't be read has no crash, and says why in its last lines."""
         if report.failed:
             crash = getattr(report.longrepr, "reprcrash", None)
-            reason = f"line {crash.lineno}: {crash.message}" if crash else report.longreprtext
-            self.failed.append([f"{report.nodeid} ({report.when})", reason[:REASON]])
+            whole = report.longreprtext
+            reason = f"line {crash.lineno}: {crash.message}"[:REASON] if crash else whole[-REASON:]
+            self.failed.append([f"{report.nodeid} ({when})", reason])
 
     def pytest_sessionfinish(self) -> None:
         total = {"clock": time.monotonic() - self.begun, "processor": processor()}

@@ -51,14 +51,16 @@ class Fal(Queue):
             return self._ordered(call.json)
         if call.path[1:] in TYPED and self.is_order(call):
             return self._typed(call.json, TYPED[call.path[1:]])
-        number, _, action = call.path.removeprefix(REQUESTS).partition("/")
+        path = call.path.partition("?")[0]  # their client says whether it wants logs
+        number, _, action = path.removeprefix(REQUESTS).partition("/")
         if not call.path.startswith(REQUESTS) or not number.isdigit():
             return self.refusal(404)
         if action == "cancel" and call.method == "PUT":
             return self.take_back(number)
         if action == "status":
-            done = self.is_done()
-            return json_reply(200 if done else 202, {"status": "COMPLETED" if done else "IN_QUEUE"})
+            if self.is_done():
+                return json_reply(200, {"status": "COMPLETED", "logs": None, "metrics": {}})
+            return json_reply(202, {"status": "IN_QUEUE", "queue_position": 1})
         images = [{"url": self.url_of(number), "content_type": "image/png"}]
         return json_reply(200, {"images": images, "has_nsfw_concepts": [self.filtered]})
 

@@ -82,7 +82,8 @@ class Replicate(Queue):
         if not call.path.startswith(PREDICTIONS):
             return self.refusal(404)
         if action == "cancel":
-            return self.take_back(number)
+            self.take_back(number)
+            return json_reply(200, self._told(number, "canceled"))
         return json_reply(200, self._prediction(number))
 
     def _prediction(self, number: str) -> dict[str, Any]:
@@ -138,7 +139,8 @@ class Replicate(Queue):
 
     def _told(self, number: str, status: str) -> dict[str, Any]:
         url = f"{self.origin}{PREDICTIONS}{number}"
-        return {"id": number, "status": status, "urls": {"get": url, "cancel": f"{url}/cancel"}}
+        told = {"id": number, "status": status, "model": "x/y", "version": "hidden"}
+        return told | {"urls": {"get": url, "cancel": f"{url}/cancel"}}
 
     def refusal(self, status: int) -> Reply:
         return json_reply(status, {"title": "No", "detail": f"no, {self.key}", "status": status})

@@ -7,12 +7,14 @@ from __future__ import annotations
 import threading
 import types
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from tests.remote.standins.all import STAND_INS
 from tests.remote.standins.queue import Queue
 from tests.remote.test_faults import ASK
+from tests.support import awkward
 
 from pentimento.services import adapter, records, session
 from pentimento.services.problems import RemoteProblem
@@ -68,8 +70,8 @@ class Slow:
     def hear(self, message: str, progress: float | None) -> None:
         self.told.append(message)
 
-    def paint(self) -> Any:
-        return self.adapter.paint(ASK, self.line)
+    def paint(self, words: str = ASK.prompt) -> Any:
+        return self.adapter.paint(replace(ASK, prompt=words), self.line)
 
 
 @pytest.fixture(params=QUEUES)
@@ -78,6 +80,21 @@ def slow(request: pytest.FixtureRequest, clock: Clock) -> Iterator[Slow]:
     yield found
     found.line.close()
     found.stand_in.close()
+
+
+@pytest.mark.parametrize("words", awkward.cases(awkward.FEW))
+def test_what_was_said_comes_to_a_slow_service_as_it_was_said(slow: Slow, words: str) -> None:
+    """And nothing of it, nor of the key, is told while it is waited for, or when it fails."""
+    slow.stand_in.waiting = False
+    slow.paint(words)
+    assert slow.stand_in.asked[-1].prompt == words
+    slow.stand_in.waiting = True
+    with pytest.raises(RemoteProblem) as caught:
+        slow.paint(words)
+    told = " ".join([*slow.told, str(caught.value.body())])
+    assert slow.told
+    assert words not in told
+    assert slow.stand_in.key not in told
 
 
 @pytest.mark.parametrize("seconds", [150, 400])

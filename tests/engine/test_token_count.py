@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import torch
 import transformers
 from tests.support.awkward import PROMPTS, cases
 
@@ -49,6 +50,33 @@ def test_chunks_are_those_that_are_read(starter, own, words):
     found = tokens.count(starter, words)
     assert (found.tokens, found.chunks, found.limit) == (count, len(read), reader.room)
     assert found.unread == ""
+
+
+NAMED = {
+    "one": "a mark1 moon",
+    "eight": "a mark8 moon 月亮 🌙",
+    "weights": "a (mark8:1.3) [mark1] ((embedding:mark8.safetensors:0.7))",
+    "several": "mark1, MARK8, embedding: mark1, mark8 BREAK mark8",
+    "part_of_a_word": "mark10 remark8 mark8s",
+    "no_room": "a " * 40 + "mark8 b",
+    "just_room": "a " * 38 + "mark8",
+    "full": "mark8 " * 12,
+    "longer_than_a_chunk": "a (mark100:1.1) b mark8",
+    "breaks": "BREAK mark8 BREAK",
+}
+
+
+@pytest.mark.parametrize("words", cases(NAMED))
+def test_an_embedding_counts_as_its_vectors(starter, own, words):
+    vectors = {f"mark{n}": torch.zeros(n, 4) for n in (1, 8, 100)}
+    reader = prompt_weighting.Reader(None, own, prompt_weighting.LAST, vectors)
+    read = prompt_weighting.chunks(reader, parse_weights(words))
+    ends = {own.bos_token_id, own.eos_token_id, own.pad_token_id}
+    count = sum(
+        token.vector is not None or token.id not in ends for chunk in read for token in chunk.tokens
+    )
+    found = tokens.count(starter, words, {name: len(rows) for name, rows in vectors.items()})
+    assert (found.tokens, found.chunks) == (count, len(read))
 
 
 @pytest.mark.parametrize("words", cases(WORDS))

@@ -110,6 +110,13 @@ def test_an_embedding_is_used_by_its_name_and_leaves_nothing(real):
     (folder / "old.pt").write_bytes(b"PK\x03\x04" + bytes(60))
     listed = real.call("GET", "/v1/models").json["embeddings"]
     assert {one["title"]: one["fits"] for one in listed}["Glow"] == ["starter"]
+    counted = []
+    for prompt in ("a lake", "a lake (glow:1.2), embedding:Glow", "a lake embedding:glows"):
+        asked = {"mode": "txt2img", "width": 64, "height": 64, "prompt": prompt}
+        counted.append(real.call("POST", "/v1/plan", asked).json["tokens"]["tokens"])
+    comma = 1
+    assert counted[1] == counted[0] + comma + 2 * len(vectors)
+    assert counted[2] > counted[0], "counted as it is written; the job is refused below"
     made = []
     for prompt in ("a lake", "a lake (glow:1.2), embedding:Glow", "a lake"):
         job = real.finished(real.start(img2img(real, prompt=prompt)), ENGINE_SECONDS)

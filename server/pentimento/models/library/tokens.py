@@ -4,10 +4,11 @@ which are read from their files without the model. No torch."""
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from pentimento.models.library.vocabulary import BYTES, CLIP_MERGES, END_OF_WORD, Model
@@ -40,32 +41,46 @@ class WordReader:
         return found
 
 
-def count(model: Model, prompt: str) -> Tokens | None:
+def count(
+    model: Model, prompt: str, embeddings: Mapping[str, int] = MappingProxyType({})
+) -> Tokens | None:
     """As the engine reads it; None where the model's tokenizers have no limit or cannot be read.
-    Tags of LoRAs are no words. An embedding counts as its name does."""
+    Tags of LoRAs are no words. `embeddings` are those that the model can use, by name, and how many
+    vectors each has: in place of its name it is read as so many tokens."""
     family = FAMILIES.get(model.family)
     if family is None:
         return None
     words, _tags = syntax.cut_lora_tags(prompt)
     readers = [one for one in _readers(model, family) if one is not None]
     found = [
-        _in_chunks(one, words) if family.reads_in_chunks else _as_far_as_it_goes(one, words)
+        _in_chunks(one, words, embeddings)
+        if family.reads_in_chunks
+        else _as_far_as_it_goes(one, words)
         for one in readers
     ]
     return max(found, key=lambda one: one.tokens / one.limit, default=None)
 
 
-def _in_chunks(reader: WordReader, words: str) -> Tokens:
-    """All of it, so many tokens at a time; a BREAK begins a new chunk."""
-    sections = [0]
+def _in_chunks(reader: WordReader, words: str, embeddings: Mapping[str, int]) -> Tokens:
+    """All of it, so many tokens at a time; a BREAK begins a new chunk, and so does an embedding
+    that has no room left in one."""
+    tokens, chunks, used = 0, 1, 0
     pieces = syntax.parse_weights(words)
     for piece in pieces:
         if not piece.text and len(pieces) > 1:
-            sections.append(0)
-        else:
-            sections[-1] += len(reader.ids(piece.text))
-    chunks = sum(max(1, -(-one // reader.limit)) for one in sections)
-    return Tokens(tokens=sum(sections), limit=reader.limit, chunks=chunks)
+            chunks, used = chunks + 1, 0
+            continue
+        for part in syntax.split_embeddings(piece.text, embeddings):
+            if isinstance(part, str):
+                length, together = len(reader.ids(part)), 1
+            else:
+                length = together = embeddings[part.name]
+            tokens += length
+            if used + min(length, together, reader.limit) > reader.limit:
+                chunks, used = chunks + 1, 0
+            more = max(0, -(-(used + length) // reader.limit) - 1)
+            chunks, used = chunks + more, used + length - more * reader.limit
+    return Tokens(tokens=tokens, limit=reader.limit, chunks=chunks)
 
 
 def _as_far_as_it_goes(reader: WordReader, words: str) -> Tokens:

@@ -74,6 +74,13 @@ def wait(condition: Callable[[], Any], what: str, seconds: float = PATIENCE) -> 
         time.sleep(0.05)
 
 
+def lives(pid: int) -> bool:
+    """Whether a process has not ended; one that nobody has asked for its end has."""
+    with suppress(OSError):
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
+    return False
+
+
 class Session:
     def __init__(self, root: Path, **options: Any) -> None:
         """`options` go to stage.Stage.start. What is scrolled out of sight counts as hidden for
@@ -106,6 +113,9 @@ class Session:
         looks for it."""
         self.close_windows()
         self.gui.python(CLOSE_ALL)
+        with suppress(OSError):  # a server that has ended has no jobs
+            self.end_jobs()
+            wait(lambda: not self.busy(), "the end of all jobs")
         (self.data / "server.json").write_text(self.described)
         (self.data / "install.json").unlink(missing_ok=True)
         self.settings.unlink(missing_ok=True)
@@ -147,8 +157,8 @@ class Session:
     def noted(self, kind: str) -> list[dict[str, Any]]:
         """What watch/sitecustomize.py has noted of the plug-in's calls: `http` or `libgimp`."""
         file = self.watch / f"{kind}.jsonl"
-        lines = file.read_text().splitlines() if file.exists() else []
-        return [json.loads(line) for line in lines]
+        whole, _end, _unfinished = (file.read_text() if file.exists() else "").rpartition("\n")
+        return [json.loads(line) for line in whole.splitlines()]
 
     def held_up(self) -> list[dict[str, Any]]:
         """HTTP calls that the plug-in's main thread has made: a window would wait for each."""
@@ -160,7 +170,7 @@ class Session:
         under_way: Counter[int] = Counter()
         for change in self.noted("changes"):  # see watch/sitecustomize.py
             under_way[change["pid"]] += change["step"]
-        return not any(n and Path(f"/proc/{pid}").exists() for pid, n in under_way.items())
+        return not any(n and lives(pid) for pid, n in under_way.items())
 
     # The image
 
@@ -200,11 +210,43 @@ class Session:
         return path.read_bytes()
 
     def wait_for_layers(self, count: int) -> list[dict[str, Any]]:
-        return wait(
-            lambda: self.at_rest() and len(found := self.layers()) == count and found,
-            f"{count} layers, or a message: {self.message()!r}",
-            RESULT_SECONDS,
-        )
+        """The layers once there are so many and what has brought them is done."""
+
+        def there() -> list[dict[str, Any]] | None:
+            if len(self.layers()) != count or not self.at_rest():
+                return None
+            found = self.layers()  # once more: they may have been half made when they were counted
+            return found if len(found) == count else None
+
+        try:
+            return wait(there, f"{count} layers", RESULT_SECONDS)
+        except AssertionError as error:
+            names = [layer["name"] for layer in self.layers()]
+            raise AssertionError(f"{error}; {names}; message {self.message()!r}") from None
+
+    def wait_for_no_difference(self, before: Any, *but: str) -> None:
+        """Until the image is as it was; what is told with one of these words may differ."""
+        left: list[str] = []
+
+        def same() -> bool:
+            told = self.differences(before)
+            left[:] = [one for one in told if not any(word in one for word in but)]
+            return not left
+
+        with suppress(AssertionError):
+            wait(same, "no difference")
+        assert left == []
+
+    def menu(self, label: str) -> None:
+        """Activates an entry without a dialog, and waits until its process has ended."""
+        known = len(self.noted("processes"))
+        self.gui.menu(label)
+
+        def ended() -> bool:
+            begun = self.noted("processes")[known:]
+            return bool(begun) and not any(lives(one["pid"]) for one in begun)
+
+        wait(ended, f"the end of {label}", RESULT_SECONDS)
 
     # Dialogs
 
@@ -267,10 +309,18 @@ class Session:
         alive."""
         return next(other["status"] for other in self.jobs() if other["id"] == job["id"])
 
+    def busy(self) -> list[dict[str, Any]]:
+        """The jobs that wait or run."""
+        return [job for job in self.jobs() if job["status"] in ("queued", "running")]
+
     def end_jobs(self) -> None:
-        for job in self.jobs():
-            if job["status"] in ("queued", "running"):
-                self.server.ask(f"/v1/jobs/{job['id']}", "DELETE")
+        for job in self.busy():
+            self.server.ask(f"/v1/jobs/{job['id']}", "DELETE")
+
+    def at_work(self) -> dict[str, Any] | None:
+        """The job that is at its steps now. (One that was stopped may tell for ever that it is.)"""
+        running = (job for job in self.busy() if job["status"] == "running")
+        return next((job for job in running if job["progress"]["phase"] == "denoising"), None)
 
     def restart_server(self) -> None:
         """A new shared server in place of one that has ended."""

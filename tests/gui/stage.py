@@ -229,7 +229,13 @@ class Stage:
         self.xdotool(*along, "mouseup", str(button), *(("keyup", key) if key else ()))
 
     def press(self, title, name, role=None, showing=True):
-        widgets.press(self.widget(title, name, role, showing))
+        """As a person does, who waits while it is gray."""
+
+        def look():
+            found = self.widget(title, name, role, showing)
+            return found if widgets.has(found, widgets.STATES.SENSITIVE) else None
+
+        widgets.press(until(look, f"{name!r} to be live"))
 
     def begins(self, title):
         """What the button says that begins the work."""

@@ -24,7 +24,7 @@ def open_result(gimp, depth="U8_NON_LINEAR"):
 def taken_back(gimp, before):
     """One Ctrl+Z gives the image back exactly."""
     gimp.gui.keys("GIMP", "ctrl+z")
-    wait(lambda: gimp.differences(before) == [], "undo")
+    gimp.wait_for_no_difference(before)
 
 
 def test_a_result_is_opened_with_its_values_and_changed_in_one_step(gimp):

@@ -13,12 +13,9 @@ IMAGES = "[[i.get_width(), i.get_height(), len(i.get_layers())] for i in Gimp.ge
 def test_a_picture_whose_image_was_closed_meanwhile_opens_as_a_new_one(gimp):
     gimp.open_scene()
     title = gimp.open_dialog("Image to Image")
-    fill_in(gimp, title, "一座灯塔 “黄昏”", "Replace", steps=25)
+    fill_in(gimp, title, "一座灯塔 “黄昏”", "Replace", steps=100)
     gimp.gui.press(title, "Generate")
-    wait(
-        lambda: any(job["progress"]["phase"] == "denoising" for job in gimp.jobs()),
-        "a job at work",
-    )
+    wait(gimp.at_work, "a job at work")
     gimp.gui.python(CLOSE_ALL)
     wait(lambda: gimp.read(IMAGES) == [[320, 224, 1]], "an image with the result", RESULT_SECONDS)
     gimp.wait_for_message("The image was closed before the result arrived.")

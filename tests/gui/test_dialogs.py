@@ -78,7 +78,7 @@ def test_a_style_of_the_server_can_be_chosen_and_brings_its_steps(gimp):
     gimp.server.ask("/v1/styles/Nine%20steps", "DELETE")
     gui.set_value(title, "Strength", 0.9)
     gimp.wait_for_status(title, "· 13 steps")
-    assert "Nine steps" not in gui.choices(title, "Style")
+    wait(lambda: "Nine steps" not in gui.choices(title, "Style"), "the style's end")
 
 
 def test_models_and_loras_that_come_or_go_do_so_in_an_open_dialog(gimp):
@@ -104,7 +104,8 @@ def test_models_and_loras_that_come_or_go_do_so_in_an_open_dialog(gimp):
     shutil.rmtree(added)
     gui.set_value(title, "Strength", 0.3)
     wait(lambda: "second" not in gui.choices(title, "Add a LoRA"), "the LoRA's end")
-    assert "newcomer (not on the server)" in gui.choices(title, "Model")
+    gone = "newcomer (not on the server)"
+    wait(lambda: gone in gui.choices(title, "Model"), "the model's end")
 
 
 @pytest.mark.parametrize("title", ["Image to Image", "Regenerate Selection", "Text to Image"])

@@ -79,10 +79,7 @@ def test_cancel_in_the_progress_bar_ends_the_job_on_the_server(gimp):
     title = gimp.open_dialog("Image to Image")
     fill_in(gimp, title, "never finished", "Replace", steps=200)
     gimp.gui.press(title, "Generate")
-    job = wait(
-        lambda: next((j for j in gimp.jobs() if j["progress"]["phase"] == "denoising"), None),
-        "a job at work",
-    )
+    job = wait(gimp.at_work, "a job at work")
     gimp.gui.progress_cancel()
     wait(lambda: gimp.status_of(job) == "cancelled", "cancelled")
     assert gimp.differences(before) == []

@@ -83,9 +83,4 @@ def test_choosing_among_variations_is_one_undo_step(gimp, action):
     run(gimp, action)
     assert gimp.differences(before) != []
     gimp.gui.keys("GIMP", "ctrl+z")
-    wait(lambda: changed(gimp, before) == [], "undo")
-
-
-def changed(gimp, before):
-    """But for what is selected: GIMP itself selects what an undo brings back."""
-    return [one for one in gimp.differences(before) if "selected_layers" not in one]
+    gimp.wait_for_no_difference(before, "selected_layers")  # GIMP selects what undo brings back

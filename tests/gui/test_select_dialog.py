@@ -130,9 +130,8 @@ def test_the_subject_is_cut_out_by_one_action(gimp):
         more=BALLS + "image.select_rectangle(Gimp.ChannelOps.REPLACE, 25, 65, 110, 110)"
     )
     before = gimp.snapshot()
-    gimp.gui.menu("Cut Out Subject")
-    gimp.wait_for_layers(2)
-    wait(lambda: not gimp.read("image.get_layers()[1].get_visible()"), "the layer is hidden")
+    gimp.menu("Cut Out Subject")
+    assert not gimp.read("image.get_layers()[1].get_visible()")
     made, scene = gimp.layers()
     assert (made["name"], made["mask"]) == (f"{LAYER}, cut out", True)
     assert scene["name"] == LAYER

@@ -55,8 +55,7 @@ def test_another_layer_is_followed_and_the_status_says_so(gimp):
     gimp.wait_for_status(TITLE, f"from “{LAYER}”")
     assert "selected now" not in gimp.status_line(TITLE)
     gui.python("image.set_selected_layers([other])")
-    gimp.wait_for_status(TITLE, "from “sky”")
-    assert "this is the layer selected now" in gimp.status_line(TITLE)
+    assert "this is the layer selected now" in gimp.wait_for_status(TITLE, "from “sky”")
     assert gui.choice(TITLE, "From") == "“sky”"
 
 

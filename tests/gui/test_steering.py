@@ -53,7 +53,7 @@ def test_a_layer_two_loras_and_a_vae_chosen_in_the_dialog_steer_the_job(gimp, pa
     gui.set_text(title, "LoRAs", "blueprint:0.6, ink:0.3")
     fill_in(gimp, title, "hills", "Replace")
     unfold(gimp, title, "More options", "VAE")
-    assert gui.choices(title, "VAE") == ["The model's own", "warm"]
+    wait(lambda: gui.choices(title, "VAE") == ["The model's own", "warm"], "the VAE")
     gui.choose(title, "VAE", "warm")
     gui.press(title, "Generate")
     gimp.wait_for_layers(3)

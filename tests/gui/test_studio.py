@@ -79,36 +79,35 @@ def ready(gimp, words=WORDS, button="Fill Selection", count=1, steps=0):
 
 
 def generate(gimp, button="Fill Selection"):
+    gimp.earlier = {job["id"] for job in gimp.jobs()}
     gimp.gui.press(TITLE, button)
 
 
 def at_work(gimp):
-    return wait(
-        lambda: next(
-            (
-                job
-                for job in gimp.jobs()
-                if job["status"] == "running" and job["progress"]["step"] > 1
-            ),
-            None,
-        ),
-        "a job at work",
-        RESULT_SECONDS,
-    )
+    """The job that was begun last, or one that is before it in the queue; one that was stopped may
+    be at its last step still."""
+    return wait(lambda: begun(gimp), "a job at work", RESULT_SECONDS)
+
+
+def begun(gimp):
+    running = [job for job in gimp.jobs() if job["status"] == "running"]
+    steps = (job for job in running if job["progress"]["step"] > 1)
+    return next((job for job in steps if job["id"] not in gimp.earlier), None)
 
 
 def undo(gimp):
+    wait(gimp.at_rest, "the end of the change before")
     gimp.gui.keys("[0-9]x[0-9].*GIMP", "ctrl+z")
 
 
 def test_a_lasso_is_filled_with_one_click_and_one_undo_takes_it_back(studio):
     before = studio.snapshot()
-    ready(studio)
+    ready(studio, steps=60)  # it is shown as long as the job runs
     generate(studio)
     shown = wait(lambda: studio.gui.is_shown(TITLE, "Preview"), "a preview", RESULT_SECONDS)
     assert shown
-    layers = wait(lambda: (now := studio.layers())[0]["mask"] and now, "a result", RESULT_SECONDS)
-    assert len(layers) == 2
+    layers = studio.wait_for_layers(2)
+    assert layers[0]["mask"]
     assert layers[0]["name"].startswith("一弯“黄色”的月亮")
     job = studio.jobs()[0]
     assert job["record"]["request"]["prompt"] == WORDS
@@ -152,14 +151,15 @@ def test_two_images_have_jobs_at_once_and_each_gets_its_own(studio):
     ready(studio, words="second", steps=3)
     generate(studio)
     count = "[len(i.get_layers()) for i in (first, image)]"
-    wait(lambda: studio.read(count) == [2, 2], "a result in both images", RESULT_SECONDS)
+    both = lambda: studio.read(count) == [2, 2] and studio.at_rest()  # noqa: E731
+    wait(both, "a result in both images", RESULT_SECONDS)
     names = studio.read("[i.get_layers()[0].get_name() for i in (first, image)]")
     assert names[0].startswith("first")
     assert names[1].startswith("second")
 
 
 def test_a_waiting_job_can_be_taken_back(studio):
-    ready(studio, words="first", steps=60)
+    ready(studio, words="first", steps=200)
     generate(studio)
     at_work(studio)
     ready(studio, words="second")
@@ -170,12 +170,13 @@ def test_a_waiting_job_can_be_taken_back(studio):
     )
     studio.gui.press_last(TITLE, "Stop")
     wait(lambda: studio.status_of(waiting) == "cancelled", "its end")
+    studio.gui.press(TITLE, "Stop and Keep")
     layers = studio.wait_for_layers(2)
     assert layers[0]["name"].startswith("first")
 
 
 def test_the_image_is_closed_while_its_job_runs(studio):
-    ready(studio, steps=60)
+    ready(studio, steps=120)
     generate(studio)
     at_work(studio)
     studio.gui.python("image.clean_all()\ndisplay.delete()")
@@ -202,7 +203,7 @@ def test_a_second_call_aims_the_open_panel_and_closing_gives_everything_back(gim
     ready(gimp, words="kept words")
     gimp.open_scene(width=200, height=100)
     gimp.gui.menu("Studio Panel...")
-    wait(lambda: "200 × 100" in gimp.status_line(TITLE), "the plan of the other image")
+    gimp.wait_for_status(TITLE, "200 × 100")
     assert len([title for title in gimp.gui.titles() if title.startswith(TITLE)]) == 1
     gimp.gui.keys(TITLE, "ctrl+w")
     gimp.gui.gone(TITLE)
@@ -240,27 +241,29 @@ def test_names_are_completed_with_the_words_that_go_along(studio):
     gui.type_text(TITLE, "Prompt", "<lora:ink")
     wait(lambda: gui.is_shown(TITLE, "inky-lines · LoRA"), "the LoRA")
     studio.keep_evidence("studio-suggestions")
+    shows = lambda text: wait(lambda: gui.text(TITLE, "Prompt", "text") == text, text)  # noqa: E731
     gui.keys(TITLE, "Tab")
-    assert gui.text(TITLE, "Prompt", "text") == "a cat, <lora:inky-lines:1>"
+    shows("a cat, <lora:inky-lines:1>")
     gui.type_text(TITLE, "Prompt", ", water")
     wait(lambda: gui.is_shown(TITLE, "Watercolor · Style"), "the style")
     gui.press(TITLE, "Watercolor · Style")
-    assert gui.text(TITLE, "Prompt", "text") == "a cat, <lora:inky-lines:1>, "
-    assert "Watercolor" in gui.choice(TITLE, "Style")
+    shows("a cat, <lora:inky-lines:1>, ")
+    wait(lambda: "Watercolor" in gui.choice(TITLE, "Style"), "the style to be chosen")
     gui.keys(TITLE, "ctrl+z")
-    assert gui.text(TITLE, "Prompt", "text") == "a cat, <lora:inky-lines:1>, water"
+    shows("a cat, <lora:inky-lines:1>, water")
 
 
 def test_closing_asks_where_a_job_would_be_lost(studio):
-    ready(studio, words="kept", steps=60)
+    ready(studio, words="kept", steps=200)
     generate(studio)
     job = at_work(studio)
     studio.gui.keys(TITLE, "ctrl+w")
     studio.gui.window(QUESTION)
     studio.gui.press(QUESTION, "Keep Open")
     studio.gui.gone(QUESTION)
+    studio.gui.press(TITLE, "Stop and Keep")
     studio.wait_for_layers(2)
-    assert studio.status_of(job) == "succeeded"
+    wait(lambda: studio.status_of(job) == "succeeded", "the job's end")
     ready(studio, words="lost", steps=200)
     generate(studio)
     job = at_work(studio)

@@ -23,7 +23,8 @@ class Hand:
         wait(lambda: gui.sensitive(TITLE, name), f"{name} to be pressed")
         gui.press(TITLE, name)
         self.clicks += 1
-        wait(lambda: self.gimp.read(TOP) != before, "the result", RESULT_SECONDS)
+        made = lambda: self.gimp.read(TOP) != before and self.gimp.at_rest()  # noqa: E731
+        wait(made, "the result", RESULT_SECONDS)
 
     def click(self, name):
         self.gimp.gui.click(TITLE, name)

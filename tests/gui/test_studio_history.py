@@ -79,7 +79,7 @@ def test_history_outlives_gimp_and_is_used_again(closing):
     assert gimp.layers()[0]["mask"]
     wait(lambda: gui.is_shown(TITLE, "Result 2 of 2"), "both small pictures")
     gui.press(TITLE, "Use Settings")
-    assert gui.text(TITLE, "Prompt", "text") == WORDS
+    wait(lambda: gui.text(TITLE, "Prompt", "text") == WORDS, "the words")
     seed = made["images"][0]["seed"]
     wait(lambda: gui.is_shown(TITLE, f"The seed is kept: {seed}"), "what is said of the seed")
     gui.press(TITLE, "New Seed")

@@ -216,7 +216,7 @@ def test_previews_on_the_canvas_leave_nothing(canvas):
     gui.press(TITLE, "Stop and Keep")
     name = "image.get_layers()[0].get_name()"
     wait(lambda: gimp.read(name).startswith("vista"), "the result", RESULT_SECONDS)
-    assert gimp.read(COUNT) == 0
+    gone(gimp)
     undo(gimp)
     gimp.wait_for_layers(2)
     assert gimp.differences(before) == []

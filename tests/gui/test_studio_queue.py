@@ -21,7 +21,7 @@ def waiting(gimp):
 
 def test_jobs_are_reordered_and_all_stopped(studio):  # noqa: F811
     gui = studio.gui
-    ready(studio, words="at work", steps=200)
+    ready(studio, words="at work", count=4, steps=200)  # until all is done below
     generate(studio)
     at_work(studio)
     for words in ("one", "two", "three"):

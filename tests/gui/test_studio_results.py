@@ -4,7 +4,7 @@ kept, discarded, compared; what a person has painted on is never taken away."""
 from __future__ import annotations
 
 import pytest
-from tests.gui.session import wait
+from tests.gui.session import RESULT_SECONDS, wait
 from tests.gui.steps import RECORD, TOLD
 from tests.gui.test_studio import TITLE, command, generate, ready, studio, undo  # noqa: F401
 
@@ -25,6 +25,11 @@ def four(studio):  # noqa: F811
 
 def top(gimp):
     return gimp.read("[image.get_layers()[0].get_name(), checksum(image.get_layers()[0])]")
+
+
+def next_try(gimp, job):
+    """Waits for the result of another job than this, whole."""
+    wait(lambda: gimp.read(JOB) != job and gimp.at_rest(), "the next try", RESULT_SECONDS)
 
 
 def switched(gimp, to, press=None):
@@ -82,8 +87,8 @@ def test_all_tries_at_a_place_are_one_step_to_undo(four):
     first, before = top(four), four.jobs()[0]["id"]
     ready(four, words="other “words” 🌙", count=2, steps=4)
     generate(four)
-    now = wait(lambda: (job := four.read(JOB)) != before and job, "the next try", 120)
-    assert now == four.jobs()[0]["id"]
+    next_try(four, before)
+    assert four.read(JOB) == four.jobs()[0]["id"]
     assert len(four.layers()) == 2
     assert top(four) != first
     sources = {job["record"]["request"]["source"]["blob"] for job in four.jobs()[:2]}
@@ -113,7 +118,7 @@ def test_a_try_of_another_size_takes_over_the_layer(studio):  # noqa: F811
     studio.gui.set_value(TITLE, "Strength", 0.3)
     ready(studio, button=weak, steps=8)
     generate(studio, weak)
-    wait(lambda: studio.read(JOB) != job, "the next try", 120)
+    next_try(studio, job)
     second = studio.layers()[0]["box"]
     assert second != first
     mask = "(lambda m: [*list(m.get_offsets())[1:], m.get_width(), m.get_height()])"
@@ -174,7 +179,8 @@ def test_a_later_try_is_kept_in_place_of_the_kept_one(four):
         "[[l.get_name(), l.get_opacity(), *list(l.get_offsets())[1:]]"
         " for l in group.get_children()]"
     )
-    wait(lambda: "its" in four.read(inside)[0][0], "the try in the group")
+    there = lambda: [one[0] for one in four.read(inside) if "its" in one[0]]  # noqa: E731
+    wait(lambda: there() and four.at_rest(), "the try in the group")
     [found] = four.read(inside)
     assert found[1:] == [60, box[0] + 7, box[1] - 3]
     assert len(four.layers()) == 2

@@ -6,7 +6,8 @@ whether the main thread made it, and from where. Where the folder has a file `li
 `libgimp.jsonl` gets one for every call of libgimp: its name and its processor time in seconds, of
 this process and of GIMP's main thread, which does what was asked for. `changes.jsonl` gets a line
 where a change of an image begins and where it ends: an undo group, or what is outside of the undo
-history. Where the process crashes, GIMP's log gets the Python stacks of all its threads.
+history. `processes.jsonl` gets one for every process. Where the process crashes, GIMP's log gets
+the Python stacks of all its threads.
 """
 
 import os
@@ -127,6 +128,7 @@ def note(name, line):
 
 
 if FOLDER and any(one.endswith("/pentimento.py") for one in sys.orig_argv):
+    note("processes", {"pid": os.getpid()})
     watch_http()
     watch_crashes()
     watch_changes()

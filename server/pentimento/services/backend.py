@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from pentimento.core.errors import BadInput, Cancelled, PentimentoError
 from pentimento.schema.answers import Checked, EngineState
-from pentimento.schema.task import Emit, Event, Loading, Result, Task
+from pentimento.schema.task import Emit, Event, Loading, Preview, Result, Task
 from pentimento.services import adapter as adapters
 from pentimento.services.adapter import Adapter, ImageRequest, ImageResult
 from pentimento.services.problems import RemoteProblem, problem
@@ -96,6 +96,7 @@ class _Run:
         self._cancelled = asyncio.Event()
         self._line: ServiceSession | None = None
         self._done = 0  # pictures
+        self._prepared: Any = None  # set before anything is sent
 
     def cancel(self) -> None:
         """On the event loop. The service is told in a thread, for that may take seconds."""
@@ -156,6 +157,7 @@ class _Run:
         prepared = pictures.prepare(task, terms, way)
         if workflow := self._remotes.workflow(terms, model):
             prepared = replace(prepared, ask=replace(prepared.ask, workflow=workflow))
+        self._prepared = prepared
         told = route(prepared.way, terms, prepared.frame, request)
         if prepared.canvas.mask is not None:
             seed = int(request.seed or 0)
@@ -228,6 +230,7 @@ class _Run:
             self._terms.service.deadline,
             stop=self._stop,
             say=self._say,
+            show=self._show if self._task.request.preview else None,
         )
 
     def _say(self, message: str, progress: float | None) -> None:
@@ -235,6 +238,16 @@ class _Run:
         if progress is not None:
             progress = (self._done + progress) / self._task.request.count
         self._emit(Loading(message, progress))
+
+    def _show(self, picture: bytes, step: int) -> None:
+        """A preview that cannot be read is passed over."""
+        from pentimento.services import pictures
+
+        try:
+            small = pictures.preview(self._prepared, picture)
+        except BadInput:
+            return
+        self._emit(Preview(small, step, self._done))
 
     def _problem(self, code: str) -> RemoteProblem:
         return problem(code, self._terms.id, self._terms.title)

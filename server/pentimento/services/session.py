@@ -145,6 +145,7 @@ class ServiceSession:
         *,
         stop: threading.Event | None = None,
         say: Callable[[str, float | None], None] = lambda message, progress: None,
+        show: Callable[[bytes, int], None] | None = None,
     ) -> None:
         self.address = address
         self.accepted = False  # the service took an order: it may cost its price
@@ -152,7 +153,8 @@ class ServiceSession:
         self._meaning = meaning
         self._deadline = deadline
         self._stop = stop or threading.Event()
-        self._say = say
+        self._say, self._show = say, show
+        self._shown = b""
         self._session = requests.Session()
         self._session.trust_env = False  # a .netrc would replace the key
         self._session.proxies.update(requests.utils.get_environ_proxies(address.base_url))
@@ -199,7 +201,12 @@ class ServiceSession:
 
     def _watch(self, glance: Callable[[ServiceSession], None], answered: threading.Event) -> None:
         line = ServiceSession(
-            self.address, self._meaning, self._deadline, stop=self._stop, say=self._say
+            self.address,
+            self._meaning,
+            self._deadline,
+            stop=self._stop,
+            say=self._say,
+            show=self._show,
         )
         try:
             while not answered.wait(GLANCE_SECONDS):
@@ -306,6 +313,17 @@ class ServiceSession:
     def say(self, message: str, progress: float | None = None) -> None:
         """What the user sees meanwhile; `progress` 0..1."""
         self._say(message, progress)
+
+    @property
+    def shows(self) -> bool:
+        """Whether somebody looks at previews."""
+        return self._show is not None
+
+    def show(self, picture: bytes, step: int) -> None:
+        """What the picture looks like by now; the same one is shown once."""
+        if self._show and picture != self._shown:
+            self._shown = picture
+            self._show(picture, step)
 
     def problem(self, code: str, **details: Any) -> RemoteProblem:
         return problem(code, self.address.id, self.address.title, **details)

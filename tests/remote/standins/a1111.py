@@ -28,6 +28,7 @@ class A1111(StandIn):
 
     no_map: str = "none"
     progress: float = 0.0
+    current: str | None = None  # what it shows of its work: base64
     checkpoint: str = ""  # what it paints with by itself
     extension: bool = True  # SD.Next and stable-diffusion.cpp have none
 
@@ -46,7 +47,8 @@ class A1111(StandIn):
         lists = {
             "/sdapi/v1/sd-models": [{"title": "dream [1]", "model_name": "dream"}],
             "/sdapi/v1/options": {"sd_model_checkpoint": self.checkpoint, "samples_save": True},
-            "/sdapi/v1/progress?skip_current_image=true": {"progress": self.progress},
+            "/sdapi/v1/progress?skip_current_image=true": self._state(None),
+            "/sdapi/v1/progress?skip_current_image=false": self._state(self.current),
             "/sdapi/v1/interrupt": {},
         }
         if self.extension:
@@ -56,6 +58,12 @@ class A1111(StandIn):
             }
         found = lists.get(call.path)
         return self.refusal(404) if found is None else json_reply(200, found)
+
+    def _state(self, current: str | None) -> dict[str, Any]:
+        """AUTOMATIC1111, modules/api/models.py: ProgressResponse."""
+        state = {"job": "scripts_txt2img", "sampling_step": 7, "sampling_steps": 20}
+        told = {"progress": self.progress, "eta_relative": 1.0, "textinfo": None}
+        return told | {"state": state, "current_image": current}
 
     def _asked(self, wanted: dict[str, Any]) -> Asked:
         """`inpainting_mask_invert` 0: white is repainted."""

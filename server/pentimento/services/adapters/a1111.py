@@ -76,9 +76,17 @@ def meaning(answer: ServiceAnswer) -> str | None:
 
 def _progress(line: ServiceSession) -> None:
     """Of whatever the server computes at the moment; it has one job at a time."""
-    share = line.look("sdapi/v1/progress", params={"skip_current_image": "true"}).find("progress")
-    if isinstance(share, int | float) and 0 < share <= 1:
-        line.say(f"{line.address.title} is painting", float(share))
+    skip = "false" if line.shows else "true"
+    told = line.look("sdapi/v1/progress", params={"skip_current_image": skip})
+    share = told.find("progress")
+    if not isinstance(share, int | float) or not 0 < share <= 1:
+        return
+    line.say(f"{line.address.title} is painting", float(share))
+    if picture := told.json().get("current_image"):  # none where live previews are off
+        state = told.json().get("state")
+        step = state.get("sampling_step") if isinstance(state, dict) else 0
+        seen = from_base64(picture, line.problem("bad_answer"))
+        line.show(seen, step if isinstance(step, int) else 0)
 
 
 def _fields(ask: ImageRequest) -> dict[str, Any]:

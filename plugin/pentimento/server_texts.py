@@ -196,6 +196,8 @@ MODELS = (
     N_("Photographic pictures with Chinese writing, from a model of moderate size."),
     N_("Posters and logos with writing, English and Chinese."),
     N_("A small model for long prompts, in many languages."),
+    N_("The larger Klein: more detail, in 4 steps."),
+    N_("The largest FLUX.2, for very large cards."),
     N_("Changes a picture by instruction."),
     N_("Draws the maps for depth and normals from a picture."),
     N_("Finds the people whose pose is drawn; needs ViTPose as well."),

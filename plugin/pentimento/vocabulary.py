@@ -65,6 +65,7 @@ ARCHITECTURES = (
     "sd3",
     "flux",
     "flux2-klein",
+    "flux2-dev",
     "z-image",
     "qwen-image",
     "chroma",

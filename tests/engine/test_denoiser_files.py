@@ -34,7 +34,7 @@ from pentimento.models.weights import layouts
 
 SIDE = 64
 # the conversion of the others from their authors' layout is for their true width alone
-AUTHORS = ("sd15", "sdxl", "sd3", "flux2-klein", "z-image", "krea2")
+AUTHORS = ("sd15", "sdxl", "sd3", "flux2-klein", "flux2-dev", "z-image", "krea2")
 HALF_STEP = 2**-4  # of a number with three bits after the first one, relative
 Paint = Callable[..., Outcome]
 

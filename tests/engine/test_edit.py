@@ -87,7 +87,7 @@ def own_pipeline(data_dir: Path, model: str) -> Any:
 
 def painted(pipe: Any, family: str, steps: int, **arguments: Any) -> np.ndarray:
     """What the model's own pipeline makes of the noise that our seed draws: `(h, w, 3)` 0..255."""
-    channels, factor = (32, 16) if family == "flux2-klein" else (4, 8)
+    channels, factor = (32, 16) if family.startswith("flux2") else (4, 8)
     shape = (1, channels, SIDE // factor, SIDE // factor)
     noise = torch.randn(shape, generator=torch.Generator().manual_seed(SEED))
     wanted = {
@@ -109,13 +109,14 @@ def difference(ours: np.ndarray, wanted: np.ndarray) -> float:
     return float(np.abs(ours - enlarged).max())
 
 
-def test_klein_edits_as_its_own_pipeline_does(bench: Bench, data_dir: Path) -> None:
+@pytest.mark.parametrize("model", ["flux2-klein", "flux2-dev"])
+def test_flux_2_edits_as_its_own_pipeline_does(bench: Bench, data_dir: Path, model: str) -> None:
     further = [opaque(96, 64, seed) for seed in (5, 6)]
     references = [{"image": picture} for picture in further]
-    ours = edited(bench, "flux2-klein", references=references)
+    ours = edited(bench, model, references=references)
     pictures = [pillow(picture) for picture in (opaque(), *further)]
-    pipe = own_pipeline(data_dir, "flux2-klein")
-    wanted = painted(pipe, "flux2-klein", STEPS, image=pictures, guidance_scale=3.5)
+    pipe = own_pipeline(data_dir, model)
+    wanted = painted(pipe, model, STEPS, image=pictures, guidance_scale=3.5)
     assert difference(ours, wanted) < 1.0
 
 

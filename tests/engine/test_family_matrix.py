@@ -58,6 +58,7 @@ ROWS = {
     "flux-schnell": Row("flux", two_of("flux-schnell"), "flux-canny"),
     "flux-fill": Row("flux", two_of("flux-fill")),
     "flux2-klein": Row("flux2-klein", two_of("flux2-klein")),
+    "flux2-dev": Row("flux2-dev", two_of("flux2-dev")),
     "z-image": Row("z-image", two_of("z-image"), "z-image-union"),
     "qwen-image": Row("qwen-image", two_of("qwen-image"), "qwen-canny"),
     "chroma": Row("chroma", two_of("chroma")),

@@ -63,7 +63,7 @@ REAL: dict[str, tuple[Callable[[], torch.nn.Module], str, str, str]] = {
         *("denoiser", "sd3", "3.5 large"),
     ),
     "vae": (of("AutoencoderKL", **KL16), "vae", "unknown", ""),
-    "vae-flux2": (of("AutoencoderKLFlux2"), "vae", "flux2-klein", ""),
+    "vae-flux2": (of("AutoencoderKLFlux2"), "vae", "unknown", ""),  # of Klein and dev
     "vae-qwen": (of("AutoencoderKLQwenImage"), "vae", "unknown", ""),
     "taesd": (of("AutoencoderTiny"), "tiny_vae", "unknown", ""),
     "controlnet-sd15": (control("ControlNetModel", "sd15"), "controlnet", "sd15", ""),

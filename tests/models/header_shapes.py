@@ -201,7 +201,10 @@ CASES: dict[str, tuple[Shapes, dict[str, Any]]] = {
         },
         {"role": "vae", "layout": "diffusers"},
     ),
-    "vae-flux2": (vae(32) | {"bn.running_mean": [128]}, {"role": "vae", "family": "flux2-klein"}),
+    "vae-flux2": (
+        vae(32) | {"bn.running_mean": [128]},
+        {"role": "vae", "family": "unknown", "families": ("flux2-klein", "flux2-dev")},
+    ),
     "vae-qwen": (
         {
             "decoder.middle.0.residual.0.gamma": [384, 1, 1, 1],

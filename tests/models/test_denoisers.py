@@ -217,14 +217,13 @@ def test_what_is_packed_in_ways_that_cannot_be_read_says_so(models: Path) -> Non
     write(models / "four.safetensors", Z_IMAGE, "U8")
     assert "Weights of the type U8" in of(models.parent, "four").problem
     write(
-        models / "flux2.safetensors",
+        models / "flux3.safetensors",
         {
-            "single_stream_modulation.lin.weight": [8, 8],
-            "img_in.weight": [8, 8],
-            "guidance_in.in_layer.weight": [8, 8],
+            "x_embedders.image.weight": [8, 8],
+            "single_stream_modulations.image.linear.weight": [8, 8],
         },
     )
-    assert "flux2-dev, which is not supported" in of(models.parent, "flux2").problem
+    assert "flux3, which is not supported" in of(models.parent, "flux3").problem
 
 
 def test_gguf_without_its_package_says_how_to_get_it(models: Path) -> None:

@@ -29,6 +29,8 @@ HALF = {"sd15": torch.float16, "sdxl": torch.float16}  # on cards before Ampere
 PLAIN_VAES = (
     "sd15",
     "flux2-klein-4b",
+    "flux2-klein-9b",
+    "flux2-dev",
     "ernie-image",
 )  # whose configuration asks for no more than half
 REHEARSED = list(true_size.MODELS)

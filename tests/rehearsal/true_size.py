@@ -25,6 +25,7 @@ from tests.support.tiny_flow_models import (
     _t5_tokenizer,
     any_tokenizer,
     gemma_tokenizer,
+    pixtral_tokenizer,
 )
 from tests.support.tiny_models import clip_tokenizer
 from torch import nn
@@ -99,6 +100,24 @@ MINISTRAL_3B: Config = {  # of baidu/ERNIE-Image; what is left out as its classe
     },
     "vision_config": {"model_type": "pixtral"},
 }
+QWEN3_8B: Config = QWEN3_4B | {
+    "hidden_size": 4096,
+    "intermediate_size": 12288,
+    "tie_word_embeddings": False,
+}
+MISTRAL_24B: Config = {  # Mistral Small 3.2
+    "text_config": {
+        "model_type": "mistral",
+        "hidden_size": 5120,
+        "intermediate_size": 32768,
+        "num_hidden_layers": 40,
+        "num_attention_heads": 32,
+        "num_key_value_heads": 8,
+        "head_dim": 128,
+        "vocab_size": 131072,
+    },
+    "vision_config": {"model_type": "pixtral"},
+}
 QWEN3_2B: Config = QWEN3_4B | {  # Ovis 2.5's language model
     "hidden_size": 2048,
     "intermediate_size": 6144,
@@ -146,6 +165,7 @@ TOKENIZERS: dict[str, Callable[[], Any]] = {
     "Qwen2Tokenizer": _qwen_tokenizer,
     "TokenizersBackend": any_tokenizer,
     "GemmaTokenizer": gemma_tokenizer,
+    "PixtralProcessor": pixtral_tokenizer,
 }
 
 
@@ -254,6 +274,37 @@ MODELS: dict[str, Model] = {
             "text_encoder": ("Qwen3ForCausalLM", QWEN3_4B),
         },
         {"tokenizer": "Qwen2Tokenizer"},
+        SHIFTING,
+    ),
+    "flux2-klein-9b": Model(
+        "flux2-klein",
+        "Flux2KleinPipeline",
+        {
+            "transformer": (
+                "Flux2Transformer2DModel",
+                {
+                    "num_layers": 8,
+                    "num_single_layers": 24,
+                    "num_attention_heads": 32,
+                    "joint_attention_dim": 12288,
+                    "guidance_embeds": False,
+                },
+            ),
+            "vae": ("AutoencoderKLFlux2", {}),
+            "text_encoder": ("Qwen3ForCausalLM", QWEN3_8B),
+        },
+        {"tokenizer": "Qwen2Tokenizer"},
+        SHIFTING,
+    ),
+    "flux2-dev": Model(
+        "flux2-dev",
+        "Flux2Pipeline",
+        {
+            "transformer": ("Flux2Transformer2DModel", {}),  # true size by default
+            "vae": ("AutoencoderKLFlux2", {}),
+            "text_encoder": ("Mistral3ForConditionalGeneration", MISTRAL_24B),
+        },
+        {"tokenizer": "PixtralProcessor"},
         SHIFTING,
     ),
     "chroma1-hd": Model(

@@ -125,16 +125,23 @@ RENAMES = {  # family -> patterns of diffusers' names and what the authors call 
         (r"^transformer_blocks", "joint_blocks"),
     ],
 }
+RENAMES["flux2-dev"] = [
+    (r"^time_guidance_embed\.guidance_embedder\.linear_1", "guidance_in.in_layer"),
+    (r"^time_guidance_embed\.guidance_embedder\.linear_2", "guidance_in.out_layer"),
+    *RENAMES["flux2-klein"],
+]
 FUSED = {  # family -> what query, key and value are in one matrix, at the picture and the prompt
     "flux": ("img_attn.qkv", "txt_attn.qkv"),
     "chroma": ("img_attn.qkv", "txt_attn.qkv"),
     "z-image": ("attention.qkv", ""),
     "flux2-klein": ("img_attn.qkv", "txt_attn.qkv"),
+    "flux2-dev": ("img_attn.qkv", "txt_attn.qkv"),
     "sd3": ("x_block.attn.qkv", "context_block.attn.qkv"),
 }
 SWAPPED = {  # family -> weights whose halves, scale and shift, are the other way round
     "sd3": re.compile(r"^norm_out\.linear|^transformer_blocks\.1\.norm1_context"),
     "flux2-klein": re.compile(r"^norm_out\.linear"),
+    "flux2-dev": re.compile(r"^norm_out\.linear"),
     "flux": re.compile(r"^norm_out\.linear"),
 }
 ALONE = re.compile(r"^single_transformer_blocks\.\d+\.")  # of FLUX: its MLP is in the matrix too

@@ -14,6 +14,7 @@ from typing import Any
 from tests.support.tiny_flow_models import (
     qwen_vl,
     write_flux,
+    write_flux2_dev,
     write_flux2_klein,
     write_longcat_image,
     write_qwen_image,
@@ -83,6 +84,7 @@ def write_longcat_edit(folder: Path) -> Path:
 
 WRITERS: dict[str, Callable[[Path], Path]] = {
     "flux2-klein": write_flux2_klein,
+    "flux2-dev": write_flux2_dev,
     "kontext": write_kontext,
     "longcat-edit": write_longcat_edit,
     "qwen-edit": partial(write_qwen_edit, pipeline="QwenImageEditPipeline"),

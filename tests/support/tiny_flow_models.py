@@ -155,6 +155,33 @@ def write_flux2_klein(folder: Path) -> Path:
     return save(pipe, folder)
 
 
+def write_flux2_dev(folder: Path) -> Path:
+    """With 31 layers in its text encoder: the pipeline reads the 10th, the 20th and the 30th."""
+    import diffusers
+    from transformers import Mistral3ForConditionalGeneration
+
+    transformer = diffusers.Flux2Transformer2DModel(
+        patch_size=1,
+        in_channels=32,
+        num_layers=1,
+        num_single_layers=1,
+        attention_head_dim=16,
+        num_attention_heads=2,
+        joint_attention_dim=48,
+        timestep_guidance_channels=256,
+        axes_dims_rope=(4, 4, 4, 4),
+        guidance_embeds=True,
+    )
+    pipe = diffusers.Flux2Pipeline(
+        transformer=transformer,
+        scheduler=diffusers.FlowMatchEulerDiscreteScheduler(**SHIFTING),
+        vae=_flux2_vae(),
+        text_encoder=Mistral3ForConditionalGeneration(_mistral3(layers=31)),
+        tokenizer=pixtral_tokenizer(),
+    )
+    return save(pipe, folder)
+
+
 def write_qwen_image(folder: Path) -> Path:
     import diffusers
 
@@ -183,7 +210,7 @@ def write_qwen_image(folder: Path) -> Path:
 def write_ernie_image(folder: Path) -> Path:
     import diffusers
     import torch
-    from transformers import Mistral3Config, Mistral3Model
+    from transformers import Mistral3Model
 
     transformer = diffusers.ErnieImageTransformer2DModel(
         hidden_size=32,
@@ -199,32 +226,11 @@ def write_ernie_image(folder: Path) -> Path:
         for layer in (transformer.final_linear, transformer.adaLN_modulation[-1]):
             layer.weight.normal_(0, 0.1)
             layer.bias.normal_(0, 0.1)
-    config = Mistral3Config(
-        text_config={
-            "model_type": "mistral",
-            "hidden_size": 16,
-            "intermediate_size": 16,
-            "num_hidden_layers": 2,
-            "num_attention_heads": 2,
-            "num_key_value_heads": 2,
-            "head_dim": 8,
-            "vocab_size": 300,
-        },
-        vision_config={
-            "model_type": "pixtral",
-            "hidden_size": 16,
-            "intermediate_size": 16,
-            "num_hidden_layers": 1,
-            "num_attention_heads": 2,
-            "head_dim": 8,
-            "image_size": 32,
-        },
-    )
     pipe = diffusers.ErnieImagePipeline(
         transformer=transformer,
         scheduler=diffusers.FlowMatchEulerDiscreteScheduler(shift=4.0),
         vae=_flux2_vae(),
-        text_encoder=Mistral3Model(config),
+        text_encoder=Mistral3Model(_mistral3(layers=2)),
         tokenizer=any_tokenizer(),
     )
     return save(pipe, folder)
@@ -356,6 +362,7 @@ WRITERS: dict[str, Callable[[Path], Path]] = {
     "sd3": write_sd3,
     "flux": write_flux,
     "flux2-klein": write_flux2_klein,
+    "flux2-dev": write_flux2_dev,
     "z-image": write_z_image,
     "qwen-image": write_qwen_image,
     "chroma": write_chroma,
@@ -459,6 +466,17 @@ def any_tokenizer() -> Any:
     return TokenizersBackend(tokenizer_object=_qwen_tokenizer()._tokenizer, model_max_length=512)
 
 
+def pixtral_tokenizer() -> Any:
+    """As Pixtral's processor reads words; what is said comes in parts."""
+    tokenizer = any_tokenizer()
+    tokenizer.pad_token = "<|endoftext|>"
+    tokenizer.chat_template = (
+        "{% for m in messages %}[{{m['role']}}]{% for c in m['content'] %}{{c['text']}}"
+        "{% endfor %}{% endfor %}"
+    )
+    return tokenizer
+
+
 def _qwen3(layers: int) -> Any:
     from transformers import Qwen3Config
 
@@ -470,6 +488,32 @@ def _qwen3(layers: int) -> Any:
         num_key_value_heads=2,
         vocab_size=300,
         max_position_embeddings=512,
+    )
+
+
+def _mistral3(layers: int) -> Any:
+    from transformers import Mistral3Config
+
+    return Mistral3Config(
+        text_config={
+            "model_type": "mistral",
+            "hidden_size": 16,
+            "intermediate_size": 16,
+            "num_hidden_layers": layers,
+            "num_attention_heads": 2,
+            "num_key_value_heads": 2,
+            "head_dim": 8,
+            "vocab_size": 300,
+        },
+        vision_config={
+            "model_type": "pixtral",
+            "hidden_size": 16,
+            "intermediate_size": 16,
+            "num_hidden_layers": 1,
+            "num_attention_heads": 2,
+            "head_dim": 8,
+            "image_size": 32,
+        },
     )
 
 

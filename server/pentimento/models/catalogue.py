@@ -67,7 +67,7 @@ class CatalogueEntry(Data):
     bytes: Annotated[int, Field(gt=0)]
     licence: str
     gated: bool = False
-    vram: Literal[4, 6, 8, 12, 16, 24]
+    vram: Literal[4, 6, 8, 12, 16, 24, 48]
     cpu: bool = False
     best_for: tuple[Tier, ...] = ()
     pickles: tuple[str, ...] = ()

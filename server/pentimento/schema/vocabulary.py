@@ -76,6 +76,7 @@ class Architecture(StrEnum):
     SD3 = "sd3"
     FLUX = "flux"
     FLUX2_KLEIN = "flux2-klein"
+    FLUX2_DEV = "flux2-dev"
     Z_IMAGE = "z-image"
     QWEN_IMAGE = "qwen-image"
     CHROMA = "chroma"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pentimento.engine.architectures import longcat_image, piped
 from pentimento.engine.architectures.base import FamilyAdapter
 from pentimento.engine.architectures.flux import Chroma, Flux
-from pentimento.engine.architectures.flux2 import Flux2Klein
+from pentimento.engine.architectures.flux2 import Flux2Dev, Flux2Klein
 from pentimento.engine.architectures.longcat_image import LongCatImage
 from pentimento.engine.architectures.piped import Piped
 from pentimento.engine.architectures.qwen_image import QwenImage
@@ -22,6 +22,7 @@ FAMILIES: dict[str, FamilyAdapter] = {
         SD3(rows.SD3),
         Flux(rows.FLUX),
         Flux2Klein(rows.FLUX2_KLEIN),
+        Flux2Dev(rows.FLUX2_DEV),
         ZImage(rows.Z_IMAGE),
         QwenImage(rows.QWEN_IMAGE),
         Chroma(rows.CHROMA),

@@ -1,4 +1,4 @@
-"""FLUX.2 Klein: its latents are patches of 2 x 2, normalised by running statistics of its VAE."""
+"""FLUX.2 Klein and dev: latents are patches of 2 x 2, normalised by statistics of their VAE."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import torch
-from diffusers import Flux2KleinPipeline
+from diffusers import Flux2KleinPipeline, Flux2Pipeline
 from torch import Tensor
 
 from pentimento.engine.architectures.base import (
@@ -23,19 +23,28 @@ APART = 10  # moments between two pictures
 
 
 class Flux2Klein(FamilyAdapter):
+    piped: type[Any] = Flux2KleinPipeline
+
     def embed(self, part: GetPart, prompt: str, negative: str, guided: bool) -> Embeddings:
-        encoder = part("text_encoder")
-        pipe = _klein(text_encoder=encoder, tokenizer=part("tokenizer"))
-        words, _ids = pipe.encode_prompt(prompt, device=encoder.device)
+        words = self._read(part, prompt)
         if not guided:
             return {"prompt_embeds": words}
-        unwanted, _ids = pipe.encode_prompt(negative, device=encoder.device)
-        return {"prompt_embeds": words, "negative_prompt_embeds": unwanted}
+        return {"prompt_embeds": words, "negative_prompt_embeds": self._read(part, negative)}
+
+    def _read(self, part: GetPart, words: str) -> Tensor:
+        encoder = part("text_encoder")
+        pipe = self._bare(text_encoder=encoder, tokenizer=part("tokenizer"))
+        found: Tensor = pipe.encode_prompt(words, device=encoder.device)[0]
+        return found
+
+    def _bare(self, **parts: Any) -> Any:
+        absent = ("vae", "text_encoder", "tokenizer", "transformer", "scheduler")
+        return self.piped(**(dict.fromkeys(absent) | parts))
 
     def pipeline(self, denoiser: Any, scheduler: Any, factor: int) -> Any:
         """The pipeline asks a VAE for its statistics at the end; what it then returns is not used,
         so neutral ones do. Its own factor is px per latent before the patches are made."""
-        pipe = with_factor(_klein(transformer=denoiser, scheduler=scheduler), factor // 2)
+        pipe = with_factor(self._bare(transformer=denoiser, scheduler=scheduler), factor // 2)
         channels = denoiser.config.in_channels
         pipe.vae = SimpleNamespace(
             bn=SimpleNamespace(
@@ -46,7 +55,7 @@ class Flux2Klein(FamilyAdapter):
         return pipe
 
     def lora_host(self, part: GetPart) -> Any:
-        return _klein(transformer=part("transformer"))
+        return self._bare(transformer=part("transformer"))
 
     def start(self, latents: Tensor) -> Tensor:
         return latents
@@ -65,6 +74,15 @@ class Flux2Klein(FamilyAdapter):
         }
 
 
+class Flux2Dev(Flux2Klein):
+    """Guidance is an input of the model itself, so there is no negative prompt."""
+
+    piped = Flux2Pipeline
+
+    def embed(self, part: GetPart, prompt: str, negative: str, guided: bool) -> Embeddings:
+        return {"prompt_embeds": self._read(part, prompt)}
+
+
 def _place(number: int, latents: Tensor) -> Tensor:
     """`(1, h * w, 4)`: where the tokens of the picture of this number are: 10 moments after the one
     before it, the noise being at moment 0."""
@@ -72,8 +90,3 @@ def _place(number: int, latents: Tensor) -> Tensor:
     moment = torch.tensor([APART * number])
     axes = (moment, torch.arange(height), torch.arange(width), torch.arange(1))
     return torch.cartesian_prod(*axes)[None]
-
-
-def _klein(**parts: Any) -> Any:
-    absent = ("vae", "text_encoder", "tokenizer", "transformer", "scheduler")
-    return Flux2KleinPipeline(**(dict.fromkeys(absent) | parts))

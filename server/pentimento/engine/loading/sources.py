@@ -69,6 +69,8 @@ CLASSES: dict[str, type[Any]] = {
     "Qwen2_5_VLForConditionalGeneration": transformers.Qwen2_5_VLForConditionalGeneration,
     "Qwen3VLModel": transformers.Qwen3VLModel,
     "Mistral3Model": transformers.Mistral3Model,
+    "Mistral3ForConditionalGeneration": transformers.Mistral3ForConditionalGeneration,
+    "PixtralProcessor": transformers.TokenizersBackend,  # what reads words of it
     "Gemma2Model": transformers.Gemma2Model,
     "GemmaTokenizer": transformers.GemmaTokenizer,
     "GemmaTokenizerFast": transformers.GemmaTokenizer,

@@ -168,6 +168,27 @@ FLUX2_KLEIN = Family(
         ),
     ),
 )
+FLUX2_DEV = Family(
+    Architecture.FLUX2_DEV,
+    ("Flux2Pipeline",),
+    ("text_encoder",),
+    ("tokenizer",),
+    50,
+    4.0,
+    native_size=1024,
+    patch=2,
+    shift="empirical",
+    multilingual=True,
+    edits=(
+        Editing(
+            "flux2-dev",
+            ("Flux2Pipeline",),
+            edit_sizes.at_most_one_megapixel,
+            aligned=True,
+            references=4,
+        ),
+    ),
+)
 Z_IMAGE = Family(
     Architecture.Z_IMAGE,
     ("ZImagePipeline", "ZImageImg2ImgPipeline", "ZImageInpaintPipeline"),
@@ -292,7 +313,7 @@ LUMINA2 = Family(
 FAMILIES = {
     family.name: family
     for family in (
-        *(SD15, SDXL, SD3, FLUX, FLUX2_KLEIN, Z_IMAGE, QWEN_IMAGE, CHROMA),
+        *(SD15, SDXL, SD3, FLUX, FLUX2_KLEIN, FLUX2_DEV, Z_IMAGE, QWEN_IMAGE, CHROMA),
         *(ERNIE_IMAGE, KREA2, LONGCAT_IMAGE, OVIS_IMAGE, LUMINA2),
     )
 }

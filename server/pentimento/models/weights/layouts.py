@@ -61,6 +61,7 @@ ROWS = {
     ),
     "chroma": LayoutRow(DOUBLE | SINGLE, TOKENS, WORDS, "joint_attention_dim"),
     "flux2-klein": LayoutRow(DOUBLE | SINGLE, TOKENS, WORDS, "joint_attention_dim"),
+    "flux2-dev": LayoutRow(DOUBLE | SINGLE, TOKENS, WORDS, "joint_attention_dim"),
     "qwen-image": LayoutRow(
         {"num_layers": ("transformer_blocks.",)},
         TOKENS,

@@ -44,6 +44,8 @@ WIDENINGS = {  # channels in and out -> families
     (3072, 18432): ("flux2-klein",),
     (4096, 36864): ("flux2-klein",),
     (4096, 24576): ("flux2-klein",),
+    (6144, 55296): ("flux2-dev",),
+    (6144, 36864): ("flux2-dev",),
 }
 
 

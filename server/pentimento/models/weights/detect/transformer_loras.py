@@ -15,9 +15,10 @@ from pentimento.models.weights.detect import lora_layout
 from pentimento.models.weights.detect.lora_layout import Layer
 from pentimento.models.weights.header import Shape
 
+FLUX2 = (architectures.FLUX2_KLEIN, architectures.FLUX2_DEV)
 NAMES = (  # the first that is found in any name decides; the names are those of image layers
     (r"down_blocks|up_blocks|mid_block|(input|output|middle)_block", ()),  # of a UNet
-    (r"to_qkv_mlp_proj|_stream_modulation", (architectures.FLUX2_KLEIN,)),
+    (r"to_qkv_mlp_proj|_stream_modulation", FLUX2),
     (r"attn[._]to_gate|ff[._](gate|up|down)$|text_fusion", (architectures.KREA2,)),
     (r"blocks[._]\d+[._](attn[._](w[qkvo]|gate)|mlp[._](gate|up|down))", (architectures.KREA2,)),
     (r"txtfusion", (architectures.KREA2,)),
@@ -43,7 +44,7 @@ NAMES = (  # the first that is found in any name decides; the names are those of
     ),
     (
         r"single_transformer_blocks|(single|double)_blocks",
-        (architectures.FLUX, architectures.CHROMA, architectures.FLUX2_KLEIN),
+        (architectures.FLUX, architectures.CHROMA, *FLUX2),
     ),
     (
         r"transformer_blocks[._]\d+[._]attn[._]",
@@ -52,7 +53,7 @@ NAMES = (  # the first that is found in any name decides; the names are those of
             architectures.FLUX,
             architectures.CHROMA,
             architectures.QWEN_IMAGE,
-            architectures.FLUX2_KLEIN,
+            *FLUX2,
             architectures.KREA2,
             architectures.LONGCAT_IMAGE,
             architectures.OVIS_IMAGE,

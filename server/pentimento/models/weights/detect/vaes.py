@@ -5,6 +5,7 @@ from __future__ import annotations
 from pentimento.models.weights.detect.base import FOUR_CHANNELS, SIXTEEN_CHANNELS, Found, Weights
 from pentimento.schema.vocabulary import ModelRole
 
+FLUX2 = ("flux2-klein", "flux2-dev")
 ASYMMETRIC = "decoder.condition_encoder."  # of a VAE that wants the picture at its decoder
 
 
@@ -16,7 +17,7 @@ def _vae(weights: Weights) -> Found | None:
     if len(first) != 4 or "quantize.embedding.weight" in weights:  # a codebook: no such VAE
         return None
     channels = first[1]
-    families = {4: FOUR_CHANNELS, 16: SIXTEEN_CHANNELS, 32: ("flux2-klein",)}.get(channels, ())
+    families = {4: FOUR_CHANNELS, 16: SIXTEEN_CHANNELS, 32: FLUX2}.get(channels, ())
     if (channels == 32 and "bn.running_mean" not in weights) or weights.starts(ASYMMETRIC):
         families = ()
     layout = "original" if original else "diffusers"
@@ -40,7 +41,7 @@ TINY_FIRSTS = (  # first kernel of a tiny decoder -> a weight of a later block
     ("taesd_decoder.1.weight", "taesd_decoder.3.conv.0.weight"),
     ("1.weight", "3.conv.0.weight"),
 )
-TINY_FAMILIES = {4: FOUR_CHANNELS, 16: SIXTEEN_CHANNELS, 32: ("flux2-klein",)}
+TINY_FAMILIES = {4: FOUR_CHANNELS, 16: SIXTEEN_CHANNELS, 32: FLUX2}
 
 
 def _tiny_vae(weights: Weights) -> Found | None:

@@ -128,6 +128,30 @@ def oft(
     return ends, changed.reshape(weight.shape)
 
 
+def glora(module: Any, *, alpha: float, first: bool = False) -> Made:
+    """W + W A + B; `first` is how the first LyCORIS that had it named the factors."""
+    weight, rank = module.weight, 2
+    out, into = weight.shape[:2]
+    a, b = (
+        (noise(into, rank), noise(rank, into)),
+        (noise(out, rank), noise(rank, weight[0].numel())),
+    )
+    general = torch.stack([torch.einsum("oi,ij->oj", one, a[0] @ a[1]) for one in taps(weight)])
+    change = general.permute(1, 2, 0).reshape(weight.shape) + (b[0] @ b[1]).reshape(weight.shape)
+    names = ("a2", "a1", "b2", "b1") if first else ("a1", "a2", "b1", "b2")
+    ends = {f"{name}.weight": one for name, one in zip(names, (*a, *b), strict=True)}
+    if weight.ndim == 4:  # written as the kernels that they are
+        ends = {name: one.reshape(*one.shape, 1, 1) for name, one in ends.items()}
+        ends[f"{names[3]}.weight"] = b[1].reshape(rank, *weight.shape[1:])
+    ends["alpha"] = torch.tensor(alpha)
+    return ends, weight + change * alpha / rank
+
+
+def taps(weight: Tensor) -> list[Tensor]:
+    """A matrix for each place of a kernel."""
+    return list(weight.reshape(*weight.shape[:2], -1).permute(2, 0, 1))
+
+
 KINDS: dict[str, tuple[str, Maker]] = {  # prefix of the names, and the formula
     "lora, alpha": ("lora_unet_", lambda module: low_rank(module, 1.0)),
     "lora, no alpha": ("lora_unet_", lambda module: low_rank(module, None)),
@@ -138,6 +162,9 @@ KINDS: dict[str, tuple[str, Maker]] = {  # prefix of the names, and the formula
     "lokr, alpha 0": ("lora_unet_", lambda module: lokr(module, 0.0)),
     "ia3 on outputs": ("lora_unet_", lambda module: ia3(module, on_input=False)),
     "ia3 on inputs": ("lycoris_", lambda module: ia3(module, on_input=True)),
+    "glora": ("lora_unet_", lambda module: glora(module, alpha=3.0)),
+    "glora, named as at first": ("lycoris_", lambda module: glora(module, alpha=1.0, first=True)),
+    "glora, alpha 0": ("lora_unet_", lambda module: glora(module, alpha=0.0)),
     "oft": ("lora_unet_", oft),
     "oft, alpha 0 binds nothing": ("lora_unet_", lambda module: oft(module, alpha=0.0)),
     "oft, alpha that binds": ("oft_unet_", lambda module: oft(module, alpha=0.01, strong=3.0)),
@@ -280,6 +307,11 @@ def test_biases_that_come_with_low_rank_parts_are_added(tmp_path: Path) -> None:
         ("lora_unet_to_q", {"oft_blocks": (3, 2, 4, 4)}, "BOFT, which is not supported"),
         ("lora_unet_to_q", {"oft_diag": (2, 4, 4)}, "OFT of early LyCORIS, which is not supported"),
         ("to_q", {"oft_R.weight": (2, 6)}, "OFT of PEFT, which is not supported; take one trained"),
+        (
+            "lora_unet_to_q",
+            {"a1.weight": (8, 2), "a2.weight": (2, 8), "b1.weight": (6, 2), "b2.weight": (2, 8)},
+            "8 × 6 and the file's 6 × 8, of 8 channels",
+        ),
         ("lora_unet_to_q", {"weight": (6,), "on_input": ()}, "8 × 6 and the file has 6 factors"),
     ],
 )

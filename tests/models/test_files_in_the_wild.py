@@ -177,7 +177,6 @@ def test_row_05_lycoris_fits_what_it_was_made_for(
         ({"oft_blocks": [3, 4, 8, 8]}, "BOFT"),
         ({"oft_diag": [4, 8, 8]}, "OFT of early LyCORIS"),
         ({"oft_R.weight": [4, 28]}, "OFT of PEFT"),
-        ({f"{side}.weight": [4, 4] for side in ("a1", "a2", "b1", "b2")}, "GLoRA"),
     ],
 )  # fmt: skip
 def test_row_05_a_kind_that_is_not_computed_is_refused_by_its_name(

@@ -11,12 +11,15 @@ in the layer's shape, anew at each call:
 - OFT (Z. Qiu et al. 2023): `R` of blocks times W's rows, minus W, with Cayley's `R = (1 + Q)
   (1 - Q)^-1` of a skew-symmetric Q, whose norm is at most alpha times the rows where there is an
   alpha; then each row times `rescale` (kohya's scripts, LyCORIS)
+- GLoRA (A. Chavan et al. 2023): `W A + B`, both of two factors, which the first LyCORIS that had it
+  named the other way round (A = a2 a1, B = b2 b1, later a1 a2 and b1 b2)
 - DoRA (S. Liu et al. 2024): `m * (W + D) / |W + D| - W`, with the norms of rows, or of columns
   where the magnitudes `m` are told for those
 """
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -26,7 +29,11 @@ from torch.nn import functional
 
 from pentimento.models.weights.detect.lora_layout import LoraKind
 
-OF_OWN = (LoraKind.IA3, LoraKind.OFT)  # whose differences are made of the layer's own weight
+OF_OWN = (
+    LoraKind.IA3,
+    LoraKind.OFT,
+    LoraKind.GLORA,
+)  # whose differences are made of the layer's own weight
 KEPT = 2**22  # numbers of a tensor that stays on the device; larger ones are moved at each call
 NOWHERE = torch.device("meta")  # shapes alone, without a number
 EPSILON = torch.finfo(torch.float32).eps
@@ -210,6 +217,9 @@ class Change:
             if size != shape[1 if columns else 0]:
                 raise Misfit(f"is {_sides(shape)} and the file has {size} factors")
             return
+        if self.kind is LoraKind.GLORA:
+            self._check_general(shape)
+            return
         blocks = self.tensors["oft_blocks"]
         if blocks.ndim != 3 or blocks.shape[1] != blocks.shape[2]:
             raise Misfit("it is a BOFT, which is not supported")
@@ -219,6 +229,24 @@ class Change:
         first, last = self.rows or (0, number * side)
         if last > number * side or last - first != shape[0]:
             raise Misfit(f"is {_sides(shape)} and the file's blocks are {number} of {side} rows")
+
+    def _check_general(self, shape: tuple[int, ...]) -> None:
+        if "bm" in self.tensors or "dora_scale" in self.tensors:
+            raise Misfit(
+                "it is a GLoRA with a core or magnitudes of its own, which is not supported"
+            )
+        a, b = (math.prod(half[1].shape) // len(half[1]) for half in self._general(NOWHERE))
+        rows = len(self._cut(self._general(NOWHERE)[1][0]))
+        if (rows, a, b) != (shape[0], shape[1], math.prod(shape[1:])):
+            raise Misfit(f"is {_sides(shape)} and the file's {rows} × {b}, of {a} channels")
+
+    def _general(self, device: torch.device) -> tuple[tuple[Tensor, Tensor], ...]:
+        """The factors of A and of B, as matrices, in the order in which they are multiplied."""
+        one = {role: self._float(role, device).flatten(1) for role in ("a1", "a2", "b1", "b2")}
+        newer = len(one["a1"]) == one["a2"].shape[1] and len(one["a1"]) >= len(one["a2"])
+        order = ("1", "2") if newer else ("2", "1")
+        a, b = ((one[side + order[0]], one[side + order[1]]) for side in "ab")
+        return a, b
 
     def _is_of_columns(self) -> bool:
         return bool(self.tensors["on_input"].flatten()[0])
@@ -231,6 +259,10 @@ class Change:
             if self._is_of_columns():
                 return own * factors.reshape(1, -1, *kernel)
             return own * self._cut(factors).reshape(-1, 1, *kernel)
+        if self.kind is LoraKind.GLORA:
+            (out, into), (up, down) = self._general(own.device)
+            seen = torch.einsum("oi...,ij->oj...", torch.einsum("oi...,ij->oj...", own, out), into)
+            return (seen + self._cut(up @ down).reshape(own.shape)) * self.scale
         rotation = self._rotation(own.device)
         number, side, _ = rotation.shape
         blocks = own.reshape(number, side, -1)
@@ -305,6 +337,8 @@ def scale_of(kind: LoraKind, tensors: dict[str, Tensor], alpha: float | None) ->
             rank = tensors["down"].shape[0]
         case LoraKind.LOHA:
             rank = tensors["hada_w1_b"].shape[0]
+        case LoraKind.GLORA:
+            rank = min(tensors["a1"].shape[:2])
         case LoraKind.LOKR:
             for side in ("lokr_w1_b", "lokr_w2_b"):
                 rank = tensors[side].shape[0] if side in tensors else rank

@@ -37,7 +37,7 @@ class LoraKind(StrEnum):
 COMPUTED = frozenset(
     {
         *(LoraKind.LORA, LoraKind.LOHA, LoraKind.LOKR, LoraKind.FULL, LoraKind.NORM),
-        *(LoraKind.IA3, LoraKind.OFT),
+        *(LoraKind.IA3, LoraKind.OFT, LoraKind.GLORA),
     }
 )
 ENDS: tuple[tuple[str, str], ...] = (  # end of a weight's name -> what it is of its layer
@@ -53,7 +53,7 @@ ENDS: tuple[tuple[str, str], ...] = (  # end of a weight's name -> what it is of
     (r"\.(?P<what>diff|diff_b|w_norm|b_norm|on_input|set_weight)", ""),
     (r"\.(?P<what>oft_blocks|oft_diag|rescale)", ""),
     (r"\.oft_R(?:\.\w+)?\.weight", "oft_r"),
-    (r"\.(?P<what>[ab][12])\.weight", ""),
+    (r"\.(?P<what>[ab][12]|bm)\.weight", ""),
 )
 END = [(re.compile(rf"^(?P<layer>.+?)(?:{end})$"), role) for end, role in ENDS]
 REACH = 24  # characters before the last two parts of a name that an end reaches into, and more
@@ -73,7 +73,7 @@ MARKS = (  # any of these and its layer is of that kind
     (LoraKind.OFT, {"oft_blocks"}),
     (LoraKind.EARLY_OFT, {"oft_diag"}),
     (LoraKind.PEFT_OFT, {"oft_r"}),
-    (LoraKind.GLORA, {"a1", "b1"}),
+    (LoraKind.GLORA, {"a1", "a2", "b1", "b2"}),
     (LoraKind.REPLACED, {"set_weight"}),
 )
 INSTEAD = "take one trained as LoRA, DoRA, LoHa or LoKr"  # of what is not computed
@@ -137,6 +137,8 @@ def inputs(layer: Layer, shapes: Mapping[str, Shape]) -> int | None:
             return shape["down"][1]
         case LoraKind.LOHA if len(shape["hada_w1_b"]) == 2 and "hada_t1" not in shape:
             return shape["hada_w1_b"][1]
+        case LoraKind.GLORA if len(shape["a1"]) > 1:
+            return max(shape["a1"][:2])
         case LoraKind.LOKR:
             return _lokr_inputs(shape)
         case LoraKind.FULL if len(shape.get("diff", ())) > 1:

@@ -133,6 +133,7 @@ NETS = {  # diffusers' classes at their true width -> family
     "PRXTransformer2DModel": "prx",
     "GlmImageTransformer2DModel": "glm-image",
     "OvisImageTransformer2DModel": "ovis-image",
+    "DreamLiteUNetModel": "dreamlite",
     "LongCatImageTransformer2DModel": "longcat-image",
     # built as FLUX.1 is, with nothing of its own: not told, and no FLUX.1
     "BriaTransformer2DModel": "unknown",

@@ -23,6 +23,13 @@ def _unet(weights: Weights) -> Found | None:
     return of_unet(ModelRole.DENOISER, weights, first, context[0] if context else 0, ldm)
 
 
+def _dreamlite(weights: Weights) -> Found | None:
+    """SDXL's names and width of prompts; no Stable Diffusion norms its queries."""
+    if "conv_in.weight" not in weights or not weights.ending("attn2.norm_q.weight"):
+        return None
+    return Found(ModelRole.DENOISER, ("dreamlite",))
+
+
 UNCLIP = "unclip"  # SD 2 that is given the embedding of a picture
 UNET_VARIANTS = {4: "", 9: "inpaint", 8: "edit", 5: "depth"}  # by the channels it takes
 
@@ -216,5 +223,5 @@ def _lumina2(weights: Weights) -> Found | None:
 
 DENOISERS = (
     *(_svdquant, _chroma, _flux2, _flux, _qwen_image, _z_image, _sd3),
-    *(_ernie_image, _krea2, _longcat_image, _ovis_image, _lumina2, _unet, stranger),
+    *(_ernie_image, _krea2, _longcat_image, _ovis_image, _lumina2, _dreamlite, _unet, stranger),
 )

@@ -7,10 +7,11 @@ a job ends that is cancelled, and whether edges of tiles show.
     python benchmarks/tiles.py lines --photographs FOLDER [--strength 0.2]
 
 Memory: the starter, image to image at strength 0.2 without guidance, one step, each side in a
-process of its own. "before" is after a small job, "peak" the kernel's VmHWM. `--without-unet`: the
-UNet answers nothing and takes no time, what it takes of memory for a tile is in "before" of a job
-with it. Edges: the change from
-one pixel to the next where a tile ends, over the same 2 to 8 px beside it, as a multiple of the
+process of its own. "before" is after a small job, "peak" the kernel's VmHWM, "arrays" what is
+held of the picture by its known sizes (`arrays_mb`), "rest" the peak beyond both.
+`--without-unet`: the UNet answers nothing and takes no time, what it takes of memory for a tile is
+in "before" of a job with it. Edges: the change from one pixel to the next where a tile ends, over
+the same 2 to 8 px beside it, as a multiple of the
 source's own; the starter, and tiny transformers with random weights. Lines: the same, but as a
 multiple of what the starter paints there of the same photograph, seed and size when it sees all of
 it at once. What a picture itself has at such a line, as the side of a tower, is in both.
@@ -38,6 +39,7 @@ import numpy as np
 from pentimento.core.errors import Cancelled
 from pentimento.engine import quiet
 from pentimento.engine.cancel import StopFlag
+from pentimento.engine.job.autoencoding import LARGE
 from pentimento.engine.worker import Worker
 from pentimento.engine_ipc.messages import EngineJob, ModelSpec
 from pentimento.imaging import decode
@@ -121,6 +123,17 @@ def answer_nothing() -> None:
     UNet2DConditionModel.forward = lambda _, sample, *__, **___: (sample * 0,)
 
 
+def arrays_mb(side: int) -> int:
+    """What a job that gives drift and detail back holds of a picture at once, by known sizes: bytes
+    for a pixel, where it is most. Latents are 4 x 4 bytes for 64 px: of the source, the noise, the
+    start, what is found and what is predicted."""
+    source, result, painted, seen, returned, latents = 4, 4, 12, 12, 12, 5 * 16 / 64
+    kept = returned if side * side <= LARGE else returned / 2
+    drift = source + seen + returned
+    end = source + kept + painted + result
+    return round((max(drift, end) + latents) * side * side / 2**20)
+
+
 def measure(side: int, folder: Path, *, with_unet: bool) -> None:
     """In a process of its own, which has made no large picture before."""
     large = PixelFile(folder / f"source{side}.raw", side, side, PixelFormat.RGBA_U8)
@@ -134,15 +147,16 @@ def measure(side: int, folder: Path, *, with_unet: bool) -> None:
     made = bench.refine(large)
     seconds = time.monotonic() - started
     peak, pixels = status_mb("VmHWM"), side * side
-    each = (peak - before) * 2**20 / pixels
+    each, arrays = (peak - before) * 2**20 / pixels, arrays_mb(side)
     print(
-        f"{side:5} {made.facts['tiles']:6} {before:7} MB {peak:6} MB {each:6.1f} {seconds:8.0f} s",
+        f"{side:5} {made.facts['tiles']:6} {before:7} MB {peak:6} MB {arrays:6} MB "
+        f"{peak - before - arrays:6} MB {each:8.1f} {seconds:8.0f} s",
         flush=True,
     )
 
 
 def memory(sides: list[int], *more: str) -> None:
-    print(" side  tiles      before       peak  bytes for a pixel     time")
+    print(" side  tiles     before      peak    arrays      rest  bytes/px       time")
     for side in sides:
         with tempfile.TemporaryDirectory() as name:
             stored(side, Path(name))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from contextlib import nullcontext
 from dataclasses import replace
 from typing import Any
@@ -17,11 +18,13 @@ from torch.nn import functional
 from pentimento.core.errors import Cancelled
 from pentimento.core.geometry import Box, Work
 from pentimento.engine.cancel import StopFlag
-from pentimento.engine.job import generate
+from pentimento.engine.job import autoencoding, generate
 from pentimento.engine.job.denoise import denoise
 from pentimento.engine.sampling import tiling
 from pentimento.engine.sampling.surroundings import Surroundings
 from pentimento.engine.sampling.tiling import Tile
+from pentimento.imaging import colour
+from pentimento.imaging.canvas import Canvas
 from pentimento.schema.task import Event, Step
 
 WIDTH, HEIGHT = 320, 256
@@ -54,9 +57,9 @@ def scene() -> np.ndarray:
     """`(h, w, 4)` u8, opaque: soft colours and some shapes."""
     picture = photo(WIDTH, HEIGHT)
     picture[..., 3] = 255
-    for number, colour in enumerate(((200, 40, 40, 255), (40, 160, 60, 255), (50, 60, 190, 255))):
+    for number, shade in enumerate(((200, 40, 40, 255), (40, 160, 60, 255), (50, 60, 190, 255))):
         place = (60 + 100 * number, 90 + 40 * number)
-        cv2.circle(picture, place, 35, colour, -1, cv2.LINE_AA)
+        cv2.circle(picture, place, 35, shade, -1, cv2.LINE_AA)
     return picture
 
 
@@ -201,3 +204,29 @@ def test_a_picture_of_odd_sides_keeps_its_size_and_every_pixel_its_place(bench: 
     assert result.shape == wanted.shape
     shift, _ = cv2.phaseCorrelate(result.mean(-1), wanted.mean(-1))
     assert np.abs(shift).max() < 0.1
+
+
+def test_what_the_source_looks_like_is_gone_when_its_return_is_kept(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of a large picture both together would be the most that a job holds."""
+    seen: list[weakref.ref[np.ndarray]] = []
+    left: list[int] = []
+    look, undo = Canvas.seen, colour.undo_drift
+
+    def looked(canvas: Canvas) -> np.ndarray | None:
+        picture = look(canvas)
+        assert picture is not None
+        seen.append(weakref.ref(picture))
+        return picture
+
+    def undone(*positional: Any) -> np.ndarray:
+        left.append(sum(one() is not None for one in seen))
+        return undo(*positional)
+
+    monkeypatch.setattr(Canvas, "seen", looked)
+    monkeypatch.setattr(colour, "undo_drift", undone)
+    monkeypatch.setattr(autoencoding, "LARGE", 1)
+    refine(bench, "starter", SMALL)
+    assert len(seen) >= 2, "it is encoded, and compared with its return"
+    assert left == [0, 0]

@@ -119,13 +119,7 @@ class Autoencoding:
         """The drift, and the source as it comes back without it, as far as they are wanted."""
         request = self._request
         returned = self.decode(source, canvas.work)
-        drifted = None
-        if request.drift_correction:
-            seen, self._seen = self._seen, None
-            if seen is None:
-                seen = canvas.seen()
-            assert seen is not None, "there are latents of a source"
-            drifted = colour.measure_drift(seen, returned)
+        drifted = self._drift(canvas, returned) if request.drift_correction else None
         if not request.detail_correction:
             return drifted, None
         if drifted is not None:
@@ -133,6 +127,15 @@ class Autoencoding:
         if canvas.work.size.pixels > LARGE:
             returned = returned.astype(np.float16)
         return drifted, returned
+
+    def _drift(self, canvas: Canvas, returned: np.ndarray) -> np.ndarray:
+        """What the source looks like is gone after it: of a large picture it takes 12 bytes a
+        pixel, and the next thing that is made is a copy of its return."""
+        seen, self._seen = self._seen, None
+        if seen is None:
+            seen = canvas.seen()
+        assert seen is not None, "there are latents of a source"
+        return colour.measure_drift(seen, returned)
 
     def _key(self, canvas: Canvas, *what: Hashable) -> Hashable | None:
         """What the autoencoder makes of the job's source depends on nothing else; None for all

@@ -119,3 +119,22 @@ def test_what_was_put_under_the_selection_is_a_stage(bench: Bench) -> None:
     assert (plain.pixels() == seen.pixels()).all()
     codes = [found.name for found in seen.of(Result) if found.kind == "stage"]
     assert codes == ["source", "mask", "prefill", "composite"]
+
+
+def test_stop_and_keep_gives_the_picture_at_hand_and_no_further_one(bench: Bench) -> None:
+    """Whole, and the same bytes as without; the record says how many there are, and repeats it."""
+    stop = StopFlag()
+
+    def look(event: Event) -> None:
+        if isinstance(event, Step) and event.image == 1:
+            stop.finish()
+
+    asked = {"mode": "inpaint", "strength": 1.0, "intent": "remove", "filled_by": "surroundings"}
+    asked |= {"source": scene(), "mask": disc(), "prompt": ""}
+    kept = bench.run(bench.job("starter", **asked, count=4), on_event=look, stop=stop)
+    assert kept.facts["ended"] == {"count": 2}
+    again = filled(bench, count=2)
+    assert "ended" not in again.facts
+    for number in (0, 1):
+        assert kept.pixels(number).tobytes() == again.pixels(number).tobytes()
+    assert len(kept.images) == len(again.images) == 2

@@ -10,6 +10,7 @@ import numpy as np
 
 from pentimento.core.geometry import Size, Work
 from pentimento.engine.cancel import StopFlag
+from pentimento.engine.job.stop_and_keep import Ending
 from pentimento.engine_ipc.messages import EngineJob
 from pentimento.imaging import canvas as pictures
 from pentimento.imaging import exemplar, pixels, prefill, saved_pictures, stages
@@ -26,7 +27,8 @@ class NothingAround(Exception):
 
 
 class Copying:
-    """The run of one such job."""
+    """The run of one such job. It has no steps that a picture could end after: who asks for what
+    there is gets the picture that is being filled, whole, and no further one."""
 
     def __init__(self, job: EngineJob, emit: Emit, stop: StopFlag) -> None:
         self._job, self._emit, self._stop = job, emit, stop
@@ -46,9 +48,13 @@ class Copying:
             raise NothingAround
         seed, directory = int(self._request.seed or 0), self._job.task.output_dir
         self._emit(saved_pictures.save_mask(directory, canvas.mask, seed))
+        ending = Ending(self._stop, self._request)
         for image in range(self._request.count):
             self._picture(canvas, image)
-        return {"model": self._request.model, "filled_by": FilledBy.SURROUNDINGS, "loaded": []}
+            if ending.after(image + 1):
+                break
+        told: dict[str, Any] = {"model": self._request.model, "loaded": []}
+        return told | {"filled_by": FilledBy.SURROUNDINGS} | ending.facts()
 
     def _picture(self, canvas: Canvas, image: int) -> None:
         started = time.monotonic()

@@ -192,6 +192,58 @@ def test_a_later_try_is_kept_in_place_of_the_kept_one(four):
     assert left == []
 
 
+TURN = "rotate(Gimp.RotationType.DEGREES90)"
+CHANGES = {  # what is done to the kept result alone, then to the whole image, which is followed
+    "layer_scaled": ("kept.scale(40, 90, True)", False),
+    "image_cropped": ("image.crop(220, 150, 60, 50)", True),
+    "canvas_resized": ("image.resize(400, 300, 31, 17)", True),
+    "image_turned": ("image." + TURN, True),
+    "image_scaled": ("image.scale(160, 112)", True),
+}
+
+
+def test_what_was_done_since_is_followed_or_told(four):
+    """The first result is kept and the second one on trial when the image, or the first alone, is
+    changed: then the second goes exactly where the first is, or stays and a sentence says why."""
+    gui = four.gui
+    gui.press(TITLE, "Keep")
+    wait(lambda: gui.is_shown(TITLE, "Result 1 of 4, kept"), "the mark")
+    gui.click(TITLE, "Result 2 of 4")
+    wait(lambda: top(four)[0].startswith("2/4"), "the second one on trial")
+    gui.python("trial, kept = image.get_layers()[:2]")
+    box = "(lambda l: [*list(l.get_offsets())[1:], l.get_width(), l.get_height()])"
+    count = "len(image.get_layers())"
+    places = f"[{box}(kept), {box}(trial), {count}]"
+    before = four.read(places)
+    assert before[0] == before[1]
+    further = [3, 4, 1]
+    for name, (change, follows) in CHANGES.items():
+        gui.python(
+            "image.undo_group_start()\n" + change + "\nimage.undo_group_end()\n"
+            "image.set_selected_layers([image.get_layers()[-1]])\nGimp.displays_flush()"
+        )
+        wait(lambda: gui.is_shown(TITLE, "Keep in Place"), name)
+        there = four.read(f"{box}(kept)")
+        gui.press(TITLE, "Keep in Place")
+        if follows:
+            wait(lambda n=before[2] - 1: four.read(count) == n, name)
+            assert four.read(f"{box}(trial)") == there, name
+            undo(four)
+            wait(lambda n=before[2]: four.read(count) == n, name)
+        else:
+            wait(lambda: "scaled, turned or cropped since" in gui.all_text(TITLE), name)
+            assert four.read(count) == before[2]
+            four.keep_evidence("studio-moved-since")
+        undo(four)
+        wait(lambda was=before: four.read(places) == was, name)
+        if follows and further:  # it counts as kept now
+            number = further.pop(0)
+            gui.click(TITLE, f"Result {number} of 4")
+            wait(lambda: gui.sensitive(TITLE, "Keep"), "the next one on trial")
+            gui.python("kept, trial = trial, image.get_layers()[0]")
+            before = four.read(places)
+
+
 def test_elsewhere_the_next_result_leaves_this_one(four):
     first = top(four)
     four.gui.python("image.select_ellipse(Gimp.ChannelOps.REPLACE, 10, 10, 60, 60)")

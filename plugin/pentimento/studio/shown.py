@@ -8,9 +8,10 @@ import hashlib
 from typing import TYPE_CHECKING, Any, Dict, Optional, Tuple
 
 from errors import NotPossible
-from gimpio import layers, metadata, pixels, sources
+from gimpio import layers, metadata, pixels, pose, sources
 from i18n import _
 from studio.results import DISCARDED, KEPT, Made
+from turning import STRAIGHT
 from wire import Box
 
 if TYPE_CHECKING:
@@ -96,26 +97,19 @@ class Shown:
 
     def keep_in_place(self, image: Any, older: Any) -> None:
         """The try takes the place of a result that was kept: where that lies now, in its group, as
-        it is blended. One undo step, which gives both back. Raises NotPossible where that has
-        another size by now."""
+        it is blended. One undo step, which gives both back. Raises NotPossible where that was
+        scaled, cropped, or turned in another way than the try."""
         layer = self.layer_in(image)
         if layer is None:
             return
-        record, now = metadata.read(older), sources.extent(older)
-        made = Box.from_rect(record["box"]) if record is not None else now
-        if (made.width, made.height) != (now.width, now.height):
-            raise NotPossible(
-                _("The earlier result was scaled, turned or cropped since."),
-                _("Keep the new one as a layer of its own."),
-                "moved_since",
-            )
-        found, place = self._tries[image.get_id()], sources.extent(layer)
+        x, y = _in_place_of(older, layer)
+        found = self._tries[image.get_id()]
         layers.show_unrecorded(image, layer, True)
         with layers.one_undo_step(image):
             position = image.get_item_position(older)
             if not image.reorder_item(layer, older.get_parent(), position):
                 raise layers.not_inserted()
-            layer.set_offsets(place.x + now.x - made.x, place.y + now.y - made.y)
+            layer.set_offsets(x, y)
             layer.set_opacity(older.get_opacity())
             layer.set_mode(older.get_mode())
             layer.set_visible(older.get_visible())
@@ -158,6 +152,38 @@ class Shown:
             return False
         layers.show_unrecorded(image, layer, not original)
         return True
+
+
+def _in_place_of(older: Any, layer: Any) -> Tuple[int, int]:
+    """Where the try belongs, in px of the canvas: as far from the older result as both were made
+    from each other. What was done to the whole image was done to both. Raises NotPossible."""
+    made, new = _made_at(older), _made_at(layer)
+    now = sources.extent(older)
+    if made == new and now == sources.extent(layer) and now[2:] != made[2:]:
+        return now.x, now.y  # cropped, scaled or turned with the image
+    first, second = _pose(older), _pose(layer)
+    same = first and second and first.turn == second.turn and first.is_whole and second.is_whole
+    if not same or first is None or (first.turn != STRAIGHT and made != new):
+        raise NotPossible(
+            _("The earlier result was scaled, turned or cropped since."),
+            _("Keep the new one as a layer of its own."),
+            "moved_since",
+        )
+    return first.box.x + new.x - made.x, first.box.y + new.y - made.y
+
+
+def _made_at(layer: Any) -> Box:
+    record = metadata.read(layer)
+    return Box.from_rect(record["box"]) if record is not None else sources.extent(layer)
+
+
+def _pose(layer: Any) -> Optional[pose.Pose]:
+    """How a result lies now; None where nobody can tell."""
+    record = metadata.read(layer)
+    try:
+        return pose.of(layer, record, lambda: None) if record is not None else None
+    except NotPossible:
+        return None
 
 
 def _can_take_over(old: Made, new: Made) -> bool:

@@ -338,6 +338,8 @@ def expand_plan(values: Values, canvas: Box, sides: Sides) -> PlanRequest:
         "canvas": canvas.rect(),
         "expand": sides.expand(),
     }
+    if not options.service_of(values):
+        request["prompt"] = values["prompt"]
     return given(request)
 
 

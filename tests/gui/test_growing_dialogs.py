@@ -34,6 +34,8 @@ def test_expand_says_how_large_the_canvas_gets_and_grows_it_in_one_step(gimp):
     gui.set_value("Expand", "Left", 25)
     told = gimp.wait_for_status("Expand", "the canvas becomes 400 × 224 px")
     assert "words help" not in told
+    gui.set_text("Expand", "Prompt", "夜晚的天空和大海")
+    gimp.wait_for_status("Expand", "This model was trained on English")
     gui.set_value("Expand", "Steps", 2)
     wait(lambda: gui.sensitive("Expand", "Expand", BUTTON), "the button")
     gui.press("Expand", "Expand", BUTTON)

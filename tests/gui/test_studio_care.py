@@ -62,7 +62,7 @@ def test_a_try_fits_a_low_screen_and_nothing_moves(studio):  # noqa: F811
     for name in ("Prompt", "Strength", "Fill Selection", "Progress", "Stop", "Stop and Keep"):
         assert gui.is_shown(TITLE, name), name
     gui.press(TITLE, "Stop and Keep")
-    told = studio.wait_for_news(TITLE, "Kept as it was after step ")
+    told = studio.wait_for_news(TITLE, "Stopped after step ")
     assert "is there" in told or "are there" in told
     gui.place(TITLE, 900, 0, USUAL, 1240)
     ready(studio, count=4, steps=2)

@@ -104,6 +104,26 @@ def test_names_that_go_on_with_the_word(text: str, model: str, texts: list[str])
         assert text[:start].endswith(("a ", "a cat, ", "(")) or start == 0
 
 
+@pytest.mark.parametrize(
+    ("text", "name", "left"),
+    [
+        ("an oil pain", "Oil painting", "an "),
+        ("an OIL painting", "Oil painting", "an "),
+        ("foil pain", "Oil painting", "foil "),
+        ("pain", "Oil painting", ""),
+        ("一幅水彩", "水彩", ""),
+        ("a fox, straße i", "Straße im Regen", "a fox, "),
+        ("👩🏽‍🚀 in oil paint", "Oil painting", "👩🏽‍🚀 in "),
+    ],
+)
+def test_an_offer_takes_the_place_of_the_words_that_it_begins_with(
+    text: str, name: str, left: str
+) -> None:
+    offer = completion.Offer(completion.STYLE, name, "")
+    start, _found = completion.at(text, len(text), [offer], "")
+    assert text[: completion.begin_of(offer, text, start, len(text))] == left
+
+
 def test_only_the_word_at_the_cursor_counts() -> None:
     known = completion.offers(LISTS)
     start, found = completion.at("a pain of a cat", 6, known, "sd15")

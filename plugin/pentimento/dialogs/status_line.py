@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 DELAY_MS = 200  # after the last change, so that a dragged slider asks once
 LINES = 2  # that are always there for the text, so that the window stays as it is
+IN_SENTENCE = ("filled_from_surroundings",)  # notices that the sentence before them says already
 WARNINGS = ("prompt_language", "model_damaged")  # notices that are easily overlooked
 RETRY_MS = 3000  # a server that was just started by hand is noticed by itself
 
@@ -130,7 +131,8 @@ class StatusLine(Gtk.Box):
             return
         self.plan = plan
         self._dialog.planned(plan)
-        hints = [notices.text_of(notice, _) for notice in plan.get("notices", ())]
+        told = [one for one in plan.get("notices", ()) if one["code"] not in IN_SENTENCE]
+        hints = [notices.text_of(notice, _) for notice in told]
         missing = self._dialog.missing()
         lines = [self._sentence(url, plan), *hints, *([missing] if missing else [])]
         warned = any(notice.get("code") in WARNINGS for notice in plan.get("notices", ()))

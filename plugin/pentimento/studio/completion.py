@@ -65,3 +65,14 @@ def at(text: str, cursor: int, known: Iterable[Offer], model: str) -> Tuple[int,
     ]
     fitting.sort(key=lambda offer: (not offer.name.casefold().startswith(word), offer.name))
     return match.start(), fitting[:MOST]
+
+
+def begin_of(offer: Offer, text: str, start: int, cursor: int) -> int:
+    """Where what an offer takes the place of begins: at the word from `start` to the cursor, or
+    before it where the offer's name begins with words that are there already."""
+    name = offer.name.casefold()
+    for begin in range(max(0, cursor - len(offer.name)), start):
+        alone = begin == 0 or not text[begin - 1].isalnum()
+        if alone and name.startswith(text[begin:cursor].casefold()):
+            return begin
+    return start

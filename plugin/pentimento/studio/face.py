@@ -61,6 +61,7 @@ class Face:
         self._sources: Optional[SourceChooser] = None
         self._source_row = native.column(0)
         self._jobs_height = 0  # px
+        self._opened: Optional[Gtk.Expander] = None  # which is followed as it grows
         self.queue, self.strip = QueueView(panel.jobs.stop_all), Strip(panel)
         self.map, self.live = Map(), Live(panel)
         self.history = History(panel)
@@ -175,6 +176,9 @@ class Face:
             if isinstance(widget, Gtk.ComboBox):
                 _narrow(widget)
         self.queue.connect("size-allocate", lambda _queue, area: self._jobs_grew(area.height))
+        for opened in (self.history.expander, self._more_options):
+            self._follow_opened(opened)
+        window.connect("set-focus", lambda _window, widget: self._turned_to(widget))
         column = native.column(0)
         column.pack_start(scroll, True, True, 0)
         column.pack_start(self._panel.news.bar, False, False, 0)  # where it pushes nothing aside
@@ -199,19 +203,42 @@ class Face:
         grew = height > self._jobs_height
         self._jobs_height = height
         if grew:
-            GLib.idle_add(self._show_jobs)
+            self._opened = None
+            GLib.idle_add(self._bring_into_sight, self.queue)
 
-    def _show_jobs(self) -> bool:
-        place = self.queue.translate_coordinates(self._column, 0, 0)
+    def _bring_into_sight(self, part: Gtk.Widget) -> bool:
+        place = part.translate_coordinates(self._column, 0, 0)
         if place is not None and not self._panel.closed:
-            bottom = place[1] + self.queue.get_allocated_height()
+            bottom = place[1] + part.get_allocated_height()
             self._scroll.get_vadjustment().clamp_page(place[1], bottom)
         return GLib.SOURCE_REMOVE
+
+    def _turned_to(self, widget: Optional[Gtk.Widget]) -> None:
+        opened = self._opened
+        if widget is not None and opened is not None and widget is not opened:
+            self._opened = opened if widget.is_ancestor(opened) else None
+
+    def _follow_opened(self, expander: Gtk.Expander) -> None:
+        """What somebody unfolds at the lower end comes into sight, also what is filled in later,
+        until they turn to something else."""
+
+        def toggled(*_args: Any) -> None:
+            self._opened = expander if expander.get_expanded() else None
+
+        def allocated(_expander: Gtk.Expander, area: Any) -> None:
+            if self._opened is expander and area.height != heights[-1]:
+                GLib.idle_add(self._bring_into_sight, expander)
+            heights[:] = [area.height]
+
+        heights = [0]  # px, the last one
+        expander.connect("notify::expanded", toggled)
+        expander.connect("size-allocate", allocated)
 
     def _body(self) -> Gtk.Box:
         """What every try needs comes first, so that a low screen shows all of it: up to the
         results."""
         fields = self.fields
+        self._more_options = self._more()
         return rows.column_of(
             native.row_filling(native.label(_("_Image"), self.images), self.images),
             self.map,
@@ -227,7 +254,7 @@ class Face:
             self._source_row,
             self.live,
             self.history,
-            self._more(),
+            self._more_options,
         )
 
     def _go(self) -> Gtk.Box:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 PAGE = 12  # jobs
 MOST_HEIGHT = 300  # px of the list; what is more scrolls between the search and the buttons
+LEAST_ROWS = 3  # that are seen at once, where there are so many
 SIDE = 56  # px of a thumbnail
 DELAY_MS = 250  # after the last letter
 WITH_PICTURES = ("txt2img", "img2img", "inpaint", "edit", "outpaint", "upscale")
@@ -149,7 +150,10 @@ class History(Gtk.Box):
             if anew and chosen is not None and job["id"] == chosen["id"]:
                 self._list.select_row(row)
         self._more.set_visible(self._next is not None)
-        some = bool(self._list.get_children())
+        rows = self._list.get_children()
+        some = bool(rows)
+        least = sum(row.get_preferred_height()[0] for row in rows[:LEAST_ROWS])
+        self._scroll.set_min_content_height(min(least, MOST_HEIGHT))
         words = "" if some else _("Nothing is found.")
         if url and not plan_words.is_here(url):
             where = plan_words.destination(url)

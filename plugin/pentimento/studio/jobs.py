@@ -97,13 +97,13 @@ class Jobs:
     ) -> None:
         """`fallback` is what a job without words is called."""
         panel = self._panel
-        title = prompt.strip() or fallback
-        if image is not None and image.is_valid():
-            title = f"{image.get_name()} · {title}"
         words = texts.line(prompt) or fallback
-        run = Run(begun, image, title, panel.background, self._told, self._ended, words)
         strength = begun.request.get("strength") or 1.0  # first, as in the names of layers
         caption = f"{strength:.2f} · {words}" if strength < 1 else words
+        title = caption
+        if image is not None and image.is_valid():
+            title = f"{caption} · {image.get_name()}"
+        run = Run(begun, image, title, panel.background, self._told, self._ended, words)
         self._started[run] = _Started(spot, caption, panel.private)
         panel.face.queue.add_run(run)
         run.start()
@@ -225,9 +225,9 @@ def _what_was_kept(run: Run) -> str:
     snapshot = run.outcome.snapshot
     step, count = snapshot["record"]["request"].get("stopped_at"), len(snapshot["images"])
     if not step:
-        told = _("Kept: it was finished already.")
+        told = _("It was finished already: nothing is missing.")
     else:
-        told = _("Kept as it was after step {step} of {steps}.").format(
+        told = _("Stopped after step {step} of {steps}. The picture is as it was by then.").format(
             step=step, steps=max(run.steps, step)
         )
     several = ngettext("{n} picture is there.", "{n} pictures are there.", count).format(n=count)

@@ -452,6 +452,9 @@ class Panel:
         if control and Gdk.keyval_to_lower(event.keyval) == Gdk.KEY_w:
             self.ask_to_close()
             return True
+        if control and Gdk.keyval_to_lower(event.keyval) == Gdk.KEY_z:  # outside of the prompt
+            self.tell_fact(_("To undo, click into the image's window, and press Ctrl+Z there."))
+            return True
         return False
 
 

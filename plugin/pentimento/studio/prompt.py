@@ -91,7 +91,7 @@ class Prompt(Gtk.Box):
         return self._buffer.get_iter_at_mark(self._buffer.get_insert()).get_offset()
 
     def _complete(self, start: int, offer: Offer) -> None:
-        """In place of the word from there to the cursor; a style is chosen and leaves no words."""
+        """In place of the words from there to the cursor; a style is chosen and leaves no words."""
         text, cursor = self._now(), self._cursor()
         if offer.kind == STYLE:
             self._config.set_property("style", offer.name)

@@ -6,7 +6,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, Callable, Dict, List, Optional, Tuple
 
-from gi.repository import Gdk, Gtk, Pango
+from gi.repository import Gdk, GLib, Gtk, Pango
 
 import dialogs.native as native
 from actions.work import Results
@@ -63,12 +63,12 @@ class Strip(Gtk.Box):
         self._in_region.pack_start(self._region_words, False, False, 0)
         for part in (self._buttons, self._in_place, self._in_region):
             self.pack_start(part, False, False, 0)
-        scroll = Gtk.ScrolledWindow(propagate_natural_height=True)
-        scroll.set_policy(Gtk.PolicyType.NEVER, Gtk.PolicyType.AUTOMATIC)
-        scroll.set_max_content_height(MOST_HEIGHT)
-        scroll.set_min_content_height(LEAST_HEIGHT)
-        scroll.add(self._rows)
-        self.pack_start(scroll, False, False, 0)
+        self._scroll = Gtk.ScrolledWindow(propagate_natural_height=True)
+        self._scroll.set_policy(Gtk.PolicyType.NEVER, Gtk.PolicyType.AUTOMATIC)
+        self._scroll.set_max_content_height(MOST_HEIGHT)
+        self._scroll.set_min_content_height(LEAST_HEIGHT)
+        self._scroll.add(self._rows)
+        self.pack_start(self._scroll, False, False, 0)
         native.name(self, _("Results"))
         self.show_all()
         for hidden in (self, self._in_place, self._in_region):
@@ -103,6 +103,12 @@ class Strip(Gtk.Box):
         del self._groups[MOST:]
         self.show()
         self.mark(None, 0)
+        GLib.idle_add(self._show_newest)
+
+    def _show_newest(self) -> bool:
+        """Once it has its place. Gtk itself keeps what is below in sight."""
+        self._scroll.get_vadjustment().set_value(0)
+        return GLib.SOURCE_REMOVE
 
     def mark(self, made: Optional[Made], index: int) -> None:
         """This is the one on the canvas; None: none is."""

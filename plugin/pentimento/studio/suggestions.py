@@ -29,7 +29,7 @@ KINDS = {
 
 
 class Suggestions(Gtk.Box):
-    """`take(start, offer)` puts one in place of the word that begins there."""
+    """`take(start, offer)` puts one in place of the words from there to the cursor."""
 
     def __init__(self, config: Any, take: Callable[[int, Offer], None]) -> None:
         super().__init__(orientation=Gtk.Orientation.VERTICAL)
@@ -77,8 +77,9 @@ class Suggestions(Gtk.Box):
         return seen
 
     def _chosen(self, offer: Offer) -> None:
+        text, cursor = self._followed or ("", self._start)
         self.hide_all()
-        self._take(self._start, offer)
+        self._take(completion.begin_of(offer, text, self._start, cursor), offer)
 
     def _button(self, offer: Offer) -> Gtk.Button:
         title = f"{offer.name} · {_(KINDS[offer.kind])}"

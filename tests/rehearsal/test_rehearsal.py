@@ -134,6 +134,14 @@ def small(data: Path) -> Theatre:
     return Theatre("sd15", data, Stage(LARGE, torch.float16))
 
 
+def test_an_encoder_larger_than_the_card_is_brought_block_by_block(data: Path) -> None:
+    """Where what it is asked lies in RAM and what it answers on the card."""
+    small = Theatre("ovis-image", data, Stage(3.4, torch.bfloat16))
+    outcome = small.play(mode="txt2img")
+    small.check(outcome)
+    assert outcome.facts["offloaded"] == ["text_encoder", "transformer"]
+
+
 @pytest.mark.parametrize(
     "astray",
     [

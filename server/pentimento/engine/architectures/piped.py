@@ -116,12 +116,39 @@ class _Ernie(_Brought, ErnieImagePipeline): ...
 class _Lumina2(_Brought, Lumina2Pipeline): ...
 
 
+class _Ovis(OvisImagePipeline):
+    """What is no word is hidden where the words were read: an encoder that is brought block by
+    block answers on the device, while it lies elsewhere itself."""
+
+    def _get_ovis_prompt_embeds(
+        self,
+        prompt: Any = None,
+        num_images_per_prompt: int = 1,
+        max_sequence_length: int = 256,
+        device: Any = None,
+        dtype: Any = None,
+    ) -> Tensor:
+        own: Any = self
+        begin = int(own.user_prompt_begin_id)  # what comes before is the same for every prompt
+        read = own.tokenizer(
+            own._get_messages(prompt),
+            max_length=max_sequence_length + begin,
+            padding="max_length",
+            truncation=True,
+            add_special_tokens=False,
+            return_tensors="pt",
+        ).to(device)
+        found: Tensor = own.text_encoder(**read).last_hidden_state
+        words = read.attention_mask.to(found.device)[..., None]
+        return (found * words)[:, begin:].repeat_interleave(num_images_per_prompt, dim=0)
+
+
 ERNIE_IMAGE = PipelineRow(_Ernie, listed=True)
 KREA2 = PipelineRow(
     Krea2Pipeline, gives=("prompt_embeds", "prompt_embeds_mask"), patched=True, unguided=0.0
 )
 OVIS_IMAGE = PipelineRow(
-    OvisImagePipeline,
+    _Ovis,
     gives=("prompt_embeds", "negative_prompt_embeds"),
     together=True,
     patched=True,

@@ -17,7 +17,7 @@ from pentimento.schema import vocabulary
 from pentimento.schema.job import JobRequest
 
 REPO = Path(__file__).resolve().parents[2]
-SCHEDULERS = REPO / "server/pentimento/engine/sampling/schedulers.py"  # which imports torch
+SCHEDULERS = REPO / "server/pentimento/engine/sampling/samplers.py"  # which imports torch
 
 
 def test_the_plug_ins_copy_is_up_to_date() -> None:

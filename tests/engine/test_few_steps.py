@@ -15,8 +15,8 @@ from tests.engine.test_sampling import EPS
 from tests.support.tiny_addons import write_ip_adapter, write_lora
 from tests.support.tiny_models import write_sd15
 
-from pentimento.engine.sampling import schedulers
-from pentimento.engine.sampling.schedulers import SAMPLERS, Training
+from pentimento.engine.sampling import samplers
+from pentimento.engine.sampling.samplers import SAMPLERS, Training
 from pentimento.engine.worker import Worker
 from pentimento.imaging.noise_levels import EVEN, Spacing
 from pentimento.jobs.plan import make_plan, resolve
@@ -67,13 +67,13 @@ def test_less_strength_keeps_more_of_the_source(bench: Bench, sampler: str) -> N
 def test_lcm_has_diffusers_own_timesteps(steps: int) -> None:
     theirs = LCMScheduler(**EPS)
     theirs.set_timesteps(steps)
-    ours = schedulers.levels(Training.of(EPS), SAMPLERS["LCM"], steps, 1.0)
+    ours = samplers.levels(Training.of(EPS), SAMPLERS["LCM"], steps, 1.0)
     assert ours.timesteps.tolist() == theirs.timesteps.tolist()
 
 
 def test_lcm_steps_only_where_it_was_distilled_whatever_the_strength() -> None:
     for steps, strength in itertools.product((2, 4, 6, 8), STRENGTHS):
-        ours = schedulers.levels(Training.of(EPS), SAMPLERS["LCM"], steps, strength)
+        ours = samplers.levels(Training.of(EPS), SAMPLERS["LCM"], steps, strength)
         assert ours.timesteps[0] == round(strength * 1000) - 1
         assert all((t + 1) % 20 == 0 for t in ours.timesteps[1:])
 
@@ -82,7 +82,7 @@ def test_lcm_steps_only_where_it_was_distilled_whatever_the_strength() -> None:
 def test_lightning_and_its_kin_have_diffusers_trailing_levels(steps: int) -> None:
     theirs = EulerDiscreteScheduler(**EPS, timestep_spacing="trailing")
     theirs.set_timesteps(steps)
-    ours = schedulers.levels(Training.of(EPS), SAMPLERS["Euler"], steps, 1.0, Spacing(grid=steps))
+    ours = samplers.levels(Training.of(EPS), SAMPLERS["Euler"], steps, 1.0, Spacing(grid=steps))
     assert ours.timesteps.tolist() == theirs.timesteps.tolist()
     np.testing.assert_allclose(ours.sigmas, theirs.sigmas, rtol=1e-5)
 

@@ -12,9 +12,9 @@ from pentimento.engine.cancel import StopFlag
 from pentimento.engine.job.denoise import denoise
 from pentimento.engine.job.recipe import Recipe
 from pentimento.engine.loading.model import LoadedModel, Shared
-from pentimento.engine.sampling import latents, schedulers
+from pentimento.engine.sampling import latents, samplers
 from pentimento.engine.sampling.inpaint import latent_mask
-from pentimento.engine.sampling.schedulers import SAMPLERS
+from pentimento.engine.sampling.samplers import SAMPLERS
 from pentimento.engine.worker import Worker
 from pentimento.imaging import bands, model_input, pixels
 
@@ -38,7 +38,7 @@ def plan(model: LoadedModel, sampler: str, strength: float, mask: np.ndarray) ->
     kind = SAMPLERS[sampler]
     return Recipe(
         sampler=kind,
-        levels=schedulers.levels(model.training, kind, 10, strength),
+        levels=samplers.levels(model.training, kind, 10, strength),
         strength=strength,
         guidance=3.0,
         embeddings=model.embeddings("a red ball", "", guided=True),

@@ -11,8 +11,8 @@ import torch
 from diffusers import DDIMScheduler
 from torch import Tensor
 
-from pentimento.engine.sampling import latents, schedulers
-from pentimento.engine.sampling.schedulers import SAMPLERS, Levels, Training
+from pentimento.engine.sampling import latents, samplers
+from pentimento.engine.sampling.samplers import SAMPLERS, Levels, Training
 
 EPS = {
     "num_train_timesteps": 1000,
@@ -60,8 +60,8 @@ def perfect(config: dict[str, Any], target: Tensor, levels: Levels, step: int, x
 
 def run(config: dict[str, Any], name: str, steps: int, strength: float) -> tuple[Tensor, Record]:
     training, sampler, record = Training.of(config), SAMPLERS[name], Record()
-    levels = schedulers.levels(training, sampler, steps, strength)
-    planned = schedulers.scheduler(training, sampler, levels, record, torch.float32, masked=False)
+    levels = samplers.levels(training, sampler, steps, strength)
+    planned = samplers.scheduler(training, sampler, levels, record, torch.float32, masked=False)
     planned.set_timesteps(steps)
     generator = torch.Generator().manual_seed(3)
     x = latents.start(clean(), noise(), levels, strength) * planned.scale(0)
@@ -92,7 +92,7 @@ def test_a_perfect_model_leads_every_sampler_to_the_clean_latents(
 def test_between_steps_latents_have_the_level_of_the_next_step(name: str) -> None:
     """With a perfect model, latents at level i are signal_i * clean + noise_i * something."""
     training, sampler = Training.of(EPS), SAMPLERS[name]
-    levels = schedulers.levels(training, sampler, 20, 0.8)
+    levels = samplers.levels(training, sampler, 20, 0.8)
     _, record = run(EPS, name, 20, 0.8)
     for step, found in enumerate(record.latents[:-1], start=1):
         rest = (found - levels.signal(step) * clean()) / levels.noise(step)
@@ -102,8 +102,8 @@ def test_between_steps_latents_have_the_level_of_the_next_step(name: str) -> Non
 def test_levels_start_exactly_at_the_strength_also_with_karras_spacing() -> None:
     training = Training.of(EPS)
     for strength in (0.05, 0.3, 0.77, 1.0):
-        plain = schedulers.levels(training, SAMPLERS["Euler"], 12, strength)
-        karras = schedulers.levels(training, SAMPLERS["DPM++ 2M Karras"], 12, strength)
+        plain = samplers.levels(training, SAMPLERS["Euler"], 12, strength)
+        karras = samplers.levels(training, SAMPLERS["DPM++ 2M Karras"], 12, strength)
         assert karras.timesteps[0] == plain.timesteps[0] == round(strength * 1000) - 1
         assert karras.noise(0) == plain.noise(0)
         assert len(karras) == len(plain)
@@ -119,7 +119,7 @@ def test_every_strength_has_a_step_and_noise_rises_with_it(
 ) -> None:
     strengths = [round(0.05 * index, 2) for index in range(1, 21)]
     found = [
-        schedulers.levels(Training.of(config), SAMPLERS[name], steps, strength)
+        samplers.levels(Training.of(config), SAMPLERS[name], steps, strength)
         for strength in strengths
     ]
     assert all(1 <= len(levels) <= steps for levels in found)
@@ -130,9 +130,9 @@ def test_every_strength_has_a_step_and_noise_rises_with_it(
 
 
 def test_karras_spends_one_step_on_almost_pure_noise() -> None:
-    levels = schedulers.levels(Training.of(ZERO_SNR_V), SAMPLERS["DPM++ 2M Karras"], 8, 1.0)
+    levels = samplers.levels(Training.of(ZERO_SNR_V), SAMPLERS["DPM++ 2M Karras"], 8, 1.0)
     assert levels.sigmas[0] > 4000
-    assert levels.sigmas[1] == pytest.approx(schedulers.KARRAS_TOP)
+    assert levels.sigmas[1] == pytest.approx(samplers.KARRAS_TOP)
 
 
 @pytest.mark.parametrize("config", [EPS, ZERO_SNR_V], ids=["eps", "zero-snr-v"])
@@ -151,8 +151,8 @@ def test_ddim_equals_diffusers_ddim(config: dict[str, Any]) -> None:
         expected = theirs.step(model(expected, t), t, expected).prev_sample
 
     training, sampler = Training.of(config), SAMPLERS["DDIM"]
-    levels = schedulers.levels(training, sampler, 20, 1.0)
-    ours = schedulers.scheduler(training, sampler, levels, Record(), torch.float32, masked=False)
+    levels = samplers.levels(training, sampler, 20, 1.0)
+    ours = samplers.scheduler(training, sampler, levels, Record(), torch.float32, masked=False)
     ours.set_timesteps(20)
     assert [int(t) for t in ours.timesteps] == [int(t) for t in theirs.timesteps]
     found = noise()
@@ -163,8 +163,8 @@ def test_ddim_equals_diffusers_ddim(config: dict[str, Any]) -> None:
 
 def test_a_model_in_half_precision_keeps_its_latents_in_float32() -> None:
     training, sampler = Training.of(ZERO_SNR_V), SAMPLERS["Euler"]
-    levels = schedulers.levels(training, sampler, 4, 1.0)
-    planned = schedulers.scheduler(training, sampler, levels, Record(), torch.float16, masked=False)
+    levels = samplers.levels(training, sampler, 4, 1.0)
+    planned = samplers.scheduler(training, sampler, levels, Record(), torch.float16, masked=False)
     planned.set_timesteps(4)
     x = noise() * planned.scale(0)
     seen = planned.scale_model_input(x, planned.timesteps[0])
@@ -181,7 +181,7 @@ def test_what_a_mask_puts_back_is_what_the_next_step_starts_from(name: str) -> N
     """
     config = EPS | {"prediction_type": "sample"}
     training, sampler = Training.of(config), SAMPLERS[name]
-    levels = schedulers.levels(training, sampler, 6, 1.0)
+    levels = samplers.levels(training, sampler, 6, 1.0)
     put_back = torch.full(SHAPE, 0.3)
 
     class PutsBack(Record):
@@ -192,7 +192,7 @@ def test_what_a_mask_puts_back_is_what_the_next_step_starts_from(name: str) -> N
     after_the_mask = []
     for seed in (1, 2):
         watch = PutsBack()
-        planned = schedulers.scheduler(training, sampler, levels, watch, torch.float32, masked=True)
+        planned = samplers.scheduler(training, sampler, levels, watch, torch.float32, masked=True)
         planned.set_timesteps(6)
         x = torch.randn(SHAPE, generator=torch.Generator().manual_seed(seed)) * planned.scale(0)
         generator = torch.Generator().manual_seed(3)

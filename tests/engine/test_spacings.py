@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.engine.test_sampling import EPS, ZERO_SNR_V
 
-from pentimento.engine.sampling import schedulers
-from pentimento.engine.sampling.schedulers import SAMPLERS, Training
+from pentimento.engine.sampling import samplers
+from pentimento.engine.sampling.samplers import SAMPLERS, Training
 from pentimento.imaging import noise_levels
 from pentimento.schema import job, vocabulary
 
@@ -25,7 +25,7 @@ TRAININGS = [Training.of(EPS), Training.of(ZERO_SNR_V)]
 def test_the_first_level_is_the_strengths(
     training: Training, name: str, steps: int, strength: float
 ) -> None:
-    levels = schedulers.levels(training, SAMPLERS[name], steps, strength)
+    levels = samplers.levels(training, SAMPLERS[name], steps, strength)
     start = max(1, int(np.floor(strength * 1000 + 0.5))) - 1
     assert levels.timesteps[0] == start
     assert levels.sigmas[0] == pytest.approx(float(training.sigmas[start]), rel=1e-9)
@@ -69,7 +69,7 @@ def test_noise_is_drawn_in_every_step_of_an_sde() -> None:
 
 
 def test_sgm_levels_are_even_between_the_start_and_the_first_timestep() -> None:
-    levels = schedulers.levels(TRAININGS[0], SAMPLERS["Euler SGM Uniform"], 4, 1.0)
+    levels = samplers.levels(TRAININGS[0], SAMPLERS["Euler SGM Uniform"], 4, 1.0)
     assert levels.timesteps == pytest.approx([999, 749.25, 499.5, 249.75])
 
 

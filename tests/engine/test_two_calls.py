@@ -23,9 +23,9 @@ from torch import Tensor
 
 from pentimento.engine.conditioning import controlnet
 from pentimento.engine.conditioning.controlnet import Steering
-from pentimento.engine.sampling import flow, schedulers, two_calls
+from pentimento.engine.sampling import flow, samplers, two_calls
 from pentimento.engine.sampling.flow import FlowTraining
-from pentimento.engine.sampling.schedulers import SAMPLERS, Training
+from pentimento.engine.sampling.samplers import SAMPLERS, Training
 
 STEPS = 9
 FLOW = {"shift": 3.0}
@@ -38,11 +38,9 @@ def model(x: Tensor, t: float) -> Tensor:
 
 def ours(name: str, strength: float) -> tuple[Tensor, Any]:
     training = Training.of(EPS)
-    levels = schedulers.levels(training, SAMPLERS[name], STEPS, strength)
+    levels = samplers.levels(training, SAMPLERS[name], STEPS, strength)
     watch = Record()
-    made = schedulers.scheduler(
-        training, SAMPLERS[name], levels, watch, torch.float32, masked=False
-    )
+    made = samplers.scheduler(training, SAMPLERS[name], levels, watch, torch.float32, masked=False)
     made.set_timesteps(STEPS)
     x, generator = noise(), torch.Generator().manual_seed(5)
     for t in made.timesteps:

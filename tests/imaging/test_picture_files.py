@@ -13,7 +13,7 @@ from tests.support.awkward_pictures import DAMAGED, PICTURES, Sample
 
 from pentimento.core.errors import BadInput
 from pentimento.core.geometry import Size
-from pentimento.imaging import bands, decode, file_header, pixels, png, profiles
+from pentimento.imaging import bands, decode, file_header, pixels, png_chunks, profiles
 from pentimento.schema.task import PixelFile
 
 
@@ -128,4 +128,4 @@ def test_the_size_is_upright_before_a_pixel_is_decoded() -> None:
 def test_a_chunk_behind_the_pixels_that_claims_gigabytes_is_not_believed() -> None:
     whole = PICTURES["png_rgb_16"]
     data = whole.data[:-12] + b"\xd2\x00\x15\xb5tEXt"
-    assert png.facts(png.whole(data)).plain == whole.data
+    assert png_chunks.facts(png_chunks.whole(data)).plain == whole.data

@@ -24,8 +24,8 @@ from pentimento.imaging import (
     file_header,
     model_input,
     pixels,
-    png,
     png_bands,
+    png_chunks,
     resize,
 )
 from pentimento.schema.job import PixelFormat
@@ -96,7 +96,7 @@ def test_every_filter_of_other_writers_is_undone(mode):
 @pytest.mark.parametrize("deep", [False, True])
 def test_a_file_that_is_cut_anywhere_is_damaged(deep):
     data = written(noise(20, 30, 4, np.uint16 if deep else np.uint8), 7)
-    for end in range(len(png.SIGNATURE) + 40, len(data) - 20, 61):
+    for end in range(len(png_chunks.SIGNATURE) + 40, len(data) - 20, 61):
         with pytest.raises(BadInput):
             joined(bands.of_data(data[:end], Size(20, 30)))
 
@@ -113,8 +113,8 @@ def test_text_and_profile_go_along():
     data = written(
         noise(5, 5, 3, np.uint8), 2, profile=profile, texts={"parameters": "猫 قطة 👩‍👩‍👧"}
     )
-    assert png.texts(data) == {"parameters": "猫 قطة 👩‍👩‍👧"}
-    assert png.facts(data).profile == profile
+    assert png_chunks.texts(data) == {"parameters": "猫 قطة 👩‍👩‍👧"}
+    assert png_chunks.facts(data).profile == profile
 
 
 @pytest.mark.parametrize("sample", SENT.values(), ids=SENT)

@@ -12,7 +12,7 @@ from tests.server.front import Front
 from tests.support import awkward
 from tests.support.awkward_pictures import BOMBS, DAMAGED, PICTURES, TRAVELLING, Sample
 
-from pentimento.imaging import decode, file_header, pixels, png
+from pentimento.imaging import decode, file_header, pixels, png_chunks
 
 
 def sent(front: Front, sample: Sample) -> dict[str, str]:
@@ -41,7 +41,7 @@ def as_seen(data: bytes) -> np.ndarray:
 
 
 def profile_of(data: bytes) -> bytes | None:
-    return png.facts(data).profile
+    return png_chunks.facts(data).profile
 
 
 @pytest.mark.parametrize("sample", awkward.cases(TRAVELLING))

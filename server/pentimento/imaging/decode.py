@@ -20,7 +20,7 @@ from PIL import Image
 
 from pentimento.core.errors import BadInput, TooLarge
 from pentimento.core.geometry import Box, Size
-from pentimento.imaging import png, tiff
+from pentimento.imaging import png_chunks, tiff
 from pentimento.imaging.file_header import (
     DEEP_BITS,
     FIRST_ONLY,
@@ -167,7 +167,7 @@ def parts(file: OpenedFile) -> Callable[[Box], Decoded]:
         )
     with _decoding():
         if file.is_deep or file.kind == "WEBP":
-            values = _by_opencv(png.whole(file.chunks.plain) if file.chunks else file.data)
+            values = _by_opencv(png_chunks.whole(file.chunks.plain) if file.chunks else file.data)
             return lambda box: _part_of(file, lambda: _part_of_values(file, values, box))
         image = image_of(file.chunks.plain, ("PNG",)) if file.chunks else file.image
         assert image is not None
@@ -206,11 +206,11 @@ def turned_box(rows: slice, file: OpenedFile) -> Box:
     return Box(width - rows.stop, 0, count, height)
 
 
-def _png_values(file: OpenedFile, facts: png.Facts) -> np.ndarray:
+def _png_values(file: OpenedFile, facts: png_chunks.Facts) -> np.ndarray:
     image = image_of(facts.plain, ("PNG",))
     image.load()
     if file.is_deep:
-        values = _deep(_rgb(_by_opencv(png.whole(facts.plain))), facts)
+        values = _deep(_rgb(_by_opencv(png_chunks.whole(facts.plain))), facts)
     else:
         values = _array(image)
     if facts.transparent is None:
@@ -218,10 +218,10 @@ def _png_values(file: OpenedFile, facts: png.Facts) -> np.ndarray:
     return with_clear(values, facts.transparent, facts.depth)
 
 
-def _deep(values: np.ndarray, facts: png.Facts) -> np.ndarray:
+def _deep(values: np.ndarray, facts: png_chunks.Facts) -> np.ndarray:
     if values.dtype != np.uint16:
         raise damaged("its 16-bit pixels cannot be decoded")
-    if facts.colour == png.GREY_ALPHA and values.shape[2] == 4:
+    if facts.colour == png_chunks.GREY_ALPHA and values.shape[2] == 4:
         return values[..., [0, 3]]
     return values
 

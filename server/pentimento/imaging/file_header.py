@@ -15,7 +15,7 @@ from PIL import Image, UnidentifiedImageError
 
 from pentimento.core.errors import BadInput
 from pentimento.core.geometry import Size
-from pentimento.imaging import png, tiff
+from pentimento.imaging import png_chunks, tiff
 
 TRAVELLING = ("PNG", "JPEG", "WEBP")
 SAME_AS = {"MPO": "JPEG"}  # a JPEG with further pictures behind the first one
@@ -48,13 +48,15 @@ class OpenedFile:
     profile: bytes | None = None  # b"" where there is one that cannot be read
     image: Image.Image | None = None  # None where only OpenCV can read it
     several: bool = False  # pictures: an animation, or pages
-    chunks: png.Facts | None = None
+    chunks: png_chunks.Facts | None = None
     tags: tiff.Tags | None = None
 
     @property
     def is_deep(self) -> bool:
         """Whether it is a PNG of 16 bits in colours, which Pillow reads as 8."""
-        return bool(self.chunks and self.chunks.depth == 16 and self.chunks.colour != png.GREY)
+        return bool(
+            self.chunks and self.chunks.depth == 16 and self.chunks.colour != png_chunks.GREY
+        )
 
     @property
     def size(self) -> Size:
@@ -82,7 +84,7 @@ def header(data: bytes, *, any_kind: bool = False) -> PictureHeader:
 
 def opened(data: bytes, *, any_kind: bool = False) -> OpenedFile:
     try:
-        if png.is_png(data):
+        if png_chunks.is_png(data):
             return _opened_png(data)
         if any_kind and tiff.is_tiff(data):
             return _opened_tiff(data)
@@ -110,7 +112,7 @@ def image_of(data: bytes, formats: tuple[str, ...] | None) -> Image.Image:
 
 
 def _opened_png(data: bytes) -> OpenedFile:
-    facts = png.facts(data)
+    facts = png_chunks.facts(data)
     image = image_of(facts.head, ("PNG",))
     orientation = _orientation(facts.exif, facts.xmp)
     return OpenedFile(

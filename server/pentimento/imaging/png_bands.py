@@ -17,11 +17,11 @@ import cv2
 import numpy as np
 
 from pentimento.core.geometry import Size
-from pentimento.imaging import png
+from pentimento.imaging import png_chunks
 
 BAND_BYTES = 8 * 2**20  # of pixels that are held at a time, or one row where that is more
 IDAT_BYTES = 2**18
-COLOURS = {1: png.GREY, 2: png.GREY_ALPHA, 3: png.RGB, 4: png.RGBA}
+COLOURS = {1: png_chunks.GREY, 2: png_chunks.GREY_ALPHA, 3: png_chunks.RGB, 4: png_chunks.RGBA}
 CHANNELS = {colour: channels for channels, colour in COLOURS.items()}
 NO_FILTER, SUB = 0, 1
 HEADER_BYTES = 13
@@ -45,11 +45,11 @@ def write(
     pending, rows = bytearray(), 0
     for band in bands:
         if rows == 0:
-            out.write(png.SIGNATURE + _header(size, band))
+            out.write(png_chunks.SIGNATURE + _header(size, band))
             if profile:
-                out.write(png.profile_chunk(profile))
+                out.write(png_chunks.profile_chunk(profile))
             for keyword, text in (texts or {}).items():
-                out.write(png.text_chunk(keyword, text))
+                out.write(png_chunks.text_chunk(keyword, text))
         rows += len(band)
         pending += packer.compress(_filtered(band).data)
         _write_data(out, pending, IDAT_BYTES)
@@ -57,12 +57,12 @@ def write(
         raise ValueError(f"{rows} rows of a picture of {size}")
     pending += packer.flush()
     _write_data(out, pending, 1)
-    out.write(png.chunk_of(b"IEND", b""))
+    out.write(png_chunks.chunk_of(b"IEND", b""))
 
 
 def can_read(data: bytes) -> bool:
     """Whether `read` takes this PNG."""
-    header = data[len(png.SIGNATURE) + 8 :][:HEADER_BYTES]
+    header = data[len(png_chunks.SIGNATURE) + 8 :][:HEADER_BYTES]
     if len(header) < HEADER_BYTES:
         return False
     depth, colour, interlaced = header[8], header[9], header[12]
@@ -72,7 +72,7 @@ def can_read(data: bytes) -> bool:
 def read(data: bytes) -> Iterator[np.ndarray]:
     """`(rows, width, 1..4)` u8 or u16 from the top. Raises ValueError for a file that is damaged or
     ends too soon."""
-    header = data[len(png.SIGNATURE) + 8 :][:HEADER_BYTES]
+    header = data[len(png_chunks.SIGNATURE) + 8 :][:HEADER_BYTES]
     width, height, depth, colour = struct.unpack(">IIBB", header[:10])
     channels = CHANNELS[colour]
     row = 1 + width * channels * depth // 8
@@ -92,7 +92,7 @@ def read(data: bytes) -> Iterator[np.ndarray]:
 def _header(size: Size, band: np.ndarray) -> bytes:
     depth, colour = band.itemsize * 8, COLOURS[band.shape[2]]
     body = struct.pack(">IIBBBBB", size.width, size.height, depth, colour, 0, 0, 0)
-    return png.chunk_of(b"IHDR", body)
+    return png_chunks.chunk_of(b"IHDR", body)
 
 
 def _samples(band: np.ndarray) -> np.ndarray:
@@ -117,7 +117,7 @@ def _write_data(out: BinaryIO, pending: bytearray, least: int) -> None:
     start = 0
     while len(pending) - start >= least:
         body = bytes(pending[start : start + IDAT_BYTES])
-        out.write(png.chunk_of(b"IDAT", body))
+        out.write(png_chunks.chunk_of(b"IDAT", body))
         start += len(body)
     del pending[:start]
 
@@ -127,7 +127,7 @@ def _unpacked(data: bytes, row: int, height: int, rows: int) -> Iterator[bytes]:
     unpacker = zlib.decompressobj()
     wanted, found = row * height, bytearray()
     whole = memoryview(data)
-    for chunk in png.chunks(data):
+    for chunk in png_chunks.chunks(data):
         if chunk.name != b"IDAT":
             continue
         left: bytes | memoryview = whole[chunk.start + 8 : chunk.end - 4]
@@ -152,7 +152,9 @@ def _small(width: int, rows: int, header: bytes, filtered: bytes) -> bytes:
     body = struct.pack(">II", width, rows) + header[8:]
     packed = zlib.compress(filtered, 0)
     chunks = ((b"IHDR", body), (b"IDAT", packed), (b"IEND", b""))
-    return b"".join([png.SIGNATURE, *(png.chunk_of(name, part) for name, part in chunks)])
+    return b"".join(
+        [png_chunks.SIGNATURE, *(png_chunks.chunk_of(name, part) for name, part in chunks)]
+    )
 
 
 def _decoded(data: bytes, channels: int) -> np.ndarray:

@@ -206,7 +206,7 @@ async def result(server: Services, job: Job, stored: Stored, form: Form) -> json
 
 
 def _result(server: Services, job: Job, stored: Stored, form: Form) -> jsontext.Base64:
-    from pentimento.imaging import bands, png
+    from pentimento.imaging import bands, png_chunks
     from pentimento.jobs.results import profile_of
 
     file = server.results.file(job.id, stored)
@@ -217,7 +217,7 @@ def _result(server: Services, job: Job, stored: Stored, form: Form) -> jsontext.
     if form.text is None:
         return jsontext.Base64(sent.open("rb"))
     out = server.results.scratch()
-    out.writelines(png.parts_with_text(sent.read_bytes(), PARAMETERS, form.text))
+    out.writelines(png_chunks.parts_with_text(sent.read_bytes(), PARAMETERS, form.text))
     return jsontext.Base64(out)
 
 
@@ -255,11 +255,11 @@ def texts(picture: bytes) -> dict[str, str]:
     are no others of that name, as with A1111."""
     from PIL import Image
 
-    from pentimento.imaging import png
+    from pentimento.imaging import png_chunks
 
-    if png.is_png(picture):
-        exif = png.facts(picture).exif
-        return _commented(exif) | png.texts(picture)
+    if png_chunks.is_png(picture):
+        exif = png_chunks.facts(picture).exif
+        return _commented(exif) | png_chunks.texts(picture)
     with Image.open(io.BytesIO(picture)) as image:
         words = image.info.items()
         told = {str(name): value for name, value in words if isinstance(value, str)}

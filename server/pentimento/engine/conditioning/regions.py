@@ -17,7 +17,7 @@ from torch import Tensor
 
 from pentimento.core.geometry import Size
 from pentimento.engine.architectures.base import Embeddings
-from pentimento.engine.sampling.schedulers import Evaluation
+from pentimento.engine.sampling.samplers import Evaluation
 from pentimento.imaging import bands
 from pentimento.schema.job import Region
 from pentimento.schema.task import PixelFile

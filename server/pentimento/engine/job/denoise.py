@@ -21,9 +21,9 @@ from pentimento.engine.job.recipe import Recipe
 from pentimento.engine.job.stop_and_keep import Enough
 from pentimento.engine.loading.model import LoadedModel
 from pentimento.engine.memory import offload
-from pentimento.engine.sampling import flow, latents, schedulers, tiling
+from pentimento.engine.sampling import flow, latents, samplers, tiling
 from pentimento.engine.sampling.inpaint import Differential
-from pentimento.engine.sampling.schedulers import Evaluation, Levels, Watch
+from pentimento.engine.sampling.samplers import Evaluation, Levels, Watch
 from pentimento.schema.task import Emit, Preview, Step
 
 
@@ -130,7 +130,7 @@ def denoise(
     scheduler = _scheduler(
         model, plan, plan.levels, onlooker, first, masked=differential is not None
     )
-    if isinstance(scheduler, schedulers.Planned):
+    if isinstance(scheduler, samplers.Planned):
         first = first * scheduler.scale(0)
     if plan.areas:
         scheduler.mix = Mixture(plan.areas, _Predictor(model, plan, onlooker))
@@ -201,7 +201,7 @@ def _conditioners(
     ]
 
 
-Scheduler = flow.FlowScheduler | schedulers.Planned
+Scheduler = flow.FlowScheduler | samplers.Planned
 
 
 def _scheduler(
@@ -210,7 +210,7 @@ def _scheduler(
     training = model.training
     if isinstance(training, flow.FlowTraining):
         return flow.scheduler(training.config, plan.sampler, model.family, levels, watch, start)
-    return schedulers.scheduler(training, plan.sampler, levels, watch, model.dtype, masked=masked)
+    return samplers.scheduler(training, plan.sampler, levels, watch, model.dtype, masked=masked)
 
 
 def _run(

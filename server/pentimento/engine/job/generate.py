@@ -27,7 +27,7 @@ from pentimento.engine.job.text import Reading
 from pentimento.engine.loading.model import LoadedModel, Shared, suited
 from pentimento.engine.sampling import latents, tiling
 from pentimento.engine.sampling.inpaint import latent_mask
-from pentimento.engine.sampling.schedulers import SAMPLERS
+from pentimento.engine.sampling.samplers import SAMPLERS
 from pentimento.engine_ipc.messages import EngineJob
 from pentimento.imaging import canvas as pictures
 from pentimento.imaging import masks, prefill, resize, saved_pictures

@@ -20,7 +20,7 @@ from pentimento.engine import failures
 from pentimento.engine.cancel import StopFlag, stoppable
 from pentimento.engine.loading.model import LoadedModel, Shared
 from pentimento.engine.sampling import latents
-from pentimento.engine.sampling.schedulers import Levels
+from pentimento.engine.sampling.samplers import Levels
 from pentimento.engine_ipc.messages import EngineJob
 from pentimento.imaging import pixels, resize, saved_pictures, stages
 from pentimento.imaging.canvas import Canvas

@@ -14,7 +14,7 @@ from pentimento.engine.conditioning.ip_adapter import IPAdapterInput
 from pentimento.engine.conditioning.regions import Area
 from pentimento.engine.job.preview import Viewer
 from pentimento.engine.job.stop_and_keep import Ending
-from pentimento.engine.sampling.schedulers import Levels, Solver
+from pentimento.engine.sampling.samplers import Levels, Solver
 from pentimento.engine.sampling.tiling import Tile
 from pentimento.imaging.canvas import Canvas
 

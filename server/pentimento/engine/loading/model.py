@@ -38,9 +38,9 @@ from pentimento.engine.memory import offload
 from pentimento.engine.memory.device import Device
 from pentimento.engine.memory.encoded import EncodedSources
 from pentimento.engine.memory.placement import Components, PromptCache
-from pentimento.engine.sampling import latents, schedulers
+from pentimento.engine.sampling import latents, samplers
 from pentimento.engine.sampling.flow import FlowTraining
-from pentimento.engine.sampling.schedulers import Levels, Solver, Training
+from pentimento.engine.sampling.samplers import Levels, Solver, Training
 from pentimento.engine_ipc.messages import Extras, ModelSpec, VaeFile
 from pentimento.models.library.checkpoint import CONFIGS
 from pentimento.models.library.model import latent_scale
@@ -145,7 +145,7 @@ class LoadedModel:
             return self.training.levels(
                 steps, strength, tokens, self._extras.spacing, sampler.spacing
             )
-        return schedulers.levels(self.training, sampler, steps, strength, self._extras.spacing)
+        return samplers.levels(self.training, sampler, steps, strength, self._extras.spacing)
 
     def guided(self, guidance: float) -> bool:
         """Whether the negative prompt counts. Latent consistency models of their own take the

@@ -16,7 +16,7 @@ from diffusers import FlowMatchEulerDiscreteScheduler
 from torch import Tensor
 
 from pentimento.engine.architectures.base import FamilyAdapter
-from pentimento.engine.sampling.schedulers import BETA, Evaluation, Levels, Mix, Solver, Watch
+from pentimento.engine.sampling.samplers import BETA, Evaluation, Levels, Mix, Solver, Watch
 from pentimento.engine.sampling.two_calls import Half, noise_like
 from pentimento.imaging import noise_levels
 from pentimento.imaging.noise_levels import EVEN, Spacing

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from pentimento.core.geometry import Size
 from pentimento.engine.sampling.latents import noised
-from pentimento.engine.sampling.schedulers import Levels
+from pentimento.engine.sampling.samplers import Levels
 
 
 def latent_mask(mask: np.ndarray, size: Size) -> Tensor:

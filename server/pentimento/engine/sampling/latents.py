@@ -16,7 +16,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from pentimento.core.geometry import Box, Size, Work
-from pentimento.engine.sampling.schedulers import Levels
+from pentimento.engine.sampling.samplers import Levels
 from pentimento.imaging.tiles import Mosaic
 from pentimento.models.library.model import latent_channels, latent_scale
 

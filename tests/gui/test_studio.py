@@ -190,7 +190,7 @@ def test_without_a_selection_a_layer_is_refined_or_a_picture_is_new(studio):
     studio.gui.python("Gimp.Selection.none(image)")
     wait(lambda: studio.gui.is_shown(TITLE, "Paint a New Picture"), "the button's words")
     studio.gui.set_value(TITLE, "Strength", 0.4)
-    words = "Refine everything visible at 40 %"
+    words = "Refine All at 40 %"
     wait(lambda: studio.gui.is_shown(TITLE, words), "the button's words")
     ready(studio, button=words)
     generate(studio, words)

@@ -39,7 +39,8 @@ def values_for(action: procedures.Action, values: Values) -> Values:
 
 
 def button_words(action: procedures.Action, values: Values, source: str) -> str:
-    """What pressing the button does; `source` names what is refined."""
+    """What pressing the button does; `source` names the layers that are refined, and is empty for
+    everything visible."""
     percent = round(options.strength_of(values) * 100)
     if action.key == NEW:
         return _("Paint a New Picture")
@@ -47,6 +48,8 @@ def button_words(action: procedures.Action, values: Values, source: str) -> str:
         return _("Fill Selection")
     if action.key == FILL:
         return _("Refine Selection at {percent} %").format(percent=percent)
+    if not source:  # short, for a narrow panel
+        return _("Refine All at {percent} %").format(percent=percent)
     return _("Refine {source} at {percent} %").format(source=source, percent=percent)
 
 

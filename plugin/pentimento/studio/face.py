@@ -115,9 +115,9 @@ class Face:
         return self._sources.words if self._sources is not None else ""
 
     def source_name(self) -> str:
-        """For the button."""
+        """For the button; empty for everything visible."""
         if self._panel.config.get_property("source") == choices.VISIBLE:
-            return _("everything visible")
+            return ""
         return quoted(self._panel.context.drawables)
 
     def name_button(self, words: str) -> None:

@@ -57,6 +57,27 @@ def test_commands_come_from_the_menu(studio):  # noqa: F811
     studio.wait_for_layers(1)
 
 
+def test_pictures_that_were_finished_before_a_stop_are_in_the_history(studio):  # noqa: F811
+    gui = studio.gui
+    ready(studio, words="船 “boat” 🚤", count=4, steps=40)
+    generate(studio)
+    job = at_work(studio)
+    wait(lambda: studio.jobs()[0]["images"], "the first picture", RESULT_SECONDS)
+    gui.press(TITLE, "Stop")
+    studio.wait_for_news(TITLE, "in the history")
+    ended = studio.jobs()[0]
+    assert (ended["id"], ended["status"]) == (job["id"], "cancelled")
+    assert len(studio.layers()) == 1, "nothing was changed"
+    gui.press(TITLE, "History", "toggle button")
+    gui.set_text(TITLE, "Find in the history", "boat")
+    found = "船 “boat” 🚤"
+    wait(lambda: found in gui.group_text(TITLE, "Earlier jobs"), "the job among the earlier ones")
+    gui.click(TITLE, found)
+    gui.press(TITLE, "Show")
+    names = "[l.get_name() for i in Gimp.get_images() for l in i.get_layers()]"
+    wait(lambda: any(name.startswith("船") for name in studio.read(names)), "its picture")
+
+
 MANY = """
 import json, os
 for number in range(400):

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image
-from tests.server.front import Front
+from tests.server.front import Front, until
 
 PROMPTS = (
     "一只黄色的月亮",
@@ -93,6 +93,23 @@ def test_pages_follow_each_other_without_a_gap(history: Front) -> None:
 def test_jobs_of_one_image_are_found(history: Front) -> None:
     assert found(history, {"image": "image-1"}) == [PROMPTS[3], PROMPTS[1]]
     assert found(history, {"model": "no-such-model"}) == []
+
+
+def test_what_brought_pictures_is_found_however_it_ended(front: Front) -> None:
+    """Slow jobs of the stand-in are stopped: one after its first picture, one before."""
+    front.finished(front.start({"prompt": "done 猫", "client": "p", "steps": 1}))
+    late = front.start({"prompt": "slow late", "client": "p", "steps": 4, "count": 8})
+    until(lambda: front.job(late)["images"])
+    assert front.call("DELETE", f"/v1/jobs/{late}").status == 200
+    early = front.start({"prompt": "slow early", "client": "p", "steps": 200})
+    assert front.call("DELETE", f"/v1/jobs/{early}").status == 200
+    ended = [front.finished(one) for one in (late, early)]
+    assert [one["status"] for one in ended] == ["cancelled", "cancelled"]
+    assert found(front, {"client": "p", "pictures": "true"}) == ["slow late", "done 猫"]
+    assert len(found(front, {"client": "p", "pictures": "false"})) == 3
+    following = front.call("GET", "/v1/jobs?client=p&pictures=1&limit=1").json["next"]
+    assert found(front, {"client": "p", "pictures": "1", "before": following}) == ["done 猫"]
+    assert front.call("GET", "/v1/jobs?pictures=maybe").status == 400
 
 
 def test_wrong_questions_are_refused(history: Front) -> None:

@@ -111,7 +111,7 @@ class History(Gtk.Box):
         self._ask(self._next)
 
     def _ask(self, before: Optional[str]) -> None:
-        query = {"status": "succeeded", "limit": str(PAGE), "before": before or ""}
+        query = {"pictures": "true", "limit": str(PAGE), "before": before or ""}
         query["client"] = "gimp"  # not what live painting has left
         query["q"] = self._search.get_text().strip()
         if self._stars.get_active():

@@ -143,7 +143,7 @@ class Jobs:
     def _take(self, run: Run, started: _Started) -> None:
         self._panel.face.status.update()
         if run.error is not None:
-            self._failed(run)
+            self._failed(run, in_history=not started.private)
             if started.private:
                 self._forget(run.begun.work.client, run.id)
             return
@@ -208,11 +208,19 @@ class Jobs:
 
         panel.background.run(thumbnails, add, lambda error: panel.tell(str(error)))
 
-    def _failed(self, run: Run) -> None:
+    def _failed(self, run: Run, in_history: bool) -> None:
         panel = self._panel
         cancelled = getattr(run.error, "code", "") == "cancelled"
         if run.stopping or cancelled:
-            panel.tell_fact(_("Stopped. Nothing was changed."))
+            count = run.finished if in_history else 0
+            nothing = _("Stopped. Nothing was changed.")
+            kept = ngettext(
+                "Stopped. {n} picture was finished: it is in the history.",
+                "Stopped. {n} pictures were finished: they are in the history.",
+                count,
+            ).format(n=count)
+            panel.tell_fact(kept if count else nothing)
+            panel.face.history.refresh()
             return
         try:
             raise run.error or PluginError("")

@@ -45,6 +45,7 @@ class Run:
         self.stopping = False
         self.finishing = False
         self.steps = 0  # of a picture, as far as it was told
+        self.finished = 0  # pictures that the server has
         self.position = LAST  # in the server's queue; 0 is at work
         self._client = begun.work.client
         self._background = background
@@ -113,6 +114,8 @@ class Run:
             self.state = AT_WORK
         if progress is not None:
             self.text, self.fraction = progress
+        if event == "image":
+            self.finished += 1
         if event == "step":
             self.steps = data["steps"]
         if data.get("queue_position") is not None:

@@ -323,7 +323,7 @@ CALLS = (
     ),
     Call(
         *("GET", "/v1/jobs", jobs.listing, "Jobs, newest first"),
-        query=("client", "status", "q", "model", "image", "starred", "before", "limit"),
+        query=("client", "status", "q", "model", "image", "starred", "pictures", "before", "limit"),
     ),
     Call(
         *("GET", "/v1/jobs/{id}", jobs.show, "A job, or its next change"),

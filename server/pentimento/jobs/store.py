@@ -85,12 +85,18 @@ def _history(db: sqlite3.Connection) -> None:
 
 MIGRATIONS: list[Callable[[sqlite3.Connection], None]] = [_first_tables, _clock, _history]
 
+WITH_PICTURES = (  # what of a state is read is read for few: most have succeeded
+    "(status = 'succeeded' OR (status IN ('cancelled', 'failed')"
+    " AND json_array_length(state, '$.images') > 0))"
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Search:
     """Which jobs are asked for; None or empty is any. All of the words in `text` must be there, in
-    the prompts and names of a job, as parts of words too. `before`: the id of the job after which
-    the list goes on."""
+    the prompts and names of a job, as parts of words too. `pictures`: those that have ended and
+    brought pictures, also where they were stopped or failed after some. `before`: the id of the job
+    after which the list goes on."""
 
     client: str | None = None
     status: str | None = None
@@ -98,6 +104,7 @@ class Search:
     model: str | None = None
     image: str | None = None
     starred: bool | None = None
+    pictures: bool = False
     before: str | None = None
     limit: int = 100
 
@@ -352,6 +359,8 @@ def _found(search: Search) -> tuple[str, tuple[Any, ...]]:
         if wanted is not None:
             conditions.append(f"{column} = ?")
             values.append(wanted)
+    if search.pictures:
+        conditions.append(WITH_PICTURES)
     for word in search.text.split():
         condition, value = _holds(word)
         conditions.append(f"rowid IN (SELECT rowid FROM jobs_words WHERE {condition})")

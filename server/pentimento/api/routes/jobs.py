@@ -60,6 +60,7 @@ async def listing(request: Request) -> Answer[Jobs]:
         model=query.get("model"),
         image=query.get("image"),
         starred=_truth(query.get("starred")),
+        pictures=bool(_truth(query.get("pictures"), "pictures")),
         before=query.get("before"),
         limit=limit + 1,
     )

@@ -51,6 +51,8 @@ def worked(session):
         open_panel(session)
         gui.python("first = image")
         gui.press(TITLE, "History", "toggle button")
+        gui.widget_showing(TITLE, "Find in the history")
+        gui.press(TITLE, "History", "toggle button")  # folded, the prompt is in sight again
         together = [in_the_panel(session, MOON)]
         command(session, "compare")
         command(session, "compare")

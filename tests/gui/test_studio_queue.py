@@ -73,6 +73,8 @@ def test_pictures_that_were_finished_before_a_stop_are_in_the_history(studio):  
     found = "船 “boat” 🚤"
     wait(lambda: found in gui.group_text(TITLE, "Earlier jobs"), "the job among the earlier ones")
     gui.click(TITLE, found)
+    gui.keys(TITLE, "ctrl+z")
+    studio.wait_for_news(TITLE, "To undo, click into the image's window")
     gui.press(TITLE, "Show")
     names = "[l.get_name() for i in Gimp.get_images() for l in i.get_layers()]"
     wait(lambda: any(name.startswith("船") for name in studio.read(names)), "its picture")

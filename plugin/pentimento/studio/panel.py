@@ -452,7 +452,8 @@ class Panel:
         if control and Gdk.keyval_to_lower(event.keyval) == Gdk.KEY_w:
             self.ask_to_close()
             return True
-        if control and Gdk.keyval_to_lower(event.keyval) == Gdk.KEY_z:  # outside of the prompt
+        written = isinstance(self.window.get_focus(), Gtk.TextView)  # which undoes itself
+        if control and Gdk.keyval_to_lower(event.keyval) == Gdk.KEY_z and not written:
             self.tell_fact(_("To undo, click into the image's window, and press Ctrl+Z there."))
             return True
         return False

@@ -10,6 +10,7 @@ history. `processes.jsonl` gets one for every process. Where the process crashes
 the Python stacks of all its threads.
 """
 
+import contextlib
 import os
 import sys
 
@@ -131,6 +132,7 @@ if FOLDER and any(one.endswith("/pentimento.py") for one in sys.orig_argv):
     note("processes", {"pid": os.getpid()})
     watch_http()
     watch_crashes()
-    watch_changes()
+    with contextlib.suppress(ImportError):  # no GIMP: a test of this file itself
+        watch_changes()
     if os.path.exists(os.path.join(FOLDER, "libgimp")):
         watch_libgimp()

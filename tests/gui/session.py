@@ -132,8 +132,10 @@ class Session:
 
         def closed() -> bool:
             for title in others():
-                self.gui.keys(re.escape(title), "Escape")
+                if title not in self.gui.titles():
+                    continue  # it went with the one before
                 with suppress(GuiError):
+                    self.gui.keys(re.escape(title), "Escape")
                     self.gui.gone(title, 3)
             return not others()
 
@@ -270,6 +272,10 @@ class Session:
             return wait(look, part, seconds)
         except AssertionError:
             raise AssertionError(f"no {part!r} in {self.status_line(title)!r}") from None
+
+    def text_with(self, title: str, part: str) -> str:
+        """What a window says, once it says this: it is there before all that is in it."""
+        return wait(lambda: part in (text := self.gui.all_text(title)) and text, part)
 
     def news(self, title: str) -> str:
         """What a dialog says about the last run; empty where there was none."""

@@ -24,7 +24,7 @@ def test_expand_says_how_large_the_canvas_gets_and_grows_it_in_one_step(gimp):
     assert gui.value("Expand", "Fade over") == 16
     gui.set_value("Expand", "Right", 50)
     gimp.wait_for_status("Expand", "words help")
-    assert gui.all_text("Expand").splitlines().count("%") == 4
+    wait(lambda: gui.all_text("Expand").splitlines().count("%") == 4, "the unit")
     gui.choose("Expand", "Grow", "By px")
     wait(lambda: gui.all_text("Expand").splitlines().count("px") == 4, "the unit")
     gimp.wait_for_status("Expand", "the canvas becomes 370 × 224 px")

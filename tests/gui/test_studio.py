@@ -58,6 +58,11 @@ def studio(gimp):
     """The panel open over a scene with a lasso; closed in the end."""
     open_panel(gimp)
     yield gimp
+    close_panel(gimp)
+
+
+def close_panel(gimp):
+    """Whatever the test has left open."""
     print("GIMP says", gimp.message(), gimp.gui.log()[-4000:])  # seen where the test fails
     gimp.end_jobs()
     if gimp.read(OPEN):

@@ -7,7 +7,7 @@ import re
 
 import pytest
 from tests.gui.session import RESULT_SECONDS, wait
-from tests.gui.test_studio import OPEN, TITLE, WORDS, command, generate, open_panel, ready
+from tests.gui.test_studio import TITLE, WORDS, close_panel, command, generate, open_panel, ready
 
 pytestmark = [pytest.mark.gui, pytest.mark.panel]
 LINE = " ".join(WORDS.split())  # as a name
@@ -28,10 +28,7 @@ Gimp.displays_flush()
 def closing(gimp):
     """Whatever panel is open in the end is closed."""
     yield gimp
-    gimp.end_jobs()
-    if gimp.read(OPEN):
-        command(gimp, "close")
-    gimp.gui.gone(TITLE)
+    close_panel(gimp)
 
 
 def rows(gimp):

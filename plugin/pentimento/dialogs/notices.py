@@ -6,6 +6,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Callable
 
 from choices import N_
+from dialogs.coded_words import in_words
 
 if TYPE_CHECKING:
     from answers import Notice
@@ -40,10 +41,4 @@ TEXTS = {
 
 def text_of(notice: Notice, translate: Callable[[str], str]) -> str:
     """The notice in words; one that is not known here, from a newer server, in the server's."""
-    known = TEXTS.get(notice["code"])
-    if known is None:
-        return str(notice["message"])
-    try:
-        return translate(known).format(**notice["params"])
-    except KeyError:
-        return str(notice["message"])
+    return in_words(TEXTS, notice["code"], notice.get("params", {}), notice["message"], translate)

@@ -6,6 +6,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Callable
 
 from choices import N_
+from dialogs.coded_words import in_words
 
 if TYPE_CHECKING:
     from answers import Remark
@@ -24,10 +25,4 @@ TEXTS = {
 
 def text_of(remark: Remark, translate: Callable[[str], str]) -> str:
     """The remark in words; one that is not known here, from a newer server, in the server's."""
-    known = TEXTS.get(remark["code"])
-    if known is None:
-        return str(remark["sentence"])
-    try:
-        return translate(known).format(**remark["params"])
-    except KeyError:
-        return str(remark["sentence"])
+    return in_words(TEXTS, remark["code"], remark.get("params", {}), remark["sentence"], translate)

@@ -6,6 +6,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Callable
 
 from choices import N_
+from dialogs.coded_words import in_words
 
 if TYPE_CHECKING:
     from answers import Route
@@ -45,10 +46,4 @@ TEXTS = {
 
 def text_of(route: Route, translate: Callable[[str], str]) -> str:
     """The route in words; one that is not known here, from a newer server, in the server's."""
-    known = TEXTS.get(route["code"])
-    if known is None:
-        return str(route["sentence"])
-    try:
-        return translate(known).format(**route["params"])
-    except KeyError:
-        return str(route["sentence"])
+    return in_words(TEXTS, route["code"], route.get("params", {}), route["sentence"], translate)

@@ -56,8 +56,7 @@ def show(procedure: Any, config: Any, context: Context) -> None:
     # GIMP's objects must be freed in the main thread: a layer's pixels are written to GIMP then.
     # Python collects rings of objects in whichever thread it is, so it is done in _look instead.
     gc.disable()
-    for image in Gimp.get_images():  # a panel that was killed may have left some
-        preview_layer.sweep(image)
+    preview_layer.sweep_all()  # a panel that was killed may have left some
     panel = Panel(procedure, config, context)
     panel.mail.open()
     try:

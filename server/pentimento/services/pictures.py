@@ -6,13 +6,11 @@ is the same: where the mask is 0 the result is the source, bit for bit.
 
 from __future__ import annotations
 
-import io
 from dataclasses import dataclass, replace
 from typing import Any
 
 import cv2
 import numpy as np
-from PIL import Image
 
 from pentimento.core.errors import BadInput
 from pentimento.core.geometry import Size, Work
@@ -23,6 +21,7 @@ from pentimento.imaging import (
     file_header,
     model_input,
     pixels,
+    preview_jpeg,
     saved_pictures,
 )
 from pentimento.imaging.canvas import Canvas
@@ -36,7 +35,6 @@ from pentimento.services.routing import Way, for_line_art
 from pentimento.services.terms import Terms
 
 MOST_PIXELS = 64_000_000  # of an answer
-PREVIEW_SIDE, PREVIEW_QUALITY = 512, 80  # px; as previews of this machine are
 DRAWN_AS = {"sketch": "scribble"}  # where a service has another word for a kind of map
 
 
@@ -113,16 +111,13 @@ def place(prepared: Prepared, answer: bytes, request: JobRequest) -> tuple[np.nd
 
 
 def preview(prepared: Prepared, answer: bytes) -> bytes:
-    """What a service shows of its work, as a JPEG of the part that was asked for, its long side at
-    most PREVIEW_SIDE. Raises BadInput for what is no picture."""
+    """What a service shows of its work, as a preview of the part that was asked for. Raises
+    BadInput for what is no picture."""
     whole = fit(_decoded(answer), prepared.frame.size, "crop")
     inner = prepared.frame.inner
     part = whole[inner.y : inner.bottom, inner.x : inner.right]
-    small = Image.fromarray(pixels.to_depth(np.ascontiguousarray(part), np.uint8))
-    small.thumbnail((PREVIEW_SIDE, PREVIEW_SIDE))
-    target = io.BytesIO()
-    small.save(target, "JPEG", quality=PREVIEW_QUALITY)
-    return target.getvalue()
+    small = pixels.to_depth(np.ascontiguousarray(part), np.uint8)
+    return preview_jpeg.jpeg(small, inner.width, inner.height)
 
 
 def save(task: Task, index: int, prepared: Prepared, picture: np.ndarray) -> PixelFile:

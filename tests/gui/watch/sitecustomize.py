@@ -10,7 +10,7 @@ history. `processes.jsonl` gets one for every process. Where the process crashes
 the Python stacks of all its threads.
 """
 
-import contextlib
+import importlib.util
 import os
 import sys
 
@@ -132,7 +132,7 @@ if FOLDER and any(one.endswith("/pentimento.py") for one in sys.orig_argv):
     note("processes", {"pid": os.getpid()})
     watch_http()
     watch_crashes()
-    with contextlib.suppress(ImportError):  # no GIMP: a test of this file itself
+    if importlib.util.find_spec("gi"):  # there is no GIMP where this file itself is tested
         watch_changes()
     if os.path.exists(os.path.join(FOLDER, "libgimp")):
         watch_libgimp()

@@ -16,6 +16,7 @@ from pentimento.engine.architectures.base import (
     FamilyAdapter,
     GetPart,
     behind,
+    by_prefix,
     with_factor,
 )
 
@@ -26,10 +27,8 @@ class Flux2Klein(FamilyAdapter):
     piped: type[Any] = Flux2KleinPipeline
 
     def embed(self, part: GetPart, prompt: str, negative: str, guided: bool) -> Embeddings:
-        words = self._read(part, prompt)
-        if not guided:
-            return {"prompt_embeds": words}
-        return {"prompt_embeds": words, "negative_prompt_embeds": self._read(part, negative)}
+        wanted = by_prefix(prompt, negative, guided)
+        return {f"{prefix}prompt_embeds": self._read(part, words) for prefix, words in wanted}
 
     def _read(self, part: GetPart, words: str) -> Tensor:
         encoder = part("text_encoder")

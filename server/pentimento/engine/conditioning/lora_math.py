@@ -29,11 +29,8 @@ from torch.nn import functional
 
 from pentimento.models.weights.detect.lora_layout import LoraKind
 
-OF_OWN = (
-    LoraKind.IA3,
-    LoraKind.OFT,
-    LoraKind.GLORA,
-)  # whose differences are made of the layer's own weight
+# Whose differences are made of the layer's own weight.
+OF_OWN = (LoraKind.IA3, LoraKind.OFT, LoraKind.GLORA)
 KEPT = 2**22  # numbers of a tensor that stays on the device; larger ones are moved at each call
 NOWHERE = torch.device("meta")  # shapes alone, without a number
 EPSILON = torch.finfo(torch.float32).eps

@@ -14,7 +14,6 @@ from pentimento.engine.conditioning import controlnet, edit, inpaint_model, ip_a
 from pentimento.engine.conditioning.conditioner import Conditioner, Kind, Steps, attached
 from pentimento.engine.conditioning.controlnet import Steering
 from pentimento.engine.conditioning.regions import Mixture
-from pentimento.engine.job import preview
 from pentimento.engine.job.observe import Observer
 from pentimento.engine.job.preview import PreviewPace
 from pentimento.engine.job.recipe import Recipe
@@ -24,6 +23,7 @@ from pentimento.engine.memory import offload
 from pentimento.engine.sampling import flow, latents, samplers, tiling
 from pentimento.engine.sampling.inpaint import Differential
 from pentimento.engine.sampling.samplers import Evaluation, Levels, Watch
+from pentimento.imaging.preview_jpeg import jpeg
 from pentimento.schema.task import Emit, Preview, Step
 
 
@@ -64,7 +64,7 @@ class Onlooker:
         self._tell()
         if self._plan.viewer and self._pace.due(done, steps):
             picture, size = self._small(self._shown(step, estimate)), self._plan.work.content
-            self._emit(Preview(preview.jpeg(picture, size.width, size.height), done, self._image))
+            self._emit(Preview(jpeg(picture, size.width, size.height), done, self._image))
             self._pace.made()
         if self._observer and self._observer.wants(step):
             self._observer.estimates(step, self._shown(step, estimate))

@@ -7,7 +7,6 @@ is fitted once on a colourful test picture.
 
 from __future__ import annotations
 
-import io
 import math
 import time
 from collections.abc import Callable
@@ -15,19 +14,17 @@ from typing import Any, Protocol
 
 import cv2
 import numpy as np
-from PIL import Image
 from torch import Tensor
 from torch.nn import functional
 
 from pentimento.core.geometry import Box, Work
 from pentimento.engine.sampling import latents as latent_space
 from pentimento.imaging.canvas import Canvas
+from pentimento.imaging.preview_jpeg import LONG_SIDE, jpeg
 from pentimento.imaging.resize import resize
 
-LONG_SIDE = 512  # px
 INTERVAL = 0.5  # s between two previews, except first and last
 FIT_SIDE = 16  # latents
-QUALITY = 80
 PATIENCE = 10  # previews may take 1/10 of the time at most
 
 
@@ -83,17 +80,6 @@ class TinyVae:
         fewer = functional.avg_pool2d(latents.float(), shrink, ceil_mode=True)
         made = latent_space.decode(self._vae, fewer)
         return (np.nan_to_num(made) * 255 + 0.5).astype(np.uint8)
-
-
-def jpeg(picture: np.ndarray, width: int, height: int) -> bytes:
-    """The picture in the proportions of width : height, its long side at most LONG_SIDE."""
-    scale = min(LONG_SIDE / max(width, height), 1.0)
-    size = (max(round(width * scale), 1), max(round(height * scale), 1))
-    buffer = io.BytesIO()
-    Image.fromarray(picture).resize(size, Image.Resampling.BICUBIC).save(
-        buffer, "JPEG", quality=QUALITY
-    )
-    return buffer.getvalue()
 
 
 class Growing:

@@ -82,8 +82,9 @@ def _progress(line: ServiceSession) -> None:
     if not isinstance(share, int | float) or not 0 < share <= 1:
         return
     line.say(f"{line.address.title} is painting", float(share))
-    if picture := told.json().get("current_image"):  # none where live previews are off
-        state = told.json().get("state")
+    whole = told.json()
+    if picture := whole.get("current_image"):  # none where live previews are off
+        state = whole.get("state")
         step = state.get("sampling_step") if isinstance(state, dict) else 0
         seen = from_base64(picture, line.problem("bad_answer"))
         line.show(seen, step if isinstance(step, int) else 0)

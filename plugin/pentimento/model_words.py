@@ -19,6 +19,7 @@ ROLES = {
     "ip-adapter": N_("IP-Adapter"),
     "annotator": N_("draws control maps"),
     "upscaler": N_("enlarges pictures"),
+    "embedding": N_("embedding"),
 }
 STATES = {
     "queued": N_("waits for its turn"),

@@ -223,6 +223,15 @@ LICENCES = (
         "Free for private use and for companies below a yearly revenue of one million US dollars; "
         "others need a licence from Krea."
     ),
+    N_("Its page names no licence. Ask its makers before you use it for more than a try."),
+    N_(
+        "Its author allows pictures made with it to be sold. The licence of the model that it was "
+        "made from applies as well."
+    ),
+    N_(
+        "Its author allows no use that earns money. The licence of the model that it was made from "
+        "applies as well."
+    ),
 )
 STYLES = (  # the names of those that come along
     N_("Blueprint"),

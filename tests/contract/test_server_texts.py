@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 
 from pentimento.jobs.styles import OURS
+from pentimento.models.download import civitai
+from pentimento.models.download import linked as linked_models
 from pentimento.schema.answers import EngineState
 from pentimento.services import describe, records, terms
 
@@ -52,7 +54,8 @@ def of_models() -> set[str]:
 def of_licences() -> set[str]:
     catalogue = REPO / "server" / "pentimento" / "models" / "catalogue.toml"
     licences = tomllib.loads(catalogue.read_text())["licences"].values()
-    return {licence["notice"] for licence in licences if licence.get("notice")}
+    linked = {linked_models.NO_LICENCE, civitai.NO_MONEY, civitai.PICTURES_MAY_BE_SOLD}
+    return linked | {licence["notice"] for licence in licences if licence.get("notice")}
 
 
 def test_the_plug_in_knows_every_sentence_about_services_and_models(texts) -> None:

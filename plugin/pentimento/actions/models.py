@@ -45,7 +45,7 @@ def download(client, model: str, accept: bool, tell) -> None:
     while pull["status"] in model_words.ACTIVE:
         tell(model_words.progress(pull), pull["fraction"])
         threading.Event().wait(LOOK_SECONDS)
-        pull = next(one for one in client.pulls() if one["id"] == model)
+        pull = next(one for one in client.pulls() if one["id"] == pull["id"])
     if pull["error"]:
         error = pull["error"]
         told = failure_words.told

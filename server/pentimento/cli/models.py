@@ -27,6 +27,11 @@ from pentimento.schema.vocabulary import ModelRole
 command = typer.Typer(no_args_is_help=True, help="See and change which models are installed.")
 command.add_typer(folders.command, name="folders")
 
+WHICH = (
+    "Its id, as `models available` lists it, or a link to another one: hf:OWNER/NAME, "
+    "hf:OWNER/NAME/FILE, civitai:NUMBER, or the address of its page there."
+)
+
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
@@ -105,7 +110,7 @@ def available(data: DataDir = None, as_json: AsJson = False) -> None:
 
 @command.command()
 def pull(
-    model: Annotated[str, typer.Argument(help="Its id, as `models available` lists it.")],
+    model: Annotated[str, typer.Argument(help=WHICH)],
     accept_licence: Annotated[
         bool, typer.Option("--accept-licence", help="You have read its licence and agree.")
     ] = False,

@@ -18,6 +18,7 @@ from pentimento.core.settings import Limits
 from pentimento.models import machine
 from pentimento.models.catalogue import Catalogue, CatalogueEntry, load
 from pentimento.models.download import pull as pulls
+from pentimento.models.download.linked import found
 from pentimento.models.download.problems import amount
 from pentimento.models.download.pull import Pull, PullProgress
 from pentimento.schema.answers import AvailableModel
@@ -47,8 +48,8 @@ def _plain(row: AvailableModel) -> dict[str, Any]:
 
 def pull(data: Path, model: str, *, accept_licence: bool, endpoint: str | None) -> None:
     """Raises PentimentoError; Ctrl+C ends it with what has come kept."""
+    entry = found(model, data, lambda: hub_settings(data, endpoint))
     catalogue = load(data)
-    entry = catalogue.get(model)
     _tell_licence(catalogue, entry)
     server = None if endpoint else _server(data)
     with Bar(quiet=False) as bar:

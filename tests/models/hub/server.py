@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import quote, unquote, urlsplit
 
 COMMIT = "c0ffee" * 6 + "beef"
 CUT_AFTER = 300_000  # bytes of an answer
@@ -51,6 +51,7 @@ class HubServer:
 
     folders: dict[str, Path]
     token: str = ""  # that is needed; none: open to all
+    cards: dict[str, dict[str, Any]] = field(default_factory=dict)  # what is said of repositories
     faults: list[Fault] = field(default_factory=list)
     asked: list[Asked] = field(default_factory=list)
     cdn_asked: list[Asked] = field(default_factory=list)
@@ -109,10 +110,11 @@ class HubServer:
             if path == f"/api/models/{repo}/revision/main":
                 if fault := self._due("list"):
                     return self._refuse(handler, fault)
-                return _answer(handler, 200, json.dumps(self._listing(folder)).encode())
+                told = self._listing(folder) | self.cards.get(repo, {})
+                return _answer(handler, 200, json.dumps(told).encode())
             prefix = f"/{repo}/resolve/{COMMIT}/"
             if path.startswith(prefix) and (folder / path.removeprefix(prefix)).is_file():
-                target = f"{self.cdn}/{repo}/{path.removeprefix(prefix)}"
+                target = f"{self.cdn}/{repo}/{quote(path.removeprefix(prefix))}"
                 return _answer(handler, 302, headers={"Location": target})
         return _answer(handler, 404)
 

@@ -183,3 +183,31 @@ def test_the_command_pulls_through_the_running_server(tmp_path, launch, data):
     assert done.returncode == 0, done.stderr
     assert "Strict licence" in done.stderr
     assert (data / "models/tiny-painter/unet/config.json").is_file()
+
+
+def test_a_link_is_pulled_through_the_server_and_the_command(tmp_path, launch, data, hub, tiny):
+    hub.folders["studio/other"] = tiny
+    hub.cards["studio/other"] = {"cardData": {"license": "openrail"}}
+    front = launch()
+    refused = pull(front, "hf:studio/large")
+    assert (refused.status, refused.code) == (409, "link_unusable")
+    assert pull(front, "ftp:studio/other").status == 400
+    started = pull(front, "hf:studio/other")
+    assert started.status == 202, started.body
+    assert reached(front, started.json["id"], "succeeded")["id"] == "other"
+    assert listed(front, "other")["licence"]["title"] == "OpenRAIL"
+    models = {one["id"]: one for one in front.call("GET", "/v1/models").json["models"]}
+    assert models["other"]["ok"], models
+    hub.cards["studio/other"] = {"cardData": {"license": "cc-by-nc-4.0"}}
+    front.call("DELETE", "/v1/models/other")
+    work = tmp_path / "work"
+    work.mkdir()
+    shell = Shell(work, data)
+    asked = shell("models", "pull", "hf:studio/other")
+    assert asked.returncode == 1
+    assert "cc-by-nc-4.0, https://huggingface.co/studio/other" in asked.stderr
+    assert not (data / "models/other").exists()
+    done = shell("models", "pull", "hf:studio/other", "--accept-licence")
+    assert done.returncode == 0, done.stderr
+    assert "Installed other" in done.stdout
+    assert (data / "models/other/unet/config.json").is_file()

@@ -17,6 +17,7 @@ from pentimento.api.services import Services
 from pentimento.core.errors import Conflict
 from pentimento.jobs.needs import needed
 from pentimento.models import machine, manage
+from pentimento.models.download.links import LINK
 from pentimento.models.download.pull import Pulls
 from pentimento.schema.answers import (
     Available,
@@ -29,9 +30,10 @@ from pentimento.schema.job import MODEL_ID, JobRequest, Strict
 
 
 class PullRequest(Strict):
-    """`accept_licence`: the user has read the licence of this model and agrees."""
+    """`id`: as the list of what is available has it, or a link (`hf:owner/name`, `civitai:NUMBER`).
+    `accept_licence`: the user has read the licence of this model and agrees."""
 
-    id: Annotated[str, Field(pattern=MODEL_ID)]
+    id: Annotated[str, Field(pattern=f"{MODEL_ID}|{LINK}")]
     accept_licence: bool = False
 
 

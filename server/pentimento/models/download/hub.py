@@ -41,6 +41,7 @@ MOST_JSON = 16 * 2**20  # bytes of a list of files
 CHUNK = 2**18
 REDIRECTS = (301, 302, 303, 307, 308)
 BUSY = (429, 503)
+Enough = Callable[[bytearray], bool]
 Subject = dict[str, str]  # what sentences are filled with: title, repo
 
 
@@ -113,7 +114,16 @@ class Hub:
 
     def listing(self, repo: str, revision: str) -> dict[str, Any]:
         """What the hub says of a repository at a revision, with the files' sizes and hashes."""
-        path = f"/api/models/{quote(repo)}/revision/{quote(revision, safe='')}?blobs=true"
+        return self.document(
+            f"/api/models/{quote(repo)}/revision/{quote(revision, safe='')}?blobs=true"
+        )
+
+    def place(self, repo: str, commit: str, path: str) -> str:
+        """Where a file of a repository is, below the hub's address."""
+        return f"/{quote(repo)}/resolve/{quote(commit, safe='')}/{quote(path)}"
+
+    def document(self, path: str) -> dict[str, Any]:
+        """A JSON object that lies below the hub's address."""
         tries = self.tries()
         while True:
             try:
@@ -122,14 +132,28 @@ class Hub:
             except Lost as lost:
                 tries.after(lost)
 
+    def start(self, repo: str, commit: str, file: RemoteFile, enough: Enough) -> bytes:
+        """A file's first bytes, until `enough` says so, or all of it."""
+        tries = self.tries()
+        while file.size:
+            got = bytearray()
+            try:
+                with self.file(repo, commit, file.path, 0) as answer:
+                    for part in answer:
+                        got += part
+                        if enough(got) or len(got) >= file.size:
+                            return bytes(got)
+                    raise Lost
+            except Lost as lost:
+                tries.after(lost)
+        return b""
+
     @contextmanager
     def file(self, repo: str, commit: str, path: str, offset: int) -> Iterator[Bytes]:
         """A file's bytes from `offset` on, or from its beginning where the hub gives no less.
         Raises Lost."""
         asked = {"Range": f"bytes={offset}-"} if offset else {}
-        with self._open(
-            f"/{quote(repo)}/resolve/{quote(commit, safe='')}/{quote(path)}", asked
-        ) as got:
+        with self._open(self.place(repo, commit, path), asked) as got:
             if got.status_code == 416:
                 yield Bytes(None, got, self)
                 return

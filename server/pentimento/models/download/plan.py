@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
@@ -59,15 +59,12 @@ def read_plan(file: Path) -> DownloadPlan | None:
 
 
 def make_plan(entry: CatalogueEntry, hub: Hub) -> DownloadPlan:
-    """Asks the hub. Raises not_on_hub where a file is missing, bad_hub_answer for what it cannot
-    have said, wrong_hash where it has other bytes than the catalogue knows."""
-    told = hub.listing(entry.repo, entry.revision)
-    commit, siblings = told.get("sha"), told.get("siblings")
-    if not isinstance(commit, str) or not COMMIT.fullmatch(commit):
-        raise hub.problem("bad_hub_answer")
-    if not isinstance(siblings, list):
-        raise hub.problem("bad_hub_answer")
-    by_path = {one["rfilename"]: one for one in siblings if _named(one)}
+    """Asks the hub, of what a link named no more. Raises not_on_hub where a file is missing,
+    bad_hub_answer for what it cannot have said, wrong_hash where it has other bytes than the
+    catalogue knows."""
+    if entry.remote:
+        return DownloadPlan(entry.id, entry.repo, entry.revision, entry.licence, entry.remote)
+    commit, by_path = listed(hub, hub.listing(entry.repo, entry.revision))
     chosen = _choose(entry, sorted(by_path), hub)
     files = tuple(_file(entry, by_path[path], hub) for path in chosen)
     places = {file.stored.lower() for file in files}
@@ -76,13 +73,23 @@ def make_plan(entry: CatalogueEntry, hub: Hub) -> DownloadPlan:
     return DownloadPlan(entry.id, entry.repo, commit, entry.licence, files)
 
 
+def listed(hub: Hub, told: dict[str, Any]) -> tuple[str, dict[str, dict[str, Any]]]:
+    """The commit that a hub's answer is about, and what it says of each file by its path."""
+    commit, siblings = told.get("sha"), told.get("siblings")
+    if not isinstance(commit, str) or not COMMIT.fullmatch(commit):
+        raise hub.problem("bad_hub_answer")
+    if not isinstance(siblings, list):
+        raise hub.problem("bad_hub_answer")
+    return commit, {one["rfilename"]: one for one in siblings if _named(one)}
+
+
 def _named(sibling: Any) -> bool:
     return isinstance(sibling, dict) and isinstance(sibling.get("rfilename"), str)
 
 
 def _choose(entry: CatalogueEntry, paths: list[str], hub: Hub) -> list[str]:
     """For each pattern the files of its first alternative that is there, in that order."""
-    usable = [path for path in paths if path.endswith(WANTED) and _is_safe(path)]
+    usable = [path for path in paths if is_wanted(path)]
     chosen: dict[str, None] = {}
     for pattern in entry.files:
         for choice in pattern.split("|"):
@@ -100,6 +107,11 @@ def _fits(path: str, pattern: str) -> bool:
     return path.count("/") == pattern.count("/") and fnmatchcase(path, pattern)
 
 
+def is_wanted(path: str) -> bool:
+    """Whether a file of a repository may be a part of a model at all."""
+    return path.endswith(WANTED) and _is_safe(path)
+
+
 def _is_safe(path: str) -> bool:
     """A relative path of plain names, none of them hidden, that is no pickle."""
     parts = path.split("/")
@@ -109,6 +121,21 @@ def _is_safe(path: str) -> bool:
 
 def _file(entry: CatalogueEntry, sibling: dict[str, Any], hub: Hub) -> RemoteFile:
     path = sibling["rfilename"]
+    told = remote_file(sibling, hub)
+    pinned = entry.sha256.get(path, "")
+    if pinned and told.sha256 and pinned != told.sha256:
+        raise hub.problem("wrong_hash", file=path)
+    if not (pinned or told.sha256 or told.blob):
+        raise hub.problem("bad_hub_answer")  # bytes that nothing vouches for are not taken
+    stored = path.replace(f".{entry.variant}.", ".") if entry.variant else path
+    for prefix in entry.strip:
+        stored = stored.removeprefix(prefix)
+    return replace(told, stored=stored, sha256=pinned or told.sha256)
+
+
+def remote_file(sibling: dict[str, Any], hub: Hub) -> RemoteFile:
+    """A file as the hub tells of it."""
+    path = sibling["rfilename"]
     lfs = sibling.get("lfs") or {}
     size = lfs.get("size", sibling.get("size")) if isinstance(lfs, dict) else None
     sha256, blob = lfs.get("sha256", "") if lfs else "", sibling.get("blobId", "")
@@ -116,12 +143,4 @@ def _file(entry: CatalogueEntry, sibling: dict[str, Any], hub: Hub) -> RemoteFil
         raise hub.problem("bad_hub_answer")
     sha256 = sha256 if isinstance(sha256, str) and SHA256.fullmatch(sha256) else ""
     blob = blob if isinstance(blob, str) and SHA1.fullmatch(blob) and not lfs else ""
-    pinned = entry.sha256.get(path, "")
-    if pinned and sha256 and pinned != sha256:
-        raise hub.problem("wrong_hash", file=path)
-    if not (pinned or sha256 or blob):
-        raise hub.problem("bad_hub_answer")  # bytes that nothing vouches for are not taken
-    stored = path.replace(f".{entry.variant}.", ".") if entry.variant else path
-    for prefix in entry.strip:
-        stored = stored.removeprefix(prefix)
-    return RemoteFile(path, stored, size, pinned or sha256, blob)
+    return RemoteFile(path, path, size, sha256, blob)

@@ -17,13 +17,14 @@ PROBLEMS = {  # code -> sentence, remedy, HTTP status
         409,
     ),
     "model_gated": (
-        "The hub hands {title} out only to people who have agreed to its licence there.",
+        "The hub hands {title} out only to people who have an account there, and have agreed to "
+        "its licence where that is asked for.",
         "Agree on the model's page at the hub with your account, make a token there with the right "
-        "to read, and start Pentimento with it in the environment variable HF_TOKEN.",
+        "to read, and start Pentimento with it in the environment variable {variable}.",
         502,
     ),
     "token_refused": (
-        "The hub does not accept the token in HF_TOKEN, or not for {title}.",
+        "The hub does not accept the token in {variable}, or not for {title}.",
         "Look the token up in your account at the hub, and agree to the model's licence there.",
         502,
     ),
@@ -40,8 +41,8 @@ PROBLEMS = {  # code -> sentence, remedy, HTTP status
     ),
     "not_on_hub": (
         "The hub at {endpoint} does not have {title}, or no longer all of its files.",
-        "Update Pentimento; the catalogue may be out of date. With a mirror: look whether it has "
-        "{repo}.",
+        "Look at the link, or update Pentimento: the catalogue may be out of date. With a mirror: "
+        "look whether it has {repo}.",
         502,
     ),
     "bad_hub_answer": (
@@ -53,6 +54,16 @@ PROBLEMS = {  # code -> sentence, remedy, HTTP status
         "The hub at {endpoint} points to an address that is not safe to load from.",
         "Nothing was loaded from there. If this stays, do not use this mirror.",
         502,
+    ),
+    "link_unclear": (
+        "{title} has several files that could be meant.",
+        "Say which, with its name behind the link. There are: {files}.",
+        409,
+    ),
+    "link_unusable": (
+        "{title} is nothing that Pentimento can use: {reason}.",
+        "Nothing was downloaded.",
+        409,
     ),
     "wrong_hash": (
         "{file} of {title} did not arrive as the hub says it is (its SHA-256 differs), and was "

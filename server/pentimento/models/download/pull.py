@@ -21,19 +21,20 @@ from pathlib import Path
 from pentimento.core.errors import Conflict, NotFound, PentimentoError
 from pentimento.core.files import is_disk_full, try_lock
 from pentimento.models import catalogue as catalogues
-from pentimento.models.catalogue import Catalogue, CatalogueEntry, Licence
+from pentimento.models.catalogue import ARRIVALS, Catalogue, CatalogueEntry, Licence
 from pentimento.models.download import plan as plans
-from pentimento.models.download.hub import Hub, Stopped, fetch
+from pentimento.models.download.civitai import hub_of
+from pentimento.models.download.hub import Stopped, fetch
+from pentimento.models.download.linked import found
 from pentimento.models.download.plan import DownloadPlan
 from pentimento.models.download.problems import amount, problem
 from pentimento.models.download.settings import HubSettings
-from pentimento.models.library.sidecar import DATA_SHEET, read_json
-from pentimento.models.manage import SUMS
+from pentimento.models.library.sidecar import DATA_SHEET, place_of, read_json
+from pentimento.models.manage import SUMS, remove_beside, sums_of
 from pentimento.models.weights import check
 from pentimento.models.weights.header import Damaged
 from pentimento.schema.answers import ErrorParts, PullSnapshot, PullStatus, PullUrls
 
-ARRIVALS = ".pulls"  # in the data folder
 PLAN, LOCK, FILES = "plan.json", "lock", "files"
 
 
@@ -66,7 +67,7 @@ class Pull:
         self._licence = licence
         self._folder = arrivals(data_dir, entry)
         self._reserve = reserve
-        self._hub = Hub(settings, {"title": entry.title, "repo": entry.repo})
+        self._hub = hub_of(entry.source, settings, entry.title, entry.repo)
 
     def stop(self) -> None:
         self._hub.stop()
@@ -146,16 +147,18 @@ class Pull:
             raise self._hub.problem("download_damaged", reason=str(damage)) from damage
 
     def _install(self, plan: DownloadPlan) -> None:
-        files = self._folder / FILES
-        source = files
-        if self.entry.role in catalogues.SINGLE:
-            source = files / plan.files[0].stored
-        else:
-            sums = {f.stored: f.sha256 for f in plan.files if f.stored.endswith(plans.WEIGHTS)}
-            (files / SUMS).write_text(json.dumps(sums, indent=2), "utf-8")
-            if self.entry.role == "model":
-                self._write_sheet(files / DATA_SHEET)
+        source = files = self._folder / FILES
+        sheet, sums, single = files / DATA_SHEET, files / SUMS, self.entry.is_file
         self.target.parent.mkdir(parents=True, exist_ok=True)
+        if single:
+            source = files / plan.files[0].stored
+            remove_beside(self.target)
+            sheet, sums = place_of(self.target), sums_of(self.target)
+        weights = [file for file in plan.files if file.stored.endswith(plans.WEIGHTS)]
+        known = {self.target.name if single else file.stored: file.sha256 for file in weights}
+        sums.write_text(json.dumps(known, indent=2), "utf-8")
+        if self.entry.role == "model":
+            self._write_sheet(sheet)
         try:
             _move(source, self.target)
         except OSError:
@@ -320,9 +323,10 @@ class Pulls:
             return self._known(entry_id).snapshot()
 
     def start(self, entry_id: str, accept_licence: bool) -> PullSnapshot:
-        """Begins a download, or goes on with it. Raises NotFound, Conflict, licence_needed."""
+        """Begins a download, or goes on with it; of an id, or of what a link leads to. Raises
+        NotFound, Conflict, licence_needed, BadInput, PullProblem."""
+        entry = found(entry_id, self._data_dir, self._settings)
         catalogue = self.catalogue
-        entry = catalogue.get(entry_id)
         if entry.place(self._data_dir).exists():
             raise already_there(entry)
         agreed(catalogue, entry, accept_licence, self._data_dir)

@@ -1,7 +1,8 @@
 """Where models come from: the hub or a mirror of it, through which proxy, with which token.
 
 Said in `<data-dir>/settings.json` as {"downloads": {"endpoint": "https://…", "proxy": "http://…"}},
-else by the environment (HF_ENDPOINT, HTTPS_PROXY, HF_TOKEN). Never by a request: what can ask the
+else by the environment (HF_ENDPOINT, HTTPS_PROXY, HF_TOKEN; for Civitai CIVITAI_TOKEN, and
+"civitai" beside "endpoint" for another address of it). Never by a request: what can ask the
 server must not choose whom it connects to.
 """
 
@@ -9,7 +10,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -18,6 +19,7 @@ from pentimento.core.errors import BadInput
 from pentimento.core.net import is_local, origin
 
 OFFICIAL = "https://huggingface.co"
+CIVITAI = "https://civitai.com"
 
 KeptKey = Callable[[], str | None]  # the token that the user entered, where there is one
 
@@ -40,6 +42,16 @@ class HubSettings:
     proxy: str | None = None  # None: as the environment says
     token: str | None = field(default=None, repr=False)
     patience: HubPatience = HubPatience()
+    civitai: str = CIVITAI
+    civitai_token: str | None = field(default=None, repr=False)
+    variable: str = "HF_TOKEN"  # where its token is expected
+
+    @property
+    def at_civitai(self) -> HubSettings:
+        """The same for Civitai in the hub's place."""
+        return replace(
+            self, endpoint=self.civitai, token=self.civitai_token, variable="CIVITAI_TOKEN"
+        )
 
     @property
     def near(self) -> bool:
@@ -58,7 +70,13 @@ def read(data_dir: Path, endpoint: str | None = None, kept: KeptKey | None = Non
     if not token and kept and origin(address) == origin(OFFICIAL):
         token = kept()
     proxy = said.get("proxy")
-    return HubSettings(address, check_proxy(proxy) if proxy else None, token or None)
+    return HubSettings(
+        address,
+        check_proxy(proxy) if proxy else None,
+        token or None,
+        civitai=check_endpoint(said.get("civitai") or CIVITAI),
+        civitai_token=os.environ.get("CIVITAI_TOKEN") or None,
+    )
 
 
 def check_endpoint(url: str) -> str:

@@ -20,6 +20,7 @@ ROLES = {
     "annotator": N_("draws control maps"),
     "upscaler": N_("enlarges pictures"),
     "embedding": N_("embedding"),
+    "text-encoder": N_("text encoder"),
 }
 STATES = {
     "queued": N_("waits for its turn"),

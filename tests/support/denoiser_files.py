@@ -200,6 +200,7 @@ def write_gguf(
     quantisation: str = "F32",
     reshaped: Sequence[str] = (),
     dimensions: Sequence[int] = (2,),
+    architecture: str = "test",
 ) -> Path:
     """What has so many `dimensions` in `quantisation` where a row has whole blocks, all else in
     float32. Those named in `reshaped` are laid out as a matrix first, as converters for ComfyUI
@@ -209,7 +210,7 @@ def write_gguf(
     kind = gguf.GGMLQuantizationType[quantisation]
     block = gguf.GGML_QUANT_SIZES[kind][0]
     file.parent.mkdir(parents=True, exist_ok=True)
-    writer = gguf.GGUFWriter(str(file), "test")
+    writer = gguf.GGUFWriter(str(file), architecture)
     for name, weight in found.items():
         array = weight.float().numpy()
         if name in reshaped:

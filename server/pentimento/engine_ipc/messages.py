@@ -85,6 +85,7 @@ class ModelSpec:
     variant: str = ""
     editing: str = ""  # how it edits by instruction, a name of families.EDITS
     base: Path | None = None  # folder of the parts that a denoiser's file does not hold
+    parts: dict[str, Path] = field(default_factory=dict)  # files that stand for parts of the base
     configs: str = ""  # which of pentimento/configs is that of a checkpoint in one file
     scheduler: dict[str, Any] = field(default_factory=dict)  # its configuration; empty: the file's
 
@@ -103,6 +104,7 @@ class ModelSpec:
             variant=entry.variant,
             editing=entry.editing,
             base=entry.base,
+            parts=dict(entry.parts),
             configs=entry.configs,
             scheduler=dict(entry.scheduler),
         )

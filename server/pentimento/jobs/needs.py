@@ -33,6 +33,7 @@ def _of_one(request: JobRequest, registry: Registry) -> Iterable[Path]:
         yield model.path
         if model.base:
             yield model.base
+        yield from (file for _, file in model.parts)
     with suppress(PentimentoError):
         yield from registry.ip_adapters.places(request).values()
     with suppress(PentimentoError):

@@ -43,8 +43,9 @@ PLACES = {  # role -> folder in the data folder
     "annotator": "annotators",
     "upscaler": "upscalers",
     "embedding": "embeddings",
+    "text-encoder": "text_encoders",
 }
-SINGLE = ("lora", "upscaler", "embedding")  # roles that are one file each
+SINGLE = ("lora", "upscaler", "embedding", "text-encoder")  # roles that are one file each
 
 A_DAY = 86_400  # s
 SLACK = 0.6  # GB that a card of a size lacks: drivers and displays take some
@@ -60,6 +61,7 @@ Role = Literal[
     "annotator",
     "upscaler",
     "embedding",
+    "text-encoder",
 ]
 Tier = Literal["cpu", "4", "6", "8", "12", "16", "24"]
 

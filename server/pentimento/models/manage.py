@@ -68,13 +68,14 @@ def add(registry: Registry, source: Path, name: str | None, tell: Tell) -> Model
 
 def _add_file(registry: Registry, source: Path, called: str, tell: Tell) -> ModelInfo:
     model_id = id_of(called, "model")
-    info = attach_base(inspect_file(source, model_id), registry.list())
+    files = tuple(registry.part_files())
+    info = attach_base(inspect_file(source, model_id), registry.list(), files)
     if not info.ok:
         raise _unusable(source, info)
     target = registry.folder / (called + _suffix(source))
     registry.folder.mkdir(parents=True, exist_ok=True)
     take_file(source, target, tell)
-    return attach_base(inspect_file(target, model_id), registry.list())
+    return attach_base(inspect_file(target, model_id), registry.list(), files)
 
 
 def take_file(source: Path, target: Path, tell: Tell = lambda file: None) -> None:
@@ -224,6 +225,7 @@ SHELVES = {  # role -> folder of the data folder
     "upscaler": "upscalers",
     "vae": "vaes",
     "tiny_vae": "vaes",
+    "text_encoder": "text_encoders",
 }
 
 

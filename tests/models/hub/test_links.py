@@ -420,6 +420,13 @@ def test_a_vae_of_one_file_is_put_with_the_vaes(data, shop):
     assert fetch(f"civitai:{MODEL}", data, shop).parent == data / "vaes"
 
 
+def test_a_text_encoder_is_put_with_the_text_encoders(data, shop):
+    names = ("embed_tokens", "layers.0.self_attn.q_proj")
+    shop.files = {VERSION: weights({f"model.{name}.weight": (8, 8) for name in names})}
+    assert fetch(f"civitai:{MODEL}", data, shop).parent == data / "text_encoders"
+    assert [item.role for item in Registry(data).inventory.list()] == ["text_encoder"]
+
+
 def test_links_are_let_through_the_servers_door():
     import re
 

@@ -25,6 +25,7 @@ from pentimento.engine.conditioning.prompt_weighting import Unread
 from pentimento.engine.conditioning.textual_inversion import Inserted
 from pentimento.engine.job.preview import LatentRgb, TinyVae, Viewer
 from pentimento.engine.loading import control_files, vaes
+from pentimento.engine.loading.put_together import PutTogether
 from pentimento.engine.loading.sources import (
     DenoiserFile,
     ModelFile,
@@ -366,7 +367,11 @@ class LoadedModel:
 
 def opened(spec: ModelSpec) -> ModelFolder | ModelFile | DenoiserFile:
     if spec.base:
-        return DenoiserFile(spec.path, spec.family, ModelFolder(spec.base))
+        base = ModelFolder(spec.base)
+        if spec.parts:
+            sees = bool(spec.editing) and EDITS[spec.editing].looked_at is not None
+            return PutTogether(spec.path, spec.family, base, spec.parts, sees=sees)
+        return DenoiserFile(spec.path, spec.family, base)
     if spec.path.is_file():
         return ModelFile(spec.path, spec.family, CONFIGS / (spec.configs or spec.family))
     return ModelFolder(spec.path)

@@ -55,7 +55,7 @@ def read(file: Path, dtype: torch.dtype) -> Weights:
             for name in names
             if name.startswith(prefix)
         }
-    return _without_scales(found, dtype)
+    return without_scales(found, dtype)
 
 
 def packing(file: Path, dtype: torch.dtype) -> Any:
@@ -74,7 +74,7 @@ def unpack_all_but_layers(module: Any, dtype: torch.dtype) -> None:
         packable = "weight" if type(layer).__name__ == "GGUFLinear" else ""
         for name, weight in layer.named_parameters(recurse=False):
             if name != packable and hasattr(weight, "quant_type"):
-                plain = torch.nn.Parameter(_unpacked(weight, dtype), requires_grad=False)
+                plain = torch.nn.Parameter(unpacked(weight, dtype), requires_grad=False)
                 setattr(layer, name, plain)
 
 
@@ -87,19 +87,19 @@ def _gguf(file: Path, dtype: torch.dtype) -> Weights:
     for name, shape in shapes(file).items():
         weight = packed.pop(name)
         if getattr(weight, "quant_shape", weight.shape) != shape:
-            weight = _unpacked(weight, dtype).reshape(shape)  # laid out as a matrix to be packed
+            weight = unpacked(weight, dtype).reshape(shape)  # laid out as a matrix to be packed
         found[name.removeprefix(prefix)] = weight
     return found
 
 
-def _unpacked(weight: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
+def unpacked(weight: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
     from diffusers.quantizers.gguf.utils import dequantize_gguf_tensor
 
     plain: torch.Tensor = dequantize_gguf_tensor(weight)
     return plain.to(dtype)
 
 
-def _without_scales(found: Weights, dtype: torch.dtype) -> Weights:
+def without_scales(found: Weights, dtype: torch.dtype) -> Weights:
     """Stored eighths times their scale are the weights (ComfyUI's scaled fp8)."""
     for name in [name for name in found if name.endswith(FORMAT)]:
         _check_format(name, found[name])

@@ -48,6 +48,7 @@ ROLES: dict[str, catalogues.Role] = {
     "tiny_vae": "tiny-vae",
     "embedding": "embedding",
     "upscaler": "upscaler",
+    "text_encoder": "text-encoder",
 }
 OPEN = {  # as model cards name them -> title, address
     "apache-2.0": ("Apache 2.0", "https://www.apache.org/licenses/LICENSE-2.0"),

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from pentimento.models.catalogue import load
 from pentimento.models.library import sidecar
+from pentimento.models.library.inventory import Item
 from pentimento.models.library.model import (
     ModelInfo,
     from_configs,
@@ -17,6 +18,7 @@ from pentimento.models.library.model import (
     with_prediction,
     with_sheet,
 )
+from pentimento.models.library.parts import text_encoder
 from pentimento.models.library.sidecar import read_json
 from pentimento.models.tables import architectures, few_step
 from pentimento.models.tables.architectures import FAMILIES
@@ -198,12 +200,17 @@ def inspect_denoiser(bare: ModelInfo, told: Recognised) -> ModelInfo:
     return replace(bare, family=told.family, role="denoiser", note=told.note, ok=False)
 
 
-def attach_base(info: ModelInfo, models: Sequence[ModelInfo]) -> ModelInfo:
-    """Fills a denoiser-only model from its base; returns other models unchanged."""
+def attach_base(
+    info: ModelInfo, models: Sequence[ModelInfo], files: Sequence[Item] = ()
+) -> ModelInfo:
+    """Fills a denoiser-only model from its base, and what that lacks from `files` of text encoders
+    and VAEs; returns other models unchanged."""
     if not needs_base(info):
         return info
     try:
         base = _base(info, models)
+        lacks = [name for name in base.lacks if name != FAMILIES[base.family].denoiser]
+        parts = text_encoder.found_for(base, lacks, files, info.path)
         flow = FAMILIES[base.family].flow  # says nothing else by any words
         whole = replace(
             base,
@@ -211,11 +218,16 @@ def attach_base(info: ModelInfo, models: Sequence[ModelInfo]) -> ModelInfo:
             **{key: getattr(info, key) for key in ("id", "title", "path", "precision", "note")},
             role=info.role,
             base=base.path,
+            lacks=(),
+            parts=parts,
             source=info.source,
             licence="",
             ok=True,
             problem="",
-            bytes=info.bytes + base.bytes - _denoiser_bytes(base),
+            bytes=info.bytes
+            + base.bytes
+            - _denoiser_bytes(base)
+            + sum(headers.status(file).st_size for _, file in parts),
             default=False,
         )
         names = (info.path.stem, info.id, info.note)

@@ -20,7 +20,11 @@ from pentimento.models.weights.detect.recognise import UNKNOWN, Recognised, reco
 from pentimento.models.weights.header import PICKLE_SUFFIXES, Damaged, pickle_problem
 from pentimento.schema.answers import FileEntry
 
-OWN = {"embeddings": "embedding", "upscalers": "upscaler"}  # folder of the data folder -> role
+OWN = {  # folder of the data folder -> role
+    "embeddings": "embedding",
+    "upscalers": "upscaler",
+    "text_encoders": "text_encoder",
+}
 CLASSES = {  # in config.json of a diffusers folder -> role
     **dict.fromkeys(control_types.CLASSES, "controlnet"),
     "AutoencoderKL": "vae",

@@ -50,6 +50,8 @@ class ModelInfo:
     role: str = "checkpoint"  # "denoiser": a file to which `base` gives all other parts; "rest":
     # a folder that has all but the denoiser's weights, and can be such a base
     base: Path | None = None
+    lacks: tuple[str, ...] = ()  # of a rest: the parts whose weights are not there
+    parts: tuple[tuple[str, Path], ...] = ()  # of a denoiser: files that stand for what is lacking
     configs: str = ""  # of a checkpoint in one file: which of pentimento/configs is its own
     native_size: int = 512  # side of the squares it was trained on
     multiple: int = 16  # sides of a generation are multiples of this
@@ -111,6 +113,10 @@ class ModelInfo:
 
 KL, KL_SCALING = "AutoencoderKL", 0.18215  # diffusers' default, which old configurations leave out
 NO_DENOISER = "The weights of its denoiser are not there; it can be the base of a denoiser's file."
+NO_PARTS = (
+    "The weights of {lacks} are not there; it can be the base of a denoiser's file, with files of "
+    "the others beside it."
+)
 MOST_TIMESTEPS = 100_000
 
 LATENT_STEP = 2  # latents: generation sizes are multiples of this times latent_scale
@@ -170,13 +176,19 @@ def _read(folder: Path, bare: ModelInfo) -> ModelInfo:
     for name in (*family.tokenizers, *(editing.parts if editing else ())):
         if not plain_files.is_folder(folder / name):
             raise Damaged(f"The folder {name} is missing")
-    for name in ("vae", *family.encoders, family.denoiser):
+    parts = ("vae", *family.encoders, family.denoiser)
+    for name in parts:
         if not plain_files.is_folder(folder / name):
             raise Damaged(f"The folder {name} is missing")
         check.check_quantised(folder / name)
-        if name == family.denoiser and _has_no_weights(folder / name):
-            return replace(info, role="rest", ok=False, problem=NO_DENOISER)
-        check_component(folder / name)
+    lacks = tuple(name for name in parts if _has_no_weights(folder / name))
+    lacks = lacks if family.denoiser in lacks else ()
+    for name in parts:
+        if name not in lacks:
+            check_component(folder / name)
+    if lacks:
+        problem = NO_PARTS.format(lacks=" and ".join(lacks)) if len(lacks) > 1 else NO_DENOISER
+        return replace(info, role="rest", ok=False, problem=problem, lacks=lacks)
     return replace(info, precision=precision_of(folder / family.denoiser))
 
 

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Collection, Hashable, Iterable, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -29,9 +29,11 @@ from pentimento.models.library.parts.embedding import Embedding, Embeddings
 from pentimento.models.library.parts.ip_adapter import IpAdapters
 from pentimento.models.library.parts.upscaler import Upscalers
 from pentimento.models.library.parts.vae import Vaes
+from pentimento.models.library.places import Place
 from pentimento.models.library.sidecar import INDEX
 from pentimento.models.tables.architectures import FAMILIES
 from pentimento.models.tables.few_step import Defaults
+from pentimento.models.weights.detect.recognise import recognise
 from pentimento.prompts.wildcards import Wildcards
 from pentimento.schema.job import Lora
 
@@ -159,8 +161,19 @@ class Registry:
         if not needs_base(info):
             return info
         states = [self._look.stamp(model.path) for model in models if model.family == info.family]
-        of = (info, models, *states)
-        return self._look.derived(("base", info.id), of, lambda: attach_base(info, models))
+        lacking = any(model.lacks[1:] for model in models if model.family == info.family)
+        files = tuple(self.part_files()) if lacking else ()
+        of = (info, models, *states, files)
+        return self._look.derived(("base", info.id), of, lambda: attach_base(info, models, files))
+
+    def part_files(self) -> Iterator[Item]:
+        """Text encoders and VAEs that are files by themselves."""
+        yield from (item for item in self.inventory.list() if item.role in ("text_encoder", "vae"))
+        for vae in self.vaes.list():
+            if not vae.source and plain_files.is_file(vae.path):
+                place = Place(vae.path, vae.title, "vae", vae.path.parent, "")
+                told = recognise(vae.path) if vae.ok else None
+                yield Item(vae.id, place, "vae", told, vae.ok, vae.problem)
 
     def _known(self, *, whole: bool = False) -> Listing[Model]:
         """How each model is read, by its id and in the order of the list."""

@@ -422,7 +422,9 @@ class Denoiser:
 
 
 @pytest.mark.parametrize("prefix", ["diffusion_model.", "lora_unet_"])
-@pytest.mark.parametrize("family", ["flux", "chroma", "sd3", "flux2-klein", "z-image", "krea2"])
+@pytest.mark.parametrize(
+    "family", ["flux", "chroma", "sd3", "flux2-klein", "z-image", "krea2", "lumina2"]
+)
 def test_row_01_the_names_of_a_transformers_authors_stand_for_its_layers(
     data_dir: Path, tmp_path: Path, family: str, prefix: str
 ) -> None:

@@ -128,6 +128,36 @@ def oft(
     return ends, changed.reshape(weight.shape)
 
 
+def boft(module: Any, *, alpha: float | None = None, rescaled: bool = False) -> Made:
+    """Every factor turns rows that lie a power of two of half blocks apart, pair by pair."""
+    weight = module.weight
+    rows = weight.shape[0]
+    number = 4 if rows % 8 == 0 else 2  # a power of two, of blocks with an even side
+    side, factors = rows // number, number.bit_length()
+    blocks = noise(factors, number, side, side)
+    skew = blocks - blocks.transpose(-1, -2)
+    if alpha:
+        skew = skew * min(1.0, alpha * rows / float(skew.pow(2).sum().sqrt()))
+    one, changed = torch.eye(side), weight.flatten(1).clone()
+    for factor, turns in enumerate(skew):
+        apart = 2**factor * side // 2
+        order = [
+            start + place + half * apart
+            for start in range(0, rows, 2 * apart)
+            for place in range(apart)
+            for half in (0, 1)
+        ]
+        before = changed.clone()
+        for block, q in enumerate(turns):
+            those = order[block * side : (block + 1) * side]
+            changed[those] = (one + q) @ torch.inverse(one - q) @ before[those]
+    ends = {"oft_blocks": blocks} | ({} if alpha is None else {"alpha": torch.tensor(alpha)})
+    if rescaled:
+        ends["rescale"] = 1 + noise(rows, *[1] * (weight.ndim - 1))
+        changed = changed * ends["rescale"].reshape(-1, 1)
+    return ends, changed.reshape(weight.shape)
+
+
 def glora(module: Any, *, alpha: float, first: bool = False) -> Made:
     """W + W A + B; `first` is how the first LyCORIS that had it named the factors."""
     weight, rank = module.weight, 2
@@ -169,6 +199,9 @@ KINDS: dict[str, tuple[str, Maker]] = {  # prefix of the names, and the formula
     "oft, alpha 0 binds nothing": ("lora_unet_", lambda module: oft(module, alpha=0.0)),
     "oft, alpha that binds": ("oft_unet_", lambda module: oft(module, alpha=0.01, strong=3.0)),
     "oft, alpha that does not": ("oft_unet_", lambda module: oft(module, alpha=9.0)),
+    "boft": ("lora_unet_", boft),
+    "boft, alpha that binds": ("lycoris_", lambda module: boft(module, alpha=0.01)),
+    "boft, rescaled": ("lora_unet_", lambda module: boft(module, rescaled=True)),
     "oft, rescaled": ("lora_unet_", lambda module: oft(module, rescaled=True)),
 }
 
@@ -304,7 +337,8 @@ def test_biases_that_come_with_low_rank_parts_are_added(tmp_path: Path) -> None:
     ("layer", "ends", "words"),
     [
         ("lora_unet_to_q", {"oft_blocks": (2, 3, 3)}, "8 × 6 and the file's blocks are 2 of 3 row"),
-        ("lora_unet_to_q", {"oft_blocks": (3, 2, 4, 4)}, "BOFT, which is not supported"),
+        ("lora_unet_to_q", {"oft_blocks": (3, 2, 4, 4)}, "has 3 factors of 2 blocks of 4 rows"),
+        ("lora_unet_to_q", {"oft_blocks": (2, 2, 4, 3)}, "its blocks are no squares"),
         ("lora_unet_to_q", {"oft_diag": (2, 4, 4)}, "OFT of early LyCORIS, which is not supported"),
         ("to_q", {"oft_R.weight": (2, 6)}, "OFT of PEFT, which is not supported; take one trained"),
         (

@@ -37,6 +37,7 @@ FAMILIES = {  # the models that a LoRA may fit: family and width of the prompts
     "qwen": ("qwen-image", None, 768),
     "klein": ("flux2-klein", None, 768),
     "z-image": ("z-image", None, 960),
+    "lumina": ("lumina2", None, 576),
 }
 
 
@@ -95,6 +96,17 @@ def test_row_01_qwen_images_stay_its_own(tmp_path: Path, layer: str) -> None:
     for name, style in ((f"transformer.{layer}", "peft"), (layer.replace(".", "_"), "kohya")):
         prefix = "lora_unet_" if style == "kohya" else ""
         assert fitting(added(tmp_path, lora(prefix + name, 3072, 3072, style))) == {"qwen"}
+
+
+@pytest.mark.parametrize(("wide", "fits"), [(2304, {"lumina"}), (3840, {"z-image"})])
+@pytest.mark.parametrize("layer", ["layers.3.attention.qkv", "noise_refiner.0.feed_forward.w1"])
+def test_row_01_luminas_and_z_images_are_told_apart_by_their_width(
+    tmp_path: Path, wide: int, fits: set[str], layer: str
+) -> None:
+    """The authors of both call their layers alike."""
+    for name, style in ((f"diffusion_model.{layer}", "peft"), (layer.replace(".", "_"), "kohya")):
+        prefix = "lora_unet_" if style == "kohya" else ""
+        assert fitting(added(tmp_path, lora(prefix + name, wide, wide, style))) == fits
 
 
 V = {
@@ -174,7 +186,6 @@ def test_row_05_lycoris_fits_what_it_was_made_for(
 @pytest.mark.parametrize(
     ("ends", "name"),
     [
-        ({"oft_blocks": [3, 4, 8, 8]}, "BOFT"),
         ({"oft_diag": [4, 8, 8]}, "OFT of early LyCORIS"),
         ({"oft_R.weight": [4, 28]}, "OFT of PEFT"),
     ],

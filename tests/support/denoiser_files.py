@@ -125,6 +125,18 @@ RENAMES = {  # family -> patterns of diffusers' names and what the authors call 
         (r"^transformer_blocks", "joint_blocks"),
     ],
 }
+RENAMES["lumina2"] = [
+    (r"^time_caption_embed\.caption_embedder", "cap_embedder"),
+    (r"^time_caption_embed\.timestep_embedder\.linear_1", "t_embedder.mlp.0"),
+    (r"^time_caption_embed\.timestep_embedder\.linear_2", "t_embedder.mlp.2"),
+    (r"^norm_out\.linear_1", "final_layer.adaLN_modulation.1"),
+    (r"^norm_out\.linear_2", "final_layer.linear"),
+    (r"norm1\.linear", "adaLN_modulation.1"),
+    (r"norm1\.norm|norm1(?=\.weight)", "attention_norm1"),
+    (r"attn\.to_out\.0", "attention.out"),
+    (r"attn\.norm_([qk])", r"attention.\1_norm"),
+    (r"feed_forward\.linear_", "feed_forward.w"),
+]
 RENAMES["flux2-dev"] = [
     (r"^time_guidance_embed\.guidance_embedder\.linear_1", "guidance_in.in_layer"),
     (r"^time_guidance_embed\.guidance_embedder\.linear_2", "guidance_in.out_layer"),
@@ -134,6 +146,7 @@ FUSED = {  # family -> what query, key and value are in one matrix, at the pictu
     "flux": ("img_attn.qkv", "txt_attn.qkv"),
     "chroma": ("img_attn.qkv", "txt_attn.qkv"),
     "z-image": ("attention.qkv", ""),
+    "lumina2": ("attention.qkv", ""),
     "flux2-klein": ("img_attn.qkv", "txt_attn.qkv"),
     "flux2-dev": ("img_attn.qkv", "txt_attn.qkv"),
     "sd3": ("x_block.attn.qkv", "context_block.attn.qkv"),

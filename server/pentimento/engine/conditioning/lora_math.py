@@ -11,6 +11,9 @@ in the layer's shape, anew at each call:
 - OFT (Z. Qiu et al. 2023): `R` of blocks times W's rows, minus W, with Cayley's `R = (1 + Q)
   (1 - Q)^-1` of a skew-symmetric Q, whose norm is at most alpha times the rows where there is an
   alpha; then each row times `rescale` (kohya's scripts, LyCORIS)
+- BOFT (W. Liu et al. 2024): several such turns after one another, each of pairs of half blocks that
+  lie twice as far apart as those before, as LyCORIS makes the weight (what it computes beside the
+  layer's output where weights are packed is another formula, which is not meant here)
 - GLoRA (A. Chavan et al. 2023): `W A + B`, both of two factors, which the first LyCORIS that had it
   named the other way round (A = a2 a1, B = b2 b1, later a1 a2 and b1 b2)
 - DoRA (S. Liu et al. 2024): `m * (W + D) / |W + D| - W`, with the norms of rows, or of columns
@@ -218,14 +221,28 @@ class Change:
             self._check_general(shape)
             return
         blocks = self.tensors["oft_blocks"]
-        if blocks.ndim != 3 or blocks.shape[1] != blocks.shape[2]:
-            raise Misfit("it is a BOFT, which is not supported")
-        number, side, _ = blocks.shape
+        if blocks.ndim not in (3, 4) or blocks.shape[-1] != blocks.shape[-2]:
+            raise Misfit("its blocks are no squares")
+        number, side = blocks.shape[-3:-1]
+        if blocks.ndim == 4:
+            self._check_butterfly(shape, len(blocks), number, side)
+            return
         if self.halves_swapped or any(row % side for row in self.rows or ()):
             raise Misfit(f"the file turns {side} rows at a time, and those of other layers with it")
         first, last = self.rows or (0, number * side)
         if last > number * side or last - first != shape[0]:
             raise Misfit(f"is {_sides(shape)} and the file's blocks are {number} of {side} rows")
+
+    def _check_butterfly(
+        self, shape: tuple[int, ...], factors: int, number: int, side: int
+    ) -> None:
+        if self.rows or self.halves_swapped:
+            raise Misfit("the file turns rows of several layers together")
+        if side % 2 or number * side != shape[0] or shape[0] % (side * 2 ** (factors - 1)):
+            raise Misfit(
+                f"is {_sides(shape)} and the file has {factors} factors of {number} blocks of "
+                f"{side} rows"
+            )
 
     def _check_general(self, shape: tuple[int, ...]) -> None:
         if "bm" in self.tensors or "dora_scale" in self.tensors:
@@ -261,22 +278,25 @@ class Change:
             seen = torch.einsum("oi...,ij->oj...", torch.einsum("oi...,ij->oj...", own, out), into)
             return (seen + self._cut(up @ down).reshape(own.shape)) * self.scale
         rotation = self._rotation(own.device)
-        number, side, _ = rotation.shape
-        blocks = own.reshape(number, side, -1)
-        turned = torch.einsum("knm,kni->kmi", rotation, blocks).reshape(own.shape)
+        if rotation.ndim == 4:
+            turned = _butterfly(rotation, own.flatten(1)).reshape(own.shape)
+        else:
+            number, side, _ = rotation.shape
+            blocks = own.reshape(number, side, -1)
+            turned = torch.einsum("knm,kni->kmi", rotation, blocks).reshape(own.shape)
         if "rescale" in self.tensors:
             sizes = self._cut(self._float("rescale", own.device).flatten())
             turned = turned * sizes.reshape(-1, *[1] * (own.ndim - 1))
         return turned - own
 
     def _rotation(self, device: torch.device) -> Tensor:
-        """`(blocks, rows, rows)`, of this module's rows."""
+        """`(blocks, rows, rows)`, of this module's rows; of a BOFT with its factors before."""
         kept = self._placed.get("rotation")
         if kept is not None and kept.device == device:
             return kept
         blocks = self._float("oft_blocks", device)
-        number, side, _ = blocks.shape
-        skew = blocks - blocks.transpose(1, 2)
+        number, side = blocks.shape[-3:-1]
+        skew = blocks - blocks.transpose(-1, -2)
         alpha = float(self.tensors["alpha"]) if "alpha" in self.tensors else 0.0
         most = alpha * number * side
         if most > 0:
@@ -309,6 +329,19 @@ class Change:
                 found = shift.expand_as(x) if found is None else found + shift
         assert found is not None
         return found
+
+
+def _butterfly(factors: Tensor, own: Tensor) -> Tensor:
+    """`own` `(rows, columns)` turned by each of the factors `(blocks, side, side)` in turn. The one
+    of number n turns pairs of rows that are 2^n half blocks apart."""
+    number, side = factors.shape[1:3]
+    rows, columns = own.shape
+    for place, factor in enumerate(factors):
+        apart = 2**place * side // 2
+        pairs = own.reshape(-1, 2, apart, columns).transpose(1, 2)
+        turned = factor @ pairs.reshape(number, side, columns)
+        own = turned.reshape(-1, apart, 2, columns).transpose(1, 2).reshape(rows, columns)
+    return own
 
 
 def is_norm(module: nn.Module) -> bool:

@@ -211,6 +211,22 @@ AUTHORS: dict[str, tuple[tuple[Blocks, ...], Mapping[str, Fused]]] = {
         },
     ),
 }
+LUMINA2: dict[str, Fused] = {
+    "attention.qkv": ("attn.to_q", "attn.to_k", "attn.to_v"),
+    "attention.out": ("attn.to_out.0",),
+    "adaLN_modulation.1": ("norm1.linear",),
+    **{f"feed_forward.w{number}": (f"feed_forward.linear_{number}",) for number in (1, 2, 3)},
+}
+AUTHORS["Lumina2Transformer2DModel"] = (
+    tuple((name, name, LUMINA2) for name in ("layers", "noise_refiner", "context_refiner")),
+    {
+        "cap_embedder.1": ("time_caption_embed.caption_embedder.1",),
+        "t_embedder.mlp.0": ("time_caption_embed.timestep_embedder.linear_1",),
+        "t_embedder.mlp.2": ("time_caption_embed.timestep_embedder.linear_2",),
+        "final_layer.adaLN_modulation.1": ("norm_out.linear_1",),
+        "final_layer.linear": ("norm_out.linear_2",),
+    },
+)
 RESNET = {  # of UNets, ours -> CompVis'
     "norm1": "in_layers.0",
     "conv1": "in_layers.2",

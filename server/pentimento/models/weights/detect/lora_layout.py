@@ -29,7 +29,6 @@ class LoraKind(StrEnum):
     OFT = "OFT"
     EARLY_OFT = "OFT of early LyCORIS"
     PEFT_OFT = "OFT of PEFT"
-    BOFT = "BOFT"
     GLORA = "GLoRA"
     REPLACED = "replaced weights"
 

@@ -60,8 +60,7 @@ def match(tensors: Mapping[str, TensorEntry]) -> Found | None:
         return None
     shapes = {name: entry.shape for name, entry in tensors.items()}
     layers = {layer.name: layer for layer in layout.layers}
-    butterfly = (LoraKind.BOFT,) if _has_butterflies(layout, shapes) else ()
-    kinds = (*layout.not_computed, *butterfly)
+    kinds = layout.not_computed
     lora = Found(ModelRole.LORA, layout=_layout(layout), not_computed=kinds)
     if any(UNET_BLOCK.search(layer) for layer in layers):
         context = _context(layers, shapes)
@@ -83,12 +82,6 @@ def _is_lora(layout: Layout, total: int) -> bool:
     known = sum(len(layer.keys) for layer in layout.layers)
     plain = any(layer.kind is not LoraKind.NORM for layer in layout.layers)
     return plain and known * 2 > total
-
-
-def _has_butterflies(layout: Layout, shapes: Mapping[str, Shape]) -> bool:
-    """BOFT's weights are called as OFT's, and have a factor more."""
-    turns = (layer.keys["oft_blocks"] for layer in layout.layers if layer.kind is LoraKind.OFT)
-    return any(len(shapes[name]) != 3 for name in turns)
 
 
 def _layout(layout: Layout) -> str:
@@ -131,6 +124,8 @@ def _of_text(layers: Mapping[str, Layer], shapes: Mapping[str, Shape]) -> tuple[
 
 def _of_transformer(layers: Mapping[str, Layer], shapes: Mapping[str, Shape]) -> tuple[str, ...]:
     families = transformer_loras.made_for(layers)
+    if families == {"z-image"}:
+        families = frozenset({transformer_loras.lumina2_or_z_image(layers.values(), shapes)})
     for name, layer in layers.items():
         into, out = lora_layout.inputs(layer, shapes), lora_layout.outputs(layer, shapes)
         if WIDENED.search(name) and into and out:

@@ -23,7 +23,7 @@ NAMES = (  # the first that is found in any name decides; the names are those of
     (r"blocks[._]\d+[._](attn[._](w[qkvo]|gate)|mlp[._](gate|up|down))", (architectures.KREA2,)),
     (r"txtfusion", (architectures.KREA2,)),
     (r"layers[._]\d+[._](self_attention|mlp[._]linear_fc2)", (architectures.ERNIE_IMAGE,)),
-    (r"(layers|refiner)[._]\d+[._]attn[._]to_", (architectures.LUMINA2,)),
+    (r"(layers|refiner)[._]\d+[._](attn[._]to_|feed_forward[._]linear_)", (architectures.LUMINA2,)),
     (r"(layers|refiner)[._]\d+[._](attention|feed_forward)", (architectures.Z_IMAGE,)),
     # HunyuanVideo and AuraFlow, whose other names are those of FLUX.1
     (r"(img|txt)_mlp[._]fc\d|(img|txt)_mod[._]linear|individual_token_refiner", ()),
@@ -60,6 +60,8 @@ NAMES = (  # the first that is found in any name decides; the names are those of
         ),
     ),
 )
+LUMINA2_WIDE = 2304  # channels of its tokens; Z-Image, whose layers are called alike, has 3840
+TAKES_TOKENS = re.compile(r"[._](attention[._](qkv|out)|feed_forward[._]w[13])$")
 QUERY = re.compile(r"(attn|attention)[._](to_q|to_k|qkv|to_qkv)$")
 
 
@@ -71,6 +73,15 @@ def made_for(layers: Iterable[str]) -> frozenset[str]:
         if re.search(pattern, told, re.MULTILINE):
             return frozenset(family.name for family in found)
     return frozenset()
+
+
+def lumina2_or_z_image(layers: Iterable[Layer], shapes: Mapping[str, Shape]) -> str:
+    """The family's name, of a LoRA whose layers are called as the authors of both call theirs."""
+    seen = {
+        lora_layout.inputs(layer, shapes) for layer in layers if TAKES_TOKENS.search(layer.name)
+    }
+    family = architectures.LUMINA2 if LUMINA2_WIDE in seen else architectures.Z_IMAGE
+    return str(family.name)
 
 
 def width(layers: Iterable[Layer], shapes: Mapping[str, Shape]) -> int | None:

@@ -22,7 +22,6 @@ from ipaddress import ip_address
 from pathlib import Path
 from typing import Any, NoReturn
 
-import psutil
 import uvicorn
 from starlette.requests import Request
 from starlette.types import ASGIApp
@@ -244,6 +243,8 @@ def _hosts(host: str) -> list[str]:
     with suppress(ValueError):
         if not ip_address(host).is_unspecified:
             return [host]
+    import psutil  # a megabyte that a server at rest need not have
+
     found = []
     for name, places in psutil.net_if_addrs().items():
         up = psutil.net_if_stats().get(name)

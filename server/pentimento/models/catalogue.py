@@ -67,7 +67,7 @@ Tier = Literal["cpu", "4", "6", "8", "12", "16", "24"]
 
 
 class Data(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
 
 class CatalogueEntry(Data):

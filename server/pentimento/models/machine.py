@@ -10,8 +10,6 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-import psutil
-
 GB = 2**30
 DEVICES = ("/dev/nvidia0", "/dev/kfd")
 PROBE_SECONDS = 5
@@ -29,6 +27,8 @@ class Machine:
 @cache
 def look() -> Machine:
     """The first card by its driver's own tool or the kernel's files."""
+    import psutil  # a megabyte that a server at rest need not have
+
     ram = round(psutil.virtual_memory().total / GB, 1)
     if os.environ.get("PENTIMENTO_DEVICE") == "cpu":
         return Machine(None, ram)

@@ -25,7 +25,7 @@ from pentimento.services.records import Caps, Operation, Service
 class Consent(BaseModel):
     """`place` is the origin that was agreed to; another one needs another consent."""
 
-    model_config = ConfigDict(extra="ignore")
+    model_config = ConfigDict(extra="ignore", defer_build=True)
 
     place: str
     at: str
@@ -35,7 +35,7 @@ class Observed(BaseModel):
     """What the server at `place` told when it was tried: the model it would paint with, and whether
     it takes maps."""
 
-    model_config = ConfigDict(extra="ignore")
+    model_config = ConfigDict(extra="ignore", defer_build=True)
 
     place: str
     model: Annotated[str, Field(max_length=500)] = ""
@@ -45,7 +45,7 @@ class Observed(BaseModel):
 class Chosen(BaseModel):
     """One service's settings. None: as its record says."""
 
-    model_config = ConfigDict(extra="ignore")
+    model_config = ConfigDict(extra="ignore", defer_build=True)
 
     base_url: Annotated[str, Field(max_length=500)] | None = None
     model: Annotated[str, Field(pattern=REMOTE_MODEL)] | None = None
@@ -63,7 +63,7 @@ class Chosen(BaseModel):
 class ServiceChange(BaseModel):
     """What can be changed from outside; what is left out stays."""
 
-    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
+    model_config = ConfigDict(extra="forbid", allow_inf_nan=False, defer_build=True)
 
     base_url: Annotated[str, Field(max_length=500)] | None = None
     model: Annotated[str, Field(pattern=REMOTE_MODEL)] | None = None

@@ -72,7 +72,7 @@ def scaled_down(box: Box, scale: int) -> Box:
 @torch.inference_mode()
 def _encoded(vae: Any, picture: np.ndarray) -> Tensor:
     pixels = torch.from_numpy(np.ascontiguousarray(picture.transpose(2, 0, 1)))[None] * 2 - 1
-    encoded = vae.encode(_frames(vae, pixels.to(vae.device, vae.dtype)))
+    encoded = vae.encode(_input(vae, pixels))
     raw = encoded.latent_dist.mode() if hasattr(encoded, "latent_dist") else encoded.latents
     raw = _still(vae, raw)
     if _is_patched(vae):
@@ -87,7 +87,7 @@ def _decoded(vae: Any, latents: Tensor) -> np.ndarray:
     raw = latents.float().cpu() * spread + mean
     if _is_patched(vae):
         raw = functional.pixel_shuffle(raw, 2)
-    pixels = vae.decode(_frames(vae, raw.to(vae.device, vae.dtype)), return_dict=False)[0]
+    pixels = vae.decode(_input(vae, raw), return_dict=False)[0]
     picture = _still(vae, pixels)[0].float().cpu().permute(1, 2, 0).numpy()
     return np.ascontiguousarray(np.clip(picture / 2 + 0.5, 0, 1))
 
@@ -106,9 +106,15 @@ def tiled(vae: Any, *, wanted: bool) -> Iterator[None]:
         vae.disable_tiling()
 
 
-def _frames(vae: Any, values: Tensor) -> Tensor:
-    """VAEs for videos take a picture as a video of one frame."""
-    return values.unsqueeze(2) if "z_dim" in vae.config else values
+def _input(vae: Any, values: Tensor) -> Tensor:
+    """`(1, c, h, w)` as the VAE takes it. VAEs for videos take a picture as a video of one frame;
+    for others a processor takes a sixth less time if the channels of a pixel lie together."""
+    values = values.to(vae.device, vae.dtype)
+    if "z_dim" in vae.config:
+        return values.unsqueeze(2)
+    if values.device.type == "cpu":
+        return values.contiguous(memory_format=torch.channels_last)
+    return values
 
 
 def _still(vae: Any, values: Tensor) -> Tensor:

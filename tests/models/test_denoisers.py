@@ -223,7 +223,7 @@ def test_what_is_packed_in_ways_that_cannot_be_read_says_so(models: Path) -> Non
             "single_stream_modulations.image.linear.weight": [8, 8],
         },
     )
-    assert "flux3, which is not supported" in of(models.parent, "flux3").problem
+    assert "FLUX.3 Klein is not supported yet" in of(models.parent, "flux3").problem
 
 
 def test_gguf_without_its_package_says_how_to_get_it(models: Path) -> None:

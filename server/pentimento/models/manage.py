@@ -24,6 +24,8 @@ from pentimento.models.library.parts.controlnet_lora import KINDS
 from pentimento.models.library.parts.vae import ROLES
 from pentimento.models.library.registry import FILES, STARTER_ID, Registry
 from pentimento.models.library.sidecar import INDEX
+from pentimento.models.tables import unsupported
+from pentimento.models.tables.unsupported import MODULAR_INDEX
 from pentimento.models.weights.check import whole
 from pentimento.models.weights.detect.recognise import UNKNOWN, recognise
 from pentimento.models.weights.header import Damaged
@@ -43,6 +45,13 @@ def add(registry: Registry, source: Path, name: str | None, tell: Tell) -> Model
     """
     if source.is_file():
         return _add_file(registry, source, _free_name(registry, name, source.stem), tell)
+    if (source / MODULAR_INDEX).is_file() and not (source / INDEX).is_file():
+        named = str(sidecar.read_json(source / MODULAR_INDEX).get("_class_name", ""))
+        raise BadInput(
+            "model_damaged",
+            f"{source} is a diffusers folder in blocks. {unsupported.of_class(named)}.",
+            "Nothing was added.",
+        )
     if not (source / INDEX).is_file():
         raise BadInput(
             "model_damaged",

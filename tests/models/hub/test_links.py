@@ -244,6 +244,14 @@ def test_a_controlnet_folder_is_told_by_its_configuration(data, hub):
         ({"a.safetensors": weights({"some.weight": (4, 4)})}, "its kind is unknown"),
         ({"model_index.json": b'{"_class_name": "ThinkPipeline"}'}, "no pipeline ThinkPipeline"),
         ({"model_index.json": b'{"_class_name": "<b>"}'}, "no pipeline unknown"),
+        (
+            {"modular_model_index.json": b'{"_class_name": "Flux3ModularPipeline"}', "a.txt": b""},
+            "FLUX.3 Klein is not supported yet; take `pentimento models pull flux2-klein-4b`",
+        ),
+        (
+            {"model_index.json": b'{"_class_name": "QwenImageLayeredPipeline"}'},
+            "Qwen-Image-Layered is not supported yet",
+        ),
     ],
 )
 def test_what_is_of_no_use_is_refused_before_it_comes(tmp_path, data, hub, files, reason):

@@ -26,7 +26,8 @@ from pentimento.models.library.checkpoint import inspect_file
 from pentimento.models.library.ids import as_file_name, id_of
 from pentimento.models.library.inventory import CLASSES
 from pentimento.models.library.sidecar import INDEX
-from pentimento.models.tables import architectures
+from pentimento.models.tables import architectures, unsupported
+from pentimento.models.tables.unsupported import MODULAR_INDEX
 from pentimento.models.weights.detect.recognise import UNKNOWN, Recognised, recognise
 from pentimento.models.weights.header import Damaged
 from pentimento.schema.answers import Licence
@@ -159,6 +160,8 @@ def _at_hub(link: Link, hub: Hub) -> LinkTarget:
     gated = told.get("gated") not in (None, False)
     name = link.repo.partition("/")[2]
     target = LinkTarget(name, link.repo, commit, (), licence, gated)
+    if not link.path and MODULAR_INDEX in by_path and INDEX not in by_path:
+        raise _no_pipeline(_document(target, by_path, MODULAR_INDEX, hub), hub)
     if not link.path and INDEX in by_path:
         return _pipeline(target, by_path, hub)
     if not link.path and "config.json" in by_path and (part := _part(target, by_path, hub)):
@@ -190,14 +193,20 @@ def _pipeline(target: LinkTarget, by_path: dict[str, dict[str, Any]], hub: Hub) 
     index = _document(target, by_path, INDEX, hub)
     called = index.get("_class_name")
     if not isinstance(called, str) or architectures.of_pipeline(called) is None:
-        named = called if isinstance(called, str) and SAID.fullmatch(called) else UNKNOWN
-        raise hub.problem("link_unusable", reason=f"this version knows no pipeline {named}")
+        raise _no_pipeline(index, hub)
     chosen = [INDEX]
     for name, value in index.items():
         if isinstance(value, list) and value and value[0] and name not in LEFT_OUT:
             chosen += _of_folder(f"{name}/", by_path)
     files = tuple(_stored(_known(by_path[path], hub)) for path in chosen)
     return target._replace(files=files, pipeline=called, role="model")
+
+
+def _no_pipeline(index: dict[str, Any], hub: Hub) -> Exception:
+    called = index.get("_class_name")
+    named = called if isinstance(called, str) and SAID.fullmatch(called) else UNKNOWN
+    reason = str(unsupported.of_pipeline(named) or f"this version knows no pipeline {named}")
+    return hub.problem("link_unusable", reason=reason)
 
 
 def _part(target: LinkTarget, by_path: dict[str, dict[str, Any]], hub: Hub) -> LinkTarget | None:

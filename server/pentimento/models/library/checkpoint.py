@@ -20,7 +20,7 @@ from pentimento.models.library.model import (
 )
 from pentimento.models.library.parts import text_encoder
 from pentimento.models.library.sidecar import read_json
-from pentimento.models.tables import architectures, few_step
+from pentimento.models.tables import architectures, few_step, unsupported
 from pentimento.models.tables.architectures import FAMILIES
 from pentimento.models.weights import header as headers
 from pentimento.models.weights import layouts
@@ -181,6 +181,10 @@ def inspect_denoiser(bare: ModelInfo, told: Recognised) -> ModelInfo:
             "It is packed with SVDQuant (nunchaku), which is not supported; take the same model in "
             "bf16 or fp8, or as GGUF"
         )
+    layered = any(name.endswith(unsupported.LAYERED) for name in shapes(bare.path))
+    row = unsupported.of_family(told.family)
+    if row := unsupported.of_pipeline("QwenImageLayered") if layered else row:
+        raise Damaged(f"It is a denoiser by itself. {row}")
     if told.family not in layouts.ROWS:
         of = " or ".join(told.families) or "a family that is not known"
         known = ", ".join(layouts.ROWS)

@@ -25,7 +25,7 @@ from pentimento.core import plain_files
 from pentimento.imaging import noise_levels
 from pentimento.imaging.noise_levels import EVEN, Spacing, alphas_cumprod
 from pentimento.models.library.sidecar import DATA_SHEET, INDEX, read_json
-from pentimento.models.tables import architectures, few_step, strength_words
+from pentimento.models.tables import architectures, few_step, strength_words, unsupported
 from pentimento.models.tables.architectures import Family
 from pentimento.models.tables.few_step import Defaults
 from pentimento.models.weights import check
@@ -203,7 +203,7 @@ def _family(index: dict[str, Any]) -> Family:
     name = str(index.get("_class_name", ""))
     family = architectures.of_pipeline(name)
     if family is None:
-        raise Damaged(f"Models of the kind {name or '(none)'} are not supported yet")
+        raise Damaged(unsupported.of_class(name or "(none)"))
     return family
 
 

@@ -19,6 +19,7 @@ Gimp.context_set_brush_size(24)
 Gimp.paintbrush_default(image.get_layers()[-1], [{x}, 60, {x} + 40, 150])
 Gimp.displays_flush()
 """
+PAINTED = "print(image.get_selected_layers() == image.get_layers()[-1:])"
 
 
 def live_jobs(gimp):
@@ -71,6 +72,8 @@ def test_a_live_picture_becomes_a_layer_when_it_is_kept(studio):  # noqa: F811
     wait(lambda: gui.sensitive(TITLE, "Keep This"), "a picture in the panel", RESULT_SECONDS)
     gui.press(TITLE, "Keep This")
     assert studio.wait_for_layers(2)[0]["mask"]
+    painted = lambda: studio.gui.python(PAINTED).strip() == "True"  # noqa: E731
+    wait(painted, "the next stroke on what was painted")
     command(studio, "live")
 
 

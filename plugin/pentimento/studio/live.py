@@ -204,7 +204,8 @@ class Live(Gtk.Box):
         self.switch.set_active(False)  # which removes the timer, too
 
     def _keep_this(self) -> None:
-        """As a layer like those of other jobs, on trial in the same way."""
+        """As a layer like those of other jobs, on trial in the same way. The next stroke falls on
+        what was painted on before."""
         made = self._made
         if made is None:
             return
@@ -213,5 +214,9 @@ class Live(Gtk.Box):
 
     def _place(self, made: _Made) -> None:
         results, client = made.begun.results(made.outcome), made.begun.work.client
-        job = made.outcome.snapshot["id"]
+        job, image = made.outcome.snapshot["id"], self._panel.image
+        painted = list(image.get_selected_layers())
         self._panel.jobs.place(results, client, job, made.spot, made.title)
+        still = [layer for layer in painted if layer.is_valid()]  # a try before it may have gone
+        if still and image == self._panel.image:
+            image.set_selected_layers(still)

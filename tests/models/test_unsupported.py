@@ -28,7 +28,7 @@ def test_each_is_a_class_of_diffusers_that_has_words_here(name: str) -> None:
 
 
 @pytest.mark.parametrize("row", unsupported.ROWS, ids=lambda row: row.title)
-def test_what_is_to_be_taken_instead_can_be_fetched_and_used(row: unsupported.Unsupported) -> None:
+def test_what_is_to_be_taken_instead_can_be_fetched_and_used(row: unsupported.KnownKind) -> None:
     entry = catalogue.load().get(row.instead)
     assert (entry.role, entry.usable) == ("model", True)
     assert catalogue.load().licence(entry).open, "nobody is sent to a licence with limits"

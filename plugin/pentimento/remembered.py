@@ -1,6 +1,6 @@
 """The words and settings of each action, kept while a person types and again when a job begins;
-GIMP itself keeps the values of runs that succeeded only. One file an action in GIMP's folder, and
-one for the last words of all of them."""
+GIMP itself keeps the values of runs that succeeded only. One file an action in GIMP's folder, one
+for the last words of all of them, and one for each other thing that has a name."""
 
 from __future__ import annotations
 
@@ -121,8 +121,22 @@ def keep_words(prompt: str, negative: str = "") -> None:
     _write(_words_path(), {"words": [newest, *others][:MOST_WORDS]})
 
 
+def named(name: str) -> Dict[str, Any]:
+    """What was kept under this name; nothing where that is none, or no JSON."""
+    return _read(_named_path(name))
+
+
+def keep_named(name: str, content: Dict[str, Any]) -> None:
+    """What belongs to no action, as JSON has it."""
+    _write(_named_path(name), content)
+
+
 def _words_path() -> str:
-    return os.path.join(Gimp.directory(), "plug-in-settings", "plug-in-pentimento-words.json")
+    return _named_path("words")
+
+
+def _named_path(name: str) -> str:
+    return os.path.join(Gimp.directory(), "plug-in-settings", f"plug-in-pentimento-{name}.json")
 
 
 def _write(place: str, content: Dict[str, Any]) -> None:

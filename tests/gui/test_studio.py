@@ -278,3 +278,29 @@ def test_closing_asks_where_a_job_would_be_lost(studio):
     studio.gui.gone(TITLE)
     wait(lambda: studio.status_of(job) == "cancelled", "the job's end")
     assert len(studio.layers()) == 2
+
+
+def test_it_opens_again_where_it_stood(gimp):
+    open_panel(gimp)
+    before = gimp.gui.geometry(TITLE)
+    gimp.gui.place(TITLE, 431, 58, 377, 702)
+    stood = wait(lambda: moved(gimp, before), "the panel moved")
+    kept = gimp.gui.work / "gimp" / "plug-in-settings" / "plug-in-pentimento-studio-window.json"
+    close_panel(gimp)
+    gimp.gui.menu("Studio Panel...")
+    gimp.gui.window(TITLE)
+    wait(lambda: moved(gimp, before) == stood, "the panel where it stood")
+    close_panel(gimp)
+    for strange in ('{"x": 90000, "y": -4, "width": 377, "height": 702}', '["no", "place"'):
+        kept.write_text(strange)
+        gimp.gui.menu("Studio Panel...")
+        gimp.gui.window(TITLE)
+        assert gimp.gui.geometry(TITLE)["X"] < 3000, "on the screen"
+        close_panel(gimp)
+
+
+def moved(gimp, before):
+    """Place and size of the panel in px, once they are others than before."""
+    now = gimp.gui.geometry(TITLE)
+    place = [now[key] for key in ("X", "Y", "WIDTH", "HEIGHT")]
+    return place if place != [before[key] for key in ("X", "Y", "WIDTH", "HEIGHT")] else None

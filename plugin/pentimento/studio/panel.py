@@ -23,6 +23,7 @@ import log
 import remembered
 import studio.aim as aim
 import studio.commands as commands
+import studio.window_place as window_place
 from context import Context, values_of
 from dialogs.background import Background
 from dialogs.news import News
@@ -102,6 +103,7 @@ class Panel:
     # Its life
 
     def serve(self) -> None:
+        window_place.recall(self.window)
         self.window.show()
         self.window.present()
         GLib.idle_add(self._look_at_once)  # when it has been drawn
@@ -145,6 +147,7 @@ class Panel:
             self._question.destroy()
         for run in self.jobs.runs:
             run.stop()
+        window_place.keep(self.window)
         self.jobs.previews.clear()
         for image in Gimp.get_images():
             self.attempt(partial(self._shown.keep, image))

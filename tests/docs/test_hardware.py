@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from docs import make_hardware
+from docs import make_hardware, measure_hardware
 
 
 def test_the_page_shows_what_was_found() -> None:
@@ -21,3 +21,12 @@ def test_a_cell_tells_what_was_done_besides() -> None:
     assert make_hardware.cell(done | {"offloaded": [], "tiled": False}) == "5.3"
     assert make_hardware.cell({"fails": "out_of_memory"}) == "–"
     assert make_hardware.cell(None) == ""
+
+
+def test_the_page_shows_what_was_measured_and_predictions_are_near() -> None:
+    kept = json.loads(measure_hardware.KEPT.read_text("utf-8"))
+    text = measure_hardware.PAGE.read_text("utf-8")
+    assert measure_hardware.page(text, kept) == text, "run python docs/measure_hardware.py --table"
+    assert len(kept) >= 3
+    for case, found in kept.items():
+        assert abs(found["measured"] / found["predicted"] - 1) <= 0.15, case

@@ -86,6 +86,10 @@ class Memory:
         self.peak[kind] = max(self.peak[kind], self.now[kind])
         weakref.finalize(storage, self._gone, key, kind)
 
+    def pass_by(self, kind: str, size: int) -> None:
+        """Bytes that an operator takes while it computes, and no longer."""
+        self.peak[kind] = max(self.peak[kind], self.now[kind] + size)
+
     def _gone(self, key: int, kind: str) -> None:
         self.now[kind] -= self.seen.pop(key, 0)
 
@@ -127,6 +131,9 @@ class _Fake(FakeTensorMode):
             self._depth -= 1
         if isinstance(found, FakeTensor):
             self.memory.watch(found)
+            if func is ATEN.convolution.default and found.device.type == "cpu":
+                copied = [one for one in (*args, found) if isinstance(one, torch.Tensor)]
+                self.memory.pass_by("cpu", sum(one.nbytes for one in copied))  # oneDNN's own order
             if func in PRODUCTS and found.device.type == NAME:
                 self.types[found.dtype] += found.numel()
         elif isinstance(found, (tuple, list)):

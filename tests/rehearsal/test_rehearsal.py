@@ -188,3 +188,14 @@ def test_what_the_card_holds_is_counted() -> None:
         with pytest.raises(torch.OutOfMemoryError):
             torch.empty(2**30, dtype=torch.float16, device=stage.device.where)
     assert stage.memory.peak[NAME] == 2**28
+
+
+def test_what_a_processors_convolutions_copy_is_counted() -> None:
+    stage = Stage(1.0, torch.float32)
+    with stage.playing():
+        picture, kernel = torch.empty(1, 8, 64, 64), torch.empty(16, 8, 1, 1)
+        before = stage.memory.now["cpu"]
+        made = torch.nn.functional.conv2d(picture, kernel)
+        copied = picture.nbytes + kernel.nbytes + made.nbytes
+        assert stage.memory.now["cpu"] == before + made.nbytes
+        assert stage.memory.peak["cpu"] == before + made.nbytes + copied

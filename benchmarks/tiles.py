@@ -1,7 +1,7 @@
 """What refining in tiles takes and leaves behind: the engine's memory for large pictures, how soon
 a job ends that is cancelled, and whether edges of tiles show.
 
-    python benchmarks/tiles.py memory [--sides 2048 4096 8192] [--without-unet]
+    python benchmarks/tiles.py memory [--sides 2048 4096 8192] [--without-unet | --tiles 3]
     python benchmarks/tiles.py cancel
     python benchmarks/tiles.py edges [--sides 2048]
     python benchmarks/tiles.py lines --photographs FOLDER [--strength 0.2]
@@ -10,7 +10,10 @@ Memory: the starter, image to image at strength 0.2 without guidance, one step, 
 process of its own. "before" is after a small job, "peak" the kernel's VmHWM, "arrays" what is
 held of the picture by its known sizes (`arrays_mb`), "rest" the peak beyond both.
 `--without-unet`: the UNet answers nothing and takes no time, what it takes of memory for a tile is
-in "before" of a job with it. Edges: the change from one pixel to the next where a tile ends, over
+in "before" of a job with it. `--tiles n`: encoder, UNet and decoder work on the first n tiles of a
+pass, the others get an answer of the right size at once; what attention keeps of a picture is there
+from the beginning, all of it. That shows what a picture's size takes of memory, not what many tiles
+may leave scattered behind. Edges: the change from one pixel to the next where a tile ends, over
 the same 2 to 8 px beside it, as a multiple of the
 source's own; the starter, and tiny transformers with random weights. Lines: the same, but as a
 multiple of what the starter paints there of the same photograph, seed and size when it sees all of
@@ -35,11 +38,14 @@ os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # before torch
 
 import cv2
 import numpy as np
+import torch
 
 from pentimento.core.errors import Cancelled
 from pentimento.engine import quiet
 from pentimento.engine.cancel import StopFlag
 from pentimento.engine.job.autoencoding import LARGE
+from pentimento.engine.sampling import latents
+from pentimento.engine.sampling.surroundings import Cells
 from pentimento.engine.worker import Worker
 from pentimento.engine_ipc.messages import EngineJob, ModelSpec
 from pentimento.imaging import decode
@@ -123,6 +129,59 @@ def answer_nothing() -> None:
     UNet2DConditionModel.forward = lambda _, sample, *__, **___: (sample * 0,)
 
 
+def answer_first(tiles: int) -> None:
+    """All of a pass's tiles after the first few are answered without the networks."""
+    from diffusers import UNet2DConditionModel
+
+    seen = 0
+    unet = UNet2DConditionModel.forward
+    encoded, decoded = latents._encoded, latents._decoded
+    encode, decode_all = latents.encode, latents.decode
+
+    def is_over() -> bool:
+        nonlocal seen
+        seen += 1
+        return seen > tiles
+
+    def anew(work: Any) -> Any:
+        def begun(*positional: Any) -> Any:
+            nonlocal seen
+            seen = 0
+            found = work(*positional)
+            seen = 0
+            return found
+
+        return begun
+
+    def predict(self: Any, sample: Any, *more: Any, **named: Any) -> Any:
+        return (sample * 0,) if is_over() else unet(self, sample, *more, **named)
+
+    def encode_tile(vae: Any, picture: np.ndarray) -> Any:
+        if not is_over():
+            return encoded(vae, picture)
+        factor = latents.factor(vae.config)
+        height, width = (side // factor for side in picture.shape[:2])
+        return torch.zeros(1, vae.config["latent_channels"], height, width)
+
+    def decode_tile(vae: Any, found: Any) -> np.ndarray:
+        if not is_over():
+            return decoded(vae, found)
+        factor = latents.factor(vae.config)
+        height, width = (side * factor for side in found.shape[2:])
+        return np.full((height, width, 3), 0.5, np.float32)
+
+    def all_known(self: Cells, *positional: Any) -> None:
+        begin(self, *positional)
+        self._cells.fill_(0)  # memory is not there before it is written to
+        self._weight.fill_(0)
+
+    begin = Cells.__init__
+    Cells.__init__ = all_known
+    UNet2DConditionModel.forward = predict
+    latents._encoded, latents._decoded = encode_tile, decode_tile
+    latents.encode, latents.decode = anew(encode), anew(decode_all)
+
+
 def arrays_mb(side: int) -> int:
     """What a job that gives drift and detail back holds of a picture at once, by known sizes: bytes
     for a pixel, where it is most. Latents are 4 x 4 bytes for 64 px: of the source, the noise, the
@@ -134,13 +193,15 @@ def arrays_mb(side: int) -> int:
     return round((max(drift, end) + latents) * side * side / 2**20)
 
 
-def measure(side: int, folder: Path, *, with_unet: bool) -> None:
+def measure(side: int, folder: Path, *, with_unet: bool, tiles: int | None) -> None:
     """In a process of its own, which has made no large picture before."""
     large = PixelFile(folder / f"source{side}.raw", side, side, PixelFormat.RGBA_U8)
     bench = Workbench(folder)
     bench.refine(stored(SMALL, folder))
     if not with_unet:
         answer_nothing()
+    if tiles:
+        answer_first(tiles)
     before = status_mb("VmRSS")
     Path("/proc/self/clear_refs").write_text("5")  # the peak is counted from here
     started = time.monotonic()
@@ -313,14 +374,18 @@ def main() -> None:
     parser.add_argument("--work", type=Path)
     parser.add_argument("--photographs", type=Path, default=REPO / "examples")
     parser.add_argument("--strength", type=float, default=0.2)
-    parser.add_argument("--without-unet", action="store_true")
+    left_out = parser.add_mutually_exclusive_group()
+    left_out.add_argument("--without-unet", action="store_true")
+    left_out.add_argument("--tiles", type=int)
     asked = parser.parse_args()
     quiet.silence()
     match asked.what:
         case "memory":
-            memory(asked.sides, *(["--without-unet"] if asked.without_unet else []))
+            more = ["--without-unet"] if asked.without_unet else []
+            memory(asked.sides, *more, *(["--tiles", str(asked.tiles)] if asked.tiles else []))
         case "measure":
-            measure(asked.sides[0], asked.work, with_unet=not asked.without_unet)
+            with_unet = not asked.without_unet
+            measure(asked.sides[0], asked.work, with_unet=with_unet, tiles=asked.tiles)
         case "cancel":
             cancel()
         case "lines":

@@ -8,6 +8,7 @@ import signal
 import pytest
 from tests.gui.session import RESULT_SECONDS, wait
 from tests.gui.test_studio import TITLE, at_work, generate, ready, studio  # noqa: F401
+from tests.gui.test_studio_care import place_of
 
 pytestmark = [pytest.mark.gui, pytest.mark.panel]
 
@@ -34,6 +35,10 @@ def test_jobs_are_reordered_and_all_stopped(studio):  # noqa: F811
     gui.press_last(TITLE, "Next")
     wait(lambda: waiting(studio) == ["two", "one", "three"], "two first")
     studio.keep_evidence("studio-queue")
+    place = place_of(studio, "Stop All")
+    gui.press_last(TITLE, "Stop")
+    wait(lambda: waiting(studio) == ["two", "one"], "three is stopped")
+    assert place_of(studio, "Stop All") == place, "it does not come under the pointer"
     gui.press(TITLE, "Stop All")
     wait(
         lambda: all(job["status"] == "cancelled" for job in studio.jobs()[:4]),

@@ -26,7 +26,9 @@ class QueueView(Gtk.Box):
         self._rows: Dict[Run, _Row] = {}
         self._all = native.button(_("Stop _All"), _("Ends this and all that waits"), stop_all)
         self._all.set_no_show_all(True)
-        self.pack_end(self._all, False, False, 0)
+        self.pack_start(
+            self._all, False, False, 0
+        )  # where no row that goes brings it to the pointer
 
     def add_run(self, run: Run) -> None:
         row = self._rows[run] = _Row(run)
@@ -46,10 +48,12 @@ class QueueView(Gtk.Box):
         order: List[Run] = sorted(self._rows, key=lambda run: run.position)
         waiting = [run for run in order if run.state != AT_WORK]
         for number, run in enumerate(order):
-            self.reorder_child(self._rows[run], number)
+            self.reorder_child(self._rows[run], number + 1)  # below Stop All
             self._rows[run].can_move(run in waiting[1:], run in waiting[:-1])
             self._rows[run].come_first(number == 0)
-        self._all.set_visible(len(order) > 1)
+        self._all.set_sensitive(len(order) > 1)
+        if len(order) != 1:  # the last of several keeps its place
+            self._all.set_visible(bool(order))
 
 
 class _Row(Gtk.Box):

@@ -35,8 +35,8 @@ def recall(window: Gtk.Window) -> None:
 
 def _kept() -> Optional[Gdk.Rectangle]:
     kept = remembered.named(NAME)
-    values = [kept.get(key) for key in KEYS]
-    if not all(type(value) is int for value in values):
+    values = [value for key in KEYS if type(value := kept.get(key)) is int]
+    if len(values) != len(KEYS):
         return None
     area = Gdk.Rectangle()
     area.x, area.y, area.width, area.height = values

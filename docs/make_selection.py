@@ -112,6 +112,7 @@ def main() -> None:
     parser.add_argument("--large", action="store_true")
     parser.add_argument("--to", type=Path, default=IMAGES)
     asked = parser.parse_args()
+    asked.to.mkdir(parents=True, exist_ok=True)
     with (
         Session(roots()[asked.suite], docks=True) as session,
         tempfile.TemporaryDirectory() as name,

@@ -7,7 +7,16 @@ import re
 
 import pytest
 from tests.gui.session import RESULT_SECONDS, wait
-from tests.gui.test_studio import TITLE, WORDS, close_panel, command, generate, open_panel, ready
+from tests.gui.test_studio import (
+    TITLE,
+    WORDS,
+    close_panel,
+    command,
+    generate,
+    open_panel,
+    ready,
+    undo,
+)
 
 pytestmark = [pytest.mark.gui, pytest.mark.panel]
 LINE = " ".join(WORDS.split())  # as a name
@@ -96,6 +105,25 @@ def test_history_outlives_gimp_and_is_used_again(closing):
     assert varied["source"] != asked["source"]
     find(gimp, "nobody wrote this", here=True)
     wait(lambda: gui.is_shown(TITLE, "Nothing is found."), "an empty history")
+
+
+def test_an_image_without_a_result_is_known_by_the_panel(closing):
+    """It bears its name with a result, which is undone here."""
+    gimp, gui, words = closing, closing.gui, "只有 “here” 🌙"
+    open_panel(gimp)
+    ready(gimp, words=words, steps=3)
+    generate(gimp)
+    box = gimp.wait_for_layers(2)[0]["box"]
+    undo(gimp)
+    gimp.wait_for_layers(1)
+    find(gimp, "只有")
+    wait(lambda: words in rows(gimp), "the job in the history")
+    gui.click(TITLE, words, role="list item")
+    gui.press(TITLE, "Show")
+    assert gimp.wait_for_layers(2)[0]["box"] == box
+    assert gui.python("print(len(Gimp.get_images()))").strip() == "1"
+    find(gimp, "", here=True)
+    wait(lambda: words in rows(gimp), "the job among those of this image")
 
 
 def test_record_is_shown_and_a_new_image_has_no_history(closing):

@@ -42,20 +42,20 @@ def home(snapshot: Snapshot) -> Optional[Any]:
     return next((one for one in Gimp.get_images() if name and identity.name_of(one) == name), None)
 
 
-def results(snapshot: Snapshot) -> tuple[Any, Work]:
-    """What the job has brought, as if it had ended now."""
+def results(snapshot: Snapshot, image: Optional[Any]) -> tuple[Any, Work]:
+    """What the job has brought, as if it had ended now, for its image if that is open."""
     work = _work()
-    return _results(work, home(snapshot), work.earlier(snapshot)), work
+    return _results(work, image, work.earlier(snapshot)), work
 
 
-def again(snapshot: Snapshot) -> Begun:
+def again(snapshot: Snapshot, image: Optional[Any]) -> Begun:
     """The same job with a new seed."""
     work, request = _work(), _request(snapshot)
     _check_pictures(work, request)
-    return _begun(work, snapshot, {**request, "seed": wire.new_seed()})
+    return _begun(work, image, {**request, "seed": wire.new_seed()})
 
 
-def varied(snapshot: Snapshot, index: int, count: int) -> Begun:
+def varied(snapshot: Snapshot, image: Optional[Any], index: int, count: int) -> Begun:
     """So many variations on one of its results: repainted, where it was, by the same words."""
     work, request = _work(), _request(snapshot)
     picture = work.result(snapshot["id"], index)
@@ -68,7 +68,7 @@ def varied(snapshot: Snapshot, index: int, count: int) -> Begun:
     asked: Any = {**sized, **changed}
     varied = wire.with_pixels(asked, sent, _sent(request.get("mask"), sent))
     _check_pictures(work, varied)
-    return _begun(work, snapshot, varied)
+    return _begun(work, image, varied)
 
 
 def _work() -> Work:
@@ -86,8 +86,7 @@ def _sent(reference: Optional[BlobRef], size: Sent) -> Optional[Sent]:
     return Sent(reference["blob"], size.width, size.height) if reference else None
 
 
-def _begun(work: Work, snapshot: Snapshot, request: JobRequest) -> Begun:
-    image = home(snapshot)
+def _begun(work: Work, image: Optional[Any], request: JobRequest) -> Begun:
     return Begun(work, request, partial(_results, work, image), "mask" in request)
 
 
@@ -110,6 +109,7 @@ def _results(work: Work, image: Optional[Any], outcome: Outcome) -> Any:
 def _lineage(image: Any, action: str, request: JobRequest) -> Lineage:
     """The server does not know which layers a source was; what is visible there stands for them."""
     ledger = identity.Ledger()
+    ledger.adopt(image, request.get("image", ""))
     source = None
     if request.get("source"):
         seen = sources.choose(image, [], choices.VISIBLE, Destination())

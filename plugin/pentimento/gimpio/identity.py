@@ -29,8 +29,12 @@ class Ledger:
         kept = name_of(item)
         if kept:
             return kept
-        key = (Gimp.Image if isinstance(item, Gimp.Image) else Gimp.Item, item.get_id())
-        return self._new.setdefault(key, (item, uuid.uuid4().hex))[1]
+        return self._new.setdefault(_key(item), (item, uuid.uuid4().hex))[1]
+
+    def adopt(self, item: Any, name: str) -> None:
+        """Gives an item that has no name one by which it was called before, if any."""
+        if name and not name_of(item):
+            self._new[_key(item)] = (item, name)
 
     def reference(self, layer: Any) -> LayerReference:
         return {"id": self.name_of(layer), "tattoo": layer.get_tattoo()}
@@ -46,6 +50,10 @@ class Ledger:
         for item, name in self._new.values():
             if item.is_valid():
                 item.attach_parasite(Gimp.Parasite.new(NAME, FLAGS, name.encode("ascii")))
+
+
+def _key(item: Any) -> Tuple[type, int]:
+    return Gimp.Image if isinstance(item, Gimp.Image) else Gimp.Item, item.get_id()
 
 
 def name_of(item: Any) -> str:

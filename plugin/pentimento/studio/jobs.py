@@ -5,13 +5,14 @@ from __future__ import annotations
 
 import importlib
 from dataclasses import dataclass, replace
-from typing import Any, Callable, Dict, List, Optional, Tuple
+from typing import TYPE_CHECKING, Any, Callable, Dict, List, Optional, Tuple
 
 from gi.repository import Gimp, GLib
 
 import dialogs.native as native
 import remembered
 import texts
+from actions import earlier
 from actions.work import Begun
 from context import Context
 from errors import PluginError, Stopped
@@ -23,6 +24,9 @@ from studio.canvas_previews import CanvasPreviews
 from studio.results import SIDE, Made
 from studio.runs import Run
 from studio.shelf import Shelf
+
+if TYPE_CHECKING:
+    from answers import Snapshot
 
 PAUSE_MS = 50  # until what must wait for the beginning of a job is tried again
 
@@ -42,6 +46,7 @@ class Jobs:
     def __init__(self, panel: Any) -> None:
         self._panel = panel
         self._started: Dict[Run, _Started] = {}
+        self._images: Dict[str, Any] = {}  # by the names in the jobs that were sent for them
         self.previews = CanvasPreviews(lambda: panel.config.get_property("preview-layer"))
         self.beginning = False  # GIMP is asked for pixels, and nothing may be put into an image
 
@@ -105,8 +110,16 @@ class Jobs:
             title = f"{caption} · {image.get_name()}"
         run = Run(begun, image, title, panel.background, self._told, self._ended, words)
         self._started[run] = _Started(spot, caption, panel.private)
+        if image is not None and begun.request.get("image"):
+            self._images[begun.request["image"]] = image
         panel.face.queue.add_run(run)
         run.start()
+
+    def home(self, job: Snapshot) -> Optional[Any]:
+        """The image that a job of the history was for, where it is open. An image bears its name
+        only with its first result; until then the panel knows it."""
+        image = self._images.get(job["record"]["request"].get("image", ""))
+        return earlier.home(job) or (image if image is not None and image.is_valid() else None)
 
     def stop_first(self) -> None:
         """The job that is at work."""

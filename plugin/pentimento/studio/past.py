@@ -37,23 +37,27 @@ class Past:
 
     def show(self, job: Snapshot) -> None:
         """Its results on the canvas of their image, as when they came."""
-        found = self._panel.jobs.begin(lambda: earlier.results(job))
+        found = self._panel.jobs.begin(lambda: earlier.results(job, self._home(job)))
         if found is not None:
             results, work = found
             self._panel.jobs.place(results, work.client, job["id"], _spot(job), _title(job))
 
     def again(self, job: Snapshot) -> None:
-        self._send(job, self._panel.jobs.begin(lambda: earlier.again(job)))
+        self._send(job, self._panel.jobs.begin(lambda: earlier.again(job, self._home(job))))
 
     def vary(self, job: Snapshot) -> None:
         count = self._panel.values()["count"]
         first = job["images"][0]["index"]
-        self._send(job, self._panel.jobs.begin(lambda: earlier.varied(job, first, count)))
+        home = self._home(job)
+        self._send(job, self._panel.jobs.begin(lambda: earlier.varied(job, home, first, count)))
 
     def _send(self, job: Snapshot, begun: Any) -> None:
         if begun is not None:
             prompt = job["record"]["request"].get("prompt", "")
-            self._panel.jobs.send(begun, earlier.home(job), _spot(job), prompt, _("Again"))
+            self._panel.jobs.send(begun, self._home(job), _spot(job), prompt, _("Again"))
+
+    def _home(self, job: Snapshot) -> Any:
+        return self._panel.jobs.home(job)
 
     def use(self, job: Snapshot) -> None:
         """Its words and settings, with its seed. The words of its style are among its own."""

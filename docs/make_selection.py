@@ -122,7 +122,7 @@ def main() -> None:
             opened(session, ENLARGE)
             options = {"strength": 0.2, "steps": 5, "random-seed": False, "seed": 7}
             run(session, Scene("6000 x 4000", "img2img", options=options), 3000)
-            canvas(session, shot).save(asked.to / "selection-large.png")
+            canvas(session, shot).save(asked.to / "selection-large.jpg", quality=88)
             return
         shots = []
         for scene in SCENES:

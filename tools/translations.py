@@ -11,7 +11,8 @@ forms, they are one string with NUL between them, as in a .mo file.
 
 The command's texts are found without marks: whatever is said in server/pentimento/cli, f-strings as
 texts with fields; cli/speech.py looks them up where they are shown. One catalogue has both. What
-programs read, in cli/agents, stays English; they tell it in the person's language.
+programs read, in cli/agents, stays English; they tell it in the person's language. So does what is
+sent to the developers, in cli/benching.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ OF_SERVER = (
     "start_words.py",
 )
 OF_COMMAND = "cli/"  # how the places of the command's texts begin
-FOR_AGENTS = "agents"
+IN_ENGLISH = "agents", "benching"
 LOCALE = PLUGIN / "locale"
 TEMPLATE = LOCALE / "pentimento.pot"
 MARKS = ("_", "N_")
@@ -52,7 +53,8 @@ def texts_of_code() -> Places:
             files = places.setdefault(text, [])
             if path.relative_to(PLUGIN).as_posix() not in files:
                 files.append(path.relative_to(PLUGIN).as_posix())
-    for path in sorted(set(COMMAND.rglob("*.py")) - set((COMMAND / FOR_AGENTS).rglob("*.py"))):
+    english = {path for name in IN_ENGLISH for path in (COMMAND / name).rglob("*.py")}
+    for path in sorted(set(COMMAND.rglob("*.py")) - english):
         for text in _said_in(ast.parse(path.read_text(encoding="utf-8"))):
             files = places.setdefault(text, [])
             where = OF_COMMAND + path.relative_to(COMMAND).as_posix()

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import json
+import platform
 import re
 import signal
+from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 from PIL import Image
 from tests.cli.shell import Shell, photo, read, square_mask, until
+
+from pentimento.cli.benching.measuring import Measurement
+from pentimento.cli.benching.report import Report
 
 
 def test_strength_zero_gives_the_source_back_at_16_bits(shell: Shell) -> None:
@@ -168,3 +173,31 @@ def test_bench_measures_each_size(shell: Shell) -> None:
     assert [row["size"] for row in found["rows"]] == ["64 × 64", "128 × 128"]
     assert all(row["steps_per_second"] > 0 for row in found["rows"])
     assert shell("bench", "--sizes", "0").returncode == 1
+
+
+def test_full_bench_is_a_table_to_send_back(shell: Shell) -> None:
+    done = shell("bench", "--full", "--sizes", "64,96", "--steps", "8", "--json")
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    rows = {row["way"]: row for row in found["rows"]}
+    sizes = [row["size"] for row in found["rows"] if row["way"] == "text"]
+    assert sizes == ["64 × 64", "96 × 96"]
+    assert rows["4 pictures of one job"]["pictures"] == 4
+    assert {"image to image", "the same picture again", "refined in tiles"} < set(rows)
+    assert rows["text, asked for fp32"]["precision"] == "float32"
+    assert all(row["steps_per_second"] > 0 and not row["problem"] for row in found["rows"])
+    told = json.dumps(found, ensure_ascii=False)
+    assert platform.node() not in told
+    assert str(Path.home()) not in told
+
+
+def test_what_a_machine_cannot_do_is_a_row_of_the_table() -> None:
+    rows = [
+        Measurement("text", "64 × 64", "64 × 64", "bfloat16", 2, 8, 1.5, 3.0, {"load": 0.5}, 900),
+        Measurement("refined | in tiles", problem="There is no memory |\nfor it."),
+    ]
+    table = Report({"device": "a card"}, rows).as_markdown().splitlines()
+    assert table[0] == "- device: a card"
+    assert table[4] == "| text | 64 × 64 | 64 × 64 | bfloat16 | 1.50 | 1.50 | 0.50 |  |  |  | 900 |"
+    assert "There is no memory / for it." in table[5]
+    assert {line.count("|") for line in table[2:]} == {12}

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
-import tempfile
-import time
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
@@ -17,46 +15,51 @@ from rich.table import Table
 from pentimento.cli.arguments import data_folder_of
 from pentimento.cli.speech import said
 from pentimento.core.errors import BadInput
-from pentimento.core.geometry import Size
 from pentimento.core.settings import EngineOptions, kept
-from pentimento.imaging.sizing import generation_size
-from pentimento.jobs.admission import settle
-from pentimento.jobs.plan import resolve
-from pentimento.jobs.styles import Styles
 from pentimento.models.library.model import ModelInfo
 from pentimento.models.library.registry import Registry
-from pentimento.schema.job import JobRequest, Mode
-from pentimento.schema.task import Event, Step, Task
 
-PROMPT = "a red ball on a green meadow"
+if TYPE_CHECKING:
+    from pentimento.cli.benching.measuring import Measurement
+
 LARGEST_SIDE = 4096  # px
-
-
-@dataclass(frozen=True, slots=True)
-class Measurement:
-    """One picture; the first one of a run has loading in its seconds, not in its steps."""
-
-    size: str
-    generation: str
-    steps: int
-    steps_per_second: float
-    seconds: float
-    phases: dict[str, float]
+SIDES = "256,512"
 
 
 def command(
-    sizes: Annotated[str, typer.Option(help="Sides of squares in px, by commas.")] = "256,512",
+    sizes: Annotated[
+        str,
+        typer.Option(
+            help="Sides of squares in px, by commas: 256,512 where none are given, with --full "
+            "those around the model's own."
+        ),
+    ] = "",
     steps: Annotated[int, typer.Option(min=2, max=200)] = 8,
     model: Annotated[str | None, typer.Option(help="See `pentimento models list`.")] = None,
+    full: Annotated[
+        bool,
+        typer.Option(
+            "--full",
+            help="All that a card can show, as a table to send to Pentimento's developers: sizes, "
+            "number types, memory, second jobs, several pictures, tiles. Takes minutes.",
+        ),
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     data: Annotated[Path | None, typer.Option("--data-dir", help="The data folder.")] = None,
 ) -> None:
     """Measure steps per second at several sizes, in an engine of its own."""
-    sides = _sides(sizes)
+    sides = _sides(sizes or SIDES)
     folder = data_folder_of(data)
     registry = Registry(folder)
     info = registry.get(model or registry.default_id)
-    found, device = asyncio.run(_measure(folder, registry, info, sides, steps))
+    options = EngineOptions.kept(kept(folder))
+    if full:
+        from pentimento.cli.benching.report import report
+
+        told = asyncio.run(report(folder, registry, info, options, sides if sizes else [], steps))
+        typer.echo(json.dumps(told.as_json(), indent=2) if as_json else told.as_markdown())
+        return
+    found, device = asyncio.run(_measure(folder, registry, info, options, sides, steps))
     if as_json:
         rows = [asdict(row) for row in found]
         typer.echo(json.dumps({"model": info.id, "device": device, "rows": rows}, indent=2))
@@ -78,52 +81,19 @@ def _sides(text: str) -> list[int]:
 
 
 async def _measure(
-    folder: Path, registry: Registry, info: ModelInfo, sides: list[int], steps: int
+    folder: Path,
+    registry: Registry,
+    info: ModelInfo,
+    options: EngineOptions,
+    sides: list[int],
+    steps: int,
 ) -> tuple[list[Measurement], str]:
-    from pentimento.backends.local import LocalBackend
+    from pentimento.cli.benching.measuring import Bench, engine
 
-    backend = LocalBackend(folder, registry, options=EngineOptions.kept(kept(folder)))
-    try:
-        found = [await _one(folder, backend, registry, info, Size(s, s), steps) for s in sides]
+    async with engine(folder, registry, options) as backend:
+        bench = Bench(folder, backend, registry, info)
+        found = [await bench.text(side, steps) for side in sides]
         return found, str((await backend.status()).device)
-    finally:
-        await backend.close()
-
-
-async def _one(
-    folder: Path, backend: Any, registry: Registry, info: ModelInfo, size: Size, steps: int
-) -> Measurement:
-    asked = JobRequest(
-        mode=Mode.TXT2IMG,
-        prompt=PROMPT,
-        model=info.id,
-        steps=steps,
-        seed=1,
-        width=size.width,
-        height=size.height,
-        preview=False,
-    )
-    request = settle(
-        *(asked, {}, Styles(folder)), lambda styled, source: resolve(styled, registry, source)
-    ).request
-    moments: list[float] = []
-
-    def note(event: Event) -> None:
-        if isinstance(event, Step):
-            moments.append(time.monotonic())
-
-    started = time.monotonic()
-    with tempfile.TemporaryDirectory(prefix="pentimento-") as output:
-        task = Task(f"bench-{size.width}", request, {}, Path(output))
-        facts = await backend.run(task, note)
-    return Measurement(
-        size=str(size),
-        generation=str(generation_size(size, info)),
-        steps=steps,
-        steps_per_second=round((len(moments) - 1) / (moments[-1] - moments[0]), 2),
-        seconds=round(time.monotonic() - started, 2),
-        phases=facts.get("phases", {}),
-    )
 
 
 def _print(info: ModelInfo, device: str, found: list[Measurement]) -> None:

@@ -88,6 +88,7 @@ class Worker:
     def run(self, job: EngineJob, emit: Emit, stop: StopFlag) -> dict[str, Any]:
         """Computes the job and answers its facts; raises Cancelled or a PentimentoError."""
         self._shared.components.new_job()
+        self._device.forget_peak()
         started = time.monotonic()
         retried = False
         try:
@@ -100,8 +101,10 @@ class Worker:
             self._shared.sources.clear()
             self._shared.components.save_memory()
             facts = self._last_attempt(job, emit, stop)
-        seconds = round(time.monotonic() - started, 3)
-        return self.hello() | facts | {"seconds": seconds}
+        facts["seconds"] = round(time.monotonic() - started, 3)
+        if (peak := self._device.peak_mb()) is not None:
+            facts["device_peak_mb"] = peak
+        return self.hello() | facts
 
     def _last_attempt(self, job: EngineJob, emit: Emit, stop: StopFlag) -> dict[str, Any]:
         try:

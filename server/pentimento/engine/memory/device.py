@@ -80,6 +80,18 @@ class Device:
         free = self.free()
         return free if self.vram is None else min(free, max(self.vram - weights, 0))
 
+    def forget_peak(self) -> None:
+        """From now on `peak_mb` counts."""
+        if self.where.type == "cuda" and torch.cuda.is_available():
+            torch.cuda.reset_peak_memory_stats(self.where)
+
+    def peak_mb(self) -> int | None:
+        """What tensors took of the device's own memory at most, in MiB; None where nothing tells,
+        as on a processor."""
+        if self.where.type != "cuda" or not torch.cuda.is_available():
+            return None
+        return int(torch.cuda.max_memory_allocated(self.where) // MEGABYTE)
+
     def release(self) -> None:
         """Give memory that nothing uses back to the driver, and that of the CPU to the system."""
         _trim()

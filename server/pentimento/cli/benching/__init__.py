@@ -1,0 +1,1 @@
+"""What `pentimento bench` measures, and its table for the developers, which is in English."""

@@ -39,7 +39,7 @@ from pentimento.schema.task import Event, PixelFile, Result, Task
 
 PROMPT = "a photograph"
 SOURCE, MASK = "a" * 64, "b" * 64
-THUMB = 200  # px of a picture's height on the sheet
+THUMB = 120  # px of a picture's height on the sheet
 
 
 @dataclass(frozen=True)

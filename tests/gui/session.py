@@ -237,7 +237,7 @@ class Session:
 
         with suppress(AssertionError):
             wait(same, "no difference")
-        assert left == []
+        assert left == [], left
 
     def menu(self, label: str) -> None:
         """Activates an entry without a dialog, and waits until its process has ended."""

@@ -57,7 +57,7 @@ class Stage:
         self.install(plugins, docks)
         self.screen(size)
         self.bus()
-        self.spawn([manager])
+        self.manager = self.spawn([manager])
         return self.gimp()
 
     def folder(self, name, mode=0o755):
@@ -408,6 +408,10 @@ class Stage:
             self.xdotool("windowraise", target)
         subprocess.run(["import", "-frame", "-window", target, path], check=True, timeout=60)
         return path
+
+    def answer_late(self, go_on):
+        """The window manager answers no window until it may go on."""
+        os.kill(self.manager.pid, signal.SIGCONT if go_on else signal.SIGSTOP)
 
     def place(self, title, x, y, width, height):
         """Moves and sizes a window."""

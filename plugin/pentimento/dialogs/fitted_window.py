@@ -5,12 +5,14 @@ from __future__ import annotations
 
 from typing import Optional, Tuple
 
-from gi.repository import Gdk, Gtk
+from gi.repository import Gdk, GLib, Gtk
 
 import dialogs.native as native
 
 WIDTH = 600
 FRAME = 48  # px that a window manager may add above and below
+LOOK_MS = 250
+LOOKS = 20  # a window manager that tiles gives no window the size that it asks for
 
 
 class FittedWindow:
@@ -20,6 +22,10 @@ class FittedWindow:
         self._dialog, self._scroll = dialog, scroll
         self._height: Optional[int] = None  # asked for; until it is `_settled` another one is old
         self._settled = False
+        self._asked = (0, 0)
+        self._looks_left = 0
+        self._timer = 0
+        dialog.connect("destroy", lambda *_args: self._stop_looking())
 
     def fit(self, may_shrink: bool = False) -> None:
         """As high as its content wants to be, or as it is: a text that becomes shorter moves
@@ -36,14 +42,37 @@ class FittedWindow:
         if self._height is not None and not may_shrink:
             new_height = max(new_height, self._height)
         new_height = min(height if by_hand else new_height, area.height - FRAME)
-        if (new_width, new_height) != (width, height):
-            dialog.resize(new_width, new_height)
+        if not (new_width, new_height) == (width, height) == self._asked:
+            self._ask(new_width, new_height)
         if self._height is None:
             self._stand_aside(area, new_height)
         if new_height != self._height:
             self._height, self._settled = new_height, False
         if dialog.get_visible() and self._is_inside(area, width, height):
             self._move_inside(area, new_width, new_height)
+
+    def _ask(self, width: int, height: int) -> None:
+        self._asked = (width, height)
+        self._dialog.resize(width, height)
+        self._looks_left = LOOKS
+        if not self._timer:
+            self._timer = GLib.timeout_add(LOOK_MS, self._look_whether_it_came)
+
+    def _look_whether_it_came(self) -> bool:
+        """GTK may forget a size that it was asked for while the window manager's answer to an
+        earlier one is on its way; what is unfolded would then be out of sight."""
+        self._settled = self._settled or self._size()[1] == self._height
+        self._looks_left -= 1
+        if self._settled or not self._looks_left:
+            self._timer = 0
+            return GLib.SOURCE_REMOVE
+        self._dialog.resize(*self._asked)
+        return GLib.SOURCE_CONTINUE
+
+    def _stop_looking(self) -> None:
+        if self._timer:
+            GLib.source_remove(self._timer)
+            self._timer = 0
 
     def _stand_aside(self, area: Gdk.Rectangle, height: int) -> None:
         """At the left edge, before it is shown: the image is in the middle, its layers are at the

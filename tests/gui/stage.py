@@ -394,6 +394,10 @@ class Stage:
 
         return until(look, f"a window called {title}")[-1]
 
+    def active(self):
+        """The title of the window that gets the keys."""
+        return self.xdotool("getactivewindow", "getwindowname")
+
     def xdotool(self, *argv):
         run = subprocess.run(["xdotool", *argv], capture_output=True, text=True, timeout=60)
         return run.stdout.strip()

@@ -49,6 +49,29 @@ def test_the_seed_of_the_last_result_is_kept_at_a_click(gimp):
     assert gui.value(TITLE, "Seed value") == second
 
 
+def test_a_job_that_ends_leaves_the_keys_to_the_image(gimp):
+    gimp.open_scene()
+    gui = gimp.gui
+    begin(gimp, 2)
+    for layers in (2, 3):
+        gui.press(TITLE, "Generate")  # once more, for which the dialog waits after its first job
+        gui.keys("GIMP", "shift")  # as who goes on in the image
+        gimp.wait_for_layers(layers)
+        gimp.wait_for_news(TITLE, "Done")
+    gui.press(TITLE, "Control and LoRAs")
+    assert gui.active().endswith("GIMP")
+    gui.press(TITLE, "Reset")  # which is GIMP's own, and the first answer to the dialog since
+    gui.press_in_any_window("Factory Defaults")
+    wait(lambda: not gui.text(TITLE, "Prompt", "text"), "the prompt to be gone")
+    gui.set_text(TITLE, "Prompt", WORDS)
+    gui.keys(TITLE, "ctrl+Return")
+    gimp.wait_for_layers(4)
+    gui.keys(TITLE, "Escape")
+    gui.gone(TITLE)
+    gui.keys("GIMP", "ctrl+z")
+    gimp.wait_for_layers(3)
+
+
 def test_a_click_on_stop_that_comes_too_late_hits_nothing(gimp):
     gimp.open_scene()
     gui = gimp.gui

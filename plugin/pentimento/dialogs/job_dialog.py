@@ -88,7 +88,7 @@ class JobDialog:
     def asks(self) -> bool:
         """Shows the dialog until its button is pressed (True) or it is closed (False)."""
         self._window.fit()
-        while self.dialog.run():
+        while self._begins():
             if self._allowed and self.is_ready():
                 remembered.keep(self.action, self.config, remembered.TYPED, remembered.RUN)
                 if self.history is not None:
@@ -290,6 +290,19 @@ class JobDialog:
     # The work
 
     _allowed = True
+    _opened = False
+
+    def _begins(self) -> bool:
+        """Whether the button that begins was pressed, not one that closes. Only when it opens does
+        the dialog come to the front: after a job a person may be at work in the image."""
+        if not self._opened:
+            self._opened = True
+            return bool(self.dialog.run())
+        response = native.response_of(self.dialog)
+        if response in (Gtk.ResponseType.OK, Gtk.ResponseType.NONE, *RESPONSES):
+            return response == Gtk.ResponseType.OK
+        GLib.idle_add(self.dialog.response, response)  # GIMP's own loop knows what to do with it
+        return bool(self.dialog.run())
 
     def _show(self, part: Gtk.Widget) -> None:
         """One of nothing, the progress and the news, in the place of the others: the window keeps

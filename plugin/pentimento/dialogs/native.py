@@ -261,6 +261,32 @@ def live(seconds: float) -> None:
     loop.run()
 
 
+def response_of(dialog: Gtk.Dialog) -> int:
+    """Serves the main loop until a button of an open dialog is pressed or it is to be closed, and
+    leaves it open. Gtk's and GIMP's own `run` bring the window to the front and give it the
+    focus."""
+    found: List[int] = []
+    loop = GLib.MainLoop()
+
+    def respond(_dialog, response: int) -> None:
+        found.append(response)
+        loop.quit()
+
+    def gone(*_args) -> None:
+        respond(dialog, Gtk.ResponseType.NONE)
+
+    handlers = [
+        dialog.connect("response", respond),
+        dialog.connect("delete-event", lambda *_args: True),  # after its response; it stays
+        dialog.connect("destroy", gone),
+    ]
+    loop.run()
+    for handler in handlers:
+        if dialog.handler_is_connected(handler):
+            dialog.disconnect(handler)
+    return found[0]
+
+
 def question(parent, title: str, text: str, more: str, answers, answered) -> Gtk.MessageDialog:
     """Asks without waiting: `answered(yes)` hears of it. `answers` are the labels for no, which is
     what Escape and Return mean, and for yes."""

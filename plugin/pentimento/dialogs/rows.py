@@ -29,14 +29,19 @@ def prompt(fields: Fields, history: Optional[Gtk.Widget] = None) -> Gtk.Box:
     keys = _("Ctrl+Return here generates; Ctrl+F in the image repeats without this dialog")
     box = native.column(spacing=2)
     label = native.label(_(fields.options["prompt"].label), view)
-    view.set_tooltip_text(None)  # over the words it would hide what is typed
-    label.set_tooltip_text(_(fields.options["prompt"].blurb) + "\n" + keys)
+    tip_at_label(label, view, _(fields.options["prompt"].blurb) + "\n" + keys)
     head = native.row(label)
     if history is not None:
         head.pack_end(history, False, False, 0)
     box.pack_start(head, False, False, 0)
     box.pack_start(scroll, True, True, 0)
     return box
+
+
+def tip_at_label(label: Gtk.Label, view: Gtk.TextView, tip: str) -> None:
+    """Over the words a tooltip would hide what is typed, and what stands below them."""
+    view.set_tooltip_text(None)
+    label.set_tooltip_text(tip)
 
 
 def seeds(fields: Fields) -> Gtk.Box:

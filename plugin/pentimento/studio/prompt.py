@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Callable, List, Optional, Tuple
 from gi.repository import Gdk, Gtk, Pango
 
 import dialogs.native as native
+import dialogs.rows as rows
 import studio.weights as weights
 from dialogs.fields import Fields
 from i18n import _, ngettext
@@ -41,10 +42,10 @@ class Prompt(Gtk.Box):
             "Ctrl+Return generates, Ctrl+Up and Ctrl+Down weigh the words at the cursor, Alt+Up "
             "and Alt+Down walk through earlier prompts, Tab takes the first suggestion"
         )
-        self.view.set_tooltip_text(_(fields.options["prompt"].blurb) + "\n" + keys)
         self.view.connect("key-press-event", self._pressed)
         self._buffer.connect("changed", lambda *_args: self._changed())
         label = native.label(_(fields.options["prompt"].label), self.view)
+        rows.tip_at_label(label, self.view, _(fields.options["prompt"].blurb) + "\n" + keys)
         self._count = Gtk.Label(xalign=1, ellipsize=Pango.EllipsizeMode.END)
         self._count.get_style_context().add_class("dim-label")
         head = native.row(label, spacing=native.SPACING)

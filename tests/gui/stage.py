@@ -214,9 +214,20 @@ class Stage:
 
     def click(self, title, name, button=1, times=1, role=None):
         """A button of the mouse over the middle of a widget; 4 and 5 turn the wheel."""
-        box = widgets.extents(self.widget(title, name, role))
+        box = self.at_rest(title, name, role)
         self.xdotool("mousemove", str(box.x + box.width // 2), str(box.y + box.height // 2))
         self.xdotool("click", "--repeat", str(times), str(button))
+
+    def at_rest(self, title, name, role=None):
+        """Where a widget is once it stays there: a part may just be brought into sight."""
+        seen = []
+
+        def look():
+            box = widgets.extents(self.widget(title, name, role))
+            seen.append((box.x, box.y, box.width, box.height))
+            return box if len(seen) > 2 and len(set(seen[-3:])) == 1 else None
+
+        return until(look, f"{name!r} to stay where it is")
 
     def stroke(self, title, name, places, button=1, key=None):
         """A button of the mouse pressed at the first of these places in a widget, moved along the

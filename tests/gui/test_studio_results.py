@@ -107,6 +107,38 @@ def test_all_tries_at_a_place_are_one_step_to_undo(four):
     assert top(four)[0].startswith("2/2"), "the one that was kept"
 
 
+def test_tries_of_one_picture_stand_side_by_side_and_the_keys_go_through_them(studio):  # noqa: F811
+    gui, titles = studio.gui, ["红色的月亮", "“blue” moon", "🌕 a yellow moon"]
+    made = []
+    for number, words in enumerate(titles):
+        ready(studio, words=words, steps=2)
+        generate(studio)
+        wait(lambda words=words: top(studio)[0].startswith(words) and studio.at_rest(), words)
+        wait(lambda count=number + 1: len(small(gui)) == count, "one more small picture")
+        made.append(top(studio))
+    assert len({box[1] for box in small(gui)}) == 1, "one row"
+    assert len({box[0] for box in small(gui)}) == 3
+    studio.keep_evidence("studio-single-tries")
+    for title, checksum in [made[1], made[0], made[2]]:
+        assert switched(studio, title) == [title, checksum]
+    assert switched(studio, titles[0], "previous") == made[0]
+    assert len(studio.layers()) == 2
+    ready(studio, words="four", count=4, steps=2)
+    generate(studio)
+    wait(lambda: gui.is_shown(TITLE, "Result 4 of 4"), "four small pictures", RESULT_SECONDS)
+    assert [top(studio)[0][:3], len(small(gui))] == ["1/4", 3]
+    for to in ("2/4", "3/4", "4/4", titles[2]):  # from the last of four on to the try before
+        switched(studio, to)
+    undo(studio)
+    studio.wait_for_layers(1)
+
+
+def small(gui):
+    """The places of the small pictures of jobs that have one each."""
+    found = gui.places(TITLE, "list item")
+    return [box for name, *box in found if name.startswith("Result 1 of 1")]
+
+
 def test_a_try_of_another_size_takes_over_the_layer(studio):  # noqa: F811
     """Less strength needs less of what is around."""
     studio.gui.python("image.select_ellipse(Gimp.ChannelOps.REPLACE, 200, 120, 40, 30)")

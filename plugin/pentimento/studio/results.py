@@ -1,5 +1,5 @@
-"""The strip of results: small pictures by job, the newest first. A click or the arrow keys show one
-on the canvas, Return keeps it, Delete discards it."""
+"""The strip of results: small pictures by job, the newest first; jobs of one picture stand side by
+side. A click or the arrow keys show one on the canvas, Return keeps it, Delete discards it."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ SIDE_BY_SIDE = 4  # in the narrowest panel
 LEAST_HEIGHT, MOST_HEIGHT = 96, 220  # px of the pictures; more scroll under the buttons
 KEPT, DISCARDED = "kept", "discarded"
 FADED = 0.35  # opacity of what was discarded
+SHORT = 6  # characters of the words above a single picture
 MOST = 24  # jobs whose pictures are kept at hand; the history has them all
 
 
@@ -91,19 +92,51 @@ class Strip(Gtk.Box):
         flow.connect("selected-children-changed", lambda _flow: self._selected(made, flow))
         flow.connect("key-press-event", self._pressed)
         label = Gtk.Label(label=made.title, xalign=0, ellipsize=Pango.EllipsizeMode.END)
+        if len(thumbnails) == 1:
+            label.set_max_width_chars(SHORT)
+            label.set_tooltip_text(made.title)
         box = native.column(2)
         box.pack_start(label, False, False, 0)
         box.pack_start(flow, False, False, 0)
         box.show_all()
-        self._rows.pack_start(box, False, False, 0)
-        self._rows.reorder_child(box, 0)
         self._groups.insert(0, (made, box, flow))
-        for _made, old, _flow in self._groups[MOST:]:
-            old.destroy()
-        del self._groups[MOST:]
+        self._lay_out()
         self.show()
         self.mark(None, 0)
         GLib.idle_add(self._show_newest)
+
+    def _lay_out(self) -> None:
+        """As many jobs of one picture in a row as the narrowest panel has room for; one of several
+        has a row of its own. What has the focus keeps it."""
+        window = self.get_toplevel()
+        focused = window.get_focus() if isinstance(window, Gtk.Window) else None
+        for _made, box, _flow in self._groups:
+            row = box.get_parent()
+            if isinstance(row, Gtk.Container):
+                row.remove(box)
+        for row in self._rows.get_children():
+            row.destroy()
+        for _made, box, _flow in self._groups[MOST:]:
+            box.destroy()
+        del self._groups[MOST:]
+        singles = self._new_row()
+        for _made, box, flow in self._groups:
+            if len(flow.get_children()) > 1:
+                self._new_row().pack_start(box, True, True, 0)
+                singles = self._new_row()
+                continue
+            if len(singles.get_children()) == SIDE_BY_SIDE:
+                singles = self._new_row()
+            singles.pack_start(box, False, False, 0)
+        for row in self._rows.get_children():
+            row.set_visible(bool(row.get_children()))
+        if focused is not None and focused.is_ancestor(self):
+            focused.grab_focus()
+
+    def _new_row(self) -> Gtk.Box:
+        row = native.row(spacing=native.SPACING)
+        self._rows.pack_start(row, False, False, 0)
+        return row
 
     def _show_newest(self) -> bool:
         """Once it has its place. Gtk itself keeps what is below in sight."""
@@ -132,12 +165,24 @@ class Strip(Gtk.Box):
         self._region_words.set_text(home.words() if home is not None else "")
 
     def step(self, way: int) -> None:
-        """The next or the one before of the job on the canvas, from the last to the first."""
+        """The next one or the one before, of all that were made at the place of the one on the
+        canvas, in the order in which they stand here; from the last to the first."""
         made, index = self._panel.where()
+        at = (made, index)
         if made is None and self._groups:
-            made, index = self._groups[0][0], -1 if way > 0 else 0
-        if made is not None:
-            self._panel.choose(made, (index + way) % len(made.shelf))
+            made = self._groups[0][0]
+        if made is None:
+            return
+        there = [
+            (other, number)
+            for other, _box, _flow in self._groups
+            if other.spot == made.spot and other.results.place.image == made.results.place.image
+            for number in range(len(other.shelf))
+        ]
+        if at in there:
+            self._panel.choose(*there[(there.index(at) + way) % len(there)])
+        else:
+            self._panel.choose(*there[0 if way > 0 else -1])
 
     def _selected(self, made: Made, flow: Gtk.FlowBox) -> None:
         chosen = flow.get_selected_children()

@@ -129,6 +129,7 @@ class Strip(Gtk.Box):
                 singles = self._new_row()
             singles.pack_start(box, False, False, 0)
         for row in self._rows.get_children():
+            assert isinstance(row, Gtk.Box)
             row.set_visible(bool(row.get_children()))
         if focused is not None and focused.is_ancestor(self):
             focused.grab_focus()

@@ -11,6 +11,8 @@ from choices import N_
 from sentences import Sentences
 
 FAILURES = (
+    N_("There is no job with this id (any more)."),
+    N_("The history lists the jobs that are kept (GET /v1/jobs)."),
     N_("This is done at the machine itself, not from another one."),
     N_("Use GIMP or the pentimento command there."),
     N_("From another machine this server makes pictures itself only, and asks no service."),

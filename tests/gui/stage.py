@@ -356,6 +356,16 @@ class Stage:
     def places(self, title, role="button|push button"):
         return widgets.places(self.wait_window(title), role)
 
+    def at_rest_places(self, title):
+        """Those of all buttons, once nothing moves."""
+        seen = [None, None]
+
+        def look():
+            seen.append(self.places(title))
+            return seen[-1] if seen[-3] == seen[-2] == seen[-1] else None
+
+        return until(look, "buttons that stay where they are")
+
     def cut(self, title):
         """Texts that are wider than the place they have, as (name, text)."""
         return widgets.cut(self.wait_window(title))

@@ -134,7 +134,10 @@ def test_record_is_shown_and_a_new_image_has_no_history(closing):
     gimp.wait_for_layers(2)
     find(gimp, "for the record")
     wait(lambda: "for the record" in rows(gimp), "the job in the history")
+    before = gui.at_rest_places(TITLE)
     gui.click(TITLE, "for the record", role="list item")
+    wait(lambda: gui.sensitive(TITLE, "Record…"), "what can be done with it")
+    assert gui.at_rest_places(TITLE) == before, "no button moves under the pointer"
     gui.press(TITLE, "Record…")
     shown = wait(lambda: gui.text("Record", "Record", "text"), "the record", RESULT_SECONDS)
     assert '"prompt": "for the record"' in shown
@@ -152,12 +155,14 @@ def test_nothing_is_kept_of_what_is_private(closing):
     open_panel(gimp)
     gui.press(TITLE, "More options", "toggle button")
     gui.press(TITLE, "Private")
+    find(gimp, "")  # the history is asked for anew when a job has ended
     ready(gimp, words="nobody may know this", steps=3)
     generate(gimp)
     gimp.wait_for_layers(2)
     wait(lambda: gui.is_shown(TITLE, "Result 1 of 1"), "its small picture")
     asked = lambda job: job["record"]["request"].get("prompt", "")  # noqa: E731
     wait(lambda: not [job for job in gimp.jobs() if "nobody" in asked(job)], "nothing kept")
+    assert [name for name, *_box in gui.places(TITLE, "list item") if "nobody" in name] == []
     command(gimp, "close")
     gui.gone(TITLE)
     kept = (gui.work / "gimp" / "plug-in-settings").glob("*")

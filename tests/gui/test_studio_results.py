@@ -51,8 +51,11 @@ def test_four_results_are_switched_in_one_layer_and_one_undo_takes_all_back(four
 
 
 def test_a_click_chooses_and_return_keeps(four):
-    four.gui.click(TITLE, "Result 3 of 4")
+    four.gui.click(TITLE, "Result 2 of 4")
+    wait(lambda: top(four)[0].startswith("2/4"), "the second result")
+    four.gui.keys(TITLE, "Right")
     third = wait(lambda: (now := top(four))[0].startswith("3/4") and now, "the third result")
+    wait(lambda: four.gui.focused(TITLE)[0] == "Result 3 of 4", "the focus on it")
     four.gui.keys(TITLE, "Return")
     wait(lambda: not four.gui.sensitive(TITLE, "Keep"), "nothing on trial")
     command(four, "next", "image")  # a further one is a layer of its own now

@@ -143,6 +143,8 @@ class History(Gtk.Box):
         if anew:
             self._list.foreach(Gtk.Widget.destroy)
         for job, thumbnail in jobs:
+            if self._panel.jobs.is_private(job["id"]):
+                continue
             row = _Row(job, thumbnail, self._past, self._panel.face.model_title)
             native.dress(row, "pentimento-row")
             row.show_all()  # the list itself is shown where there is something in it
@@ -159,7 +161,8 @@ class History(Gtk.Box):
             where = plan_words.destination(url)
             words += "\n" + _("The history is kept {where}.").format(where=where)
         self._say(words.strip())
-        self._scroll.set_visible(some)
+        for part in (self._scroll, self._buttons):  # before one is chosen: nothing moves then
+            part.set_visible(some)
         self._chosen()
 
     def name_models(self) -> None:
@@ -174,7 +177,7 @@ class History(Gtk.Box):
 
     def _chosen(self) -> None:
         job = self._selected()
-        self._buttons.set_visible(job is not None)
+        self._buttons.set_sensitive(job is not None)
         for button in self._repeating:
             button.set_sensitive(job is not None and earlier.can_repeat(job))
 

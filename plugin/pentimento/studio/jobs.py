@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import importlib
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Callable, Dict, List, Optional, Tuple
+from typing import TYPE_CHECKING, Any, Callable, Dict, List, Optional, Set, Tuple
 
 from gi.repository import Gimp, GLib
 
@@ -47,6 +47,7 @@ class Jobs:
         self._panel = panel
         self._started: Dict[Run, _Started] = {}
         self._images: Dict[str, Any] = {}  # by the names in the jobs that were sent for them
+        self._private: Set[str] = set()  # ids of jobs that have ended; the server forgets them soon
         self.previews = CanvasPreviews(lambda: panel.config.get_property("preview-layer"))
         self.beginning = False  # GIMP is asked for pixels, and nothing may be put into an image
 
@@ -54,6 +55,11 @@ class Jobs:
     def runs(self) -> List[Run]:
         """What runs and waits, the oldest first."""
         return list(self._started)
+
+    def is_private(self, job: str) -> bool:
+        """Whether the history must not show this job, which the server may still know."""
+        running = (run.id for run, started in self._started.items() if started.private)
+        return job in self._private or job in running
 
     def generate(self, context: Context, spot: Tuple[Any, ...]) -> None:
         """A job for what the panel says now."""
@@ -143,6 +149,8 @@ class Jobs:
             GLib.timeout_add(PAUSE_MS, self._ended_later, run)
             return
         started = self._started.pop(run)
+        if started.private:
+            self._private.add(run.id)
         self.previews.end(run)
         self._panel.face.queue.remove_run(run)
         self._take(run, started)

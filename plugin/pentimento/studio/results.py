@@ -147,11 +147,15 @@ class Strip(Gtk.Box):
     def mark(self, made: Optional[Made], index: int) -> None:
         """This is the one on the canvas; None: none is."""
         self._choosing = True
+        window = self.get_toplevel()
+        focused = window.get_focus() if isinstance(window, Gtk.Window) else None
         for other, _box, flow in self._groups:
             if other is made:
                 child = flow.get_child_at_index(index)
                 if child is not None:
                     flow.select_child(child)
+                    if isinstance(focused, _Thumbnail):  # the keys have gone on from there
+                        child.grab_focus()
             else:
                 flow.unselect_all()
             for number, thumbnail in enumerate(flow.get_children()):
@@ -267,4 +271,5 @@ class _Thumbnail(Gtk.FlowBoxChild):
         self._badge.set_visible(bool(badge))
         self._frame.set_opacity(FADED if what == DISCARDED else 1)
         native.name(self, f"{self._words}, {words}" if words else self._words)
-        self.set_tooltip_text(f"{self._tooltip} ({words})" if words else self._tooltip)
+        told = f"{self._tooltip} ({words})" if words else self._tooltip
+        self.set_tooltip_text(f"{told}\n{_('Left and Right show others, Return keeps this one')}")

@@ -149,7 +149,7 @@ class JobQueue:
         raise NotFound(
             "job_not_found",
             "There is no job with this id (any more).",
-            "GET /v1/jobs lists the jobs that are kept.",
+            "The history lists the jobs that are kept (GET /v1/jobs).",
         )
 
     async def newest(self, search: Search) -> list[Job]:

@@ -155,6 +155,7 @@ def test_nothing_is_kept_of_what_is_private(closing):
     open_panel(gimp)
     gui.press(TITLE, "More options", "toggle button")
     gui.press(TITLE, "Private")
+    gimp.wait_for_status(TITLE, "· private ·")
     find(gimp, "")  # the history is asked for anew when a job has ended
     ready(gimp, words="nobody may know this", steps=3)
     generate(gimp)

@@ -76,6 +76,7 @@ class Face:
         )
         native.name(self.private, _("_Private"), told)
         self.private.set_tooltip_text(told)
+        self.private.connect("toggled", lambda _check: self.status.update())
         self.window = self._make_window()
 
     def close(self) -> None:

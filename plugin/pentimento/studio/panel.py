@@ -303,7 +303,8 @@ class Panel:
         return self.face.source_words()
 
     def notes(self) -> List[str]:
-        return []
+        """That nothing is kept is said where a job is begun; its switch may be out of sight."""
+        return [_("private")] if self.private else []
 
     def allow(self, allowed: bool) -> None:
         self._allowed = allowed

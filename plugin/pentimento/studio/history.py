@@ -205,8 +205,8 @@ class History(Gtk.Box):
             hidden.hide()
         return column
 
-    def _make_buttons(self) -> Gtk.Grid:
-        """Two in a line, for narrow panels."""
+    def _make_buttons(self) -> Gtk.FlowBox:
+        """Two in a line, or one where a language needs more room than a narrow panel has."""
         past = self._past
         show = self._act(_("Sho_w"), _("Puts its results into the image (Return)"), past.show)
         use = self._act(
@@ -218,11 +218,18 @@ class History(Gtk.Box):
             _("Reco_rd…"), _("All that is known of the job, to be read or saved"), past.open_record
         )
         self._repeating = (again, vary)
-        grid = Gtk.Grid(column_homogeneous=True, row_spacing=2, column_spacing=2)
-        for number, button in enumerate((show, use, again, vary, record)):
-            button.set_hexpand(True)
-            grid.attach(button, number % 2, number // 2, 1, 1)
-        return grid
+        flow = Gtk.FlowBox(
+            selection_mode=Gtk.SelectionMode.NONE,
+            homogeneous=True,
+            max_children_per_line=2,
+            row_spacing=2,
+            column_spacing=2,
+        )
+        for button in (show, use, again, vary, record):
+            flow.add(button)
+        for child in flow.get_children():
+            child.set_can_focus(False)  # the button in it has the focus
+        return flow
 
     def _act(self, label: str, tooltip: str, act: Any) -> Gtk.Button:
         def clicked() -> None:
